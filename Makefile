@@ -1,0 +1,57 @@
+# What a person types. `make help` lists it; CI runs .ci/run.
+
+PREFIX ?= /usr/local
+# Where p11-kit and others look for modules. On Debian: make install PREFIX=/usr libdir=/usr/lib/x86_64-linux-gnu
+libdir ?= $(PREFIX)/lib
+bindir ?= $(PREFIX)/bin
+includedir ?= $(PREFIX)/include
+datadir ?= $(PREFIX)/share
+moduledir ?= $(libdir)/pkcs11
+
+CARGO ?= cargo
+INSTALL ?= install
+
+# The three ways to be built that matter; all of the workspace, so that nothing is built twice.
+release := $(CARGO) build --release --workspace
+target := $(or $(CARGO_TARGET_DIR),target)
+module := $(target)/release/libstrongroom.so
+command := $(target)/release/strongroom
+
+.PHONY: help build demo test lint docs install uninstall clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || true
+
+build: ## the module and the command, optimised
+	@tools/need build
+	$(release)
+
+demo: ## the whole job once, with real programs: keys, certificates, TLS, a signed file, a wrapped key
+	@tools/need demo
+	$(release)
+	@demo/run $(module)
+
+test: ## every test, with real clients among them
+	@tools/need test
+	$(CARGO) test --workspace
+
+lint: ## formatting, clippy, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
+
+# What was built is installed: run `make build` first, so that `sudo make install` compiles nothing as root.
+install: ## what `make build` made, below $(DESTDIR)$(PREFIX)
+	@test -e $(module) && test -e $(command) || { echo "Nothing to install yet: run 'make build' first." >&2; exit 1; }
+	$(INSTALL) -d $(DESTDIR)$(moduledir) $(DESTDIR)$(bindir) $(DESTDIR)$(includedir) $(DESTDIR)$(datadir)/p11-kit/modules
+	$(INSTALL) -m 755 $(module) $(DESTDIR)$(moduledir)/libstrongroom.so
+	$(INSTALL) -m 755 $(command) $(DESTDIR)$(bindir)/strongroom
+	$(INSTALL) -m 644 include/strongroom.h $(DESTDIR)$(includedir)/strongroom.h
+	echo 'module: $(moduledir)/libstrongroom.so' >$(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module
+
+uninstall: ## the reverse; tokens are left where they are
+	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
+	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module
+
+clean: ## what was built
+	$(CARGO) clean

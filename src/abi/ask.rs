@@ -1,0 +1,204 @@
+//! What many functions have in common: how the engine is asked.
+
+use cryptoki_sys::{
+    CK_BYTE, CK_FLAGS, CK_MECHANISM, CK_OBJECT_HANDLE, CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG, CK_USER_TYPE,
+    CK_UTF8CHAR, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_CONTEXT_SPECIFIC, CKU_SO, CKU_USER,
+};
+use engine::{Access, Engine, Error, User};
+use types::{Mechanism, ObjectHandle, Produced, Room, Rv, SessionHandle, SlotId};
+use zeroize::Zeroizing;
+
+use crate::{
+    Outcome, memory,
+    memory::Fault,
+    number::{from_c, length_to_c, to_c},
+    output::{Target, place},
+    params, process,
+};
+
+pub(crate) fn session(handle: CK_SESSION_HANDLE) -> SessionHandle {
+    SessionHandle(from_c(handle))
+}
+
+pub(crate) fn object(handle: CK_OBJECT_HANDLE) -> ObjectHandle {
+    ObjectHandle(from_c(handle))
+}
+
+/// A handle that may be left out, as 0.
+pub(crate) fn some(handle: CK_OBJECT_HANDLE) -> Option<ObjectHandle> {
+    (handle != 0).then(|| object(handle))
+}
+
+pub(crate) fn slot_id(slot: CK_SLOT_ID) -> SlotId {
+    SlotId(from_c(slot))
+}
+
+/// The flags of `C_OpenSession`.
+pub(crate) fn access(flags: CK_FLAGS) -> Result<Access, Rv> {
+    if flags & CKF_SERIAL_SESSION == 0 {
+        return Err(Rv::SESSION_PARALLEL_NOT_SUPPORTED);
+    }
+    Ok(if flags & CKF_RW_SESSION == 0 { Access::ReadOnly } else { Access::ReadWrite })
+}
+
+pub(crate) fn user(kind: CK_USER_TYPE) -> Result<User, Rv> {
+    match kind {
+        CKU_SO => Ok(User::Officer),
+        CKU_USER => Ok(User::User),
+        CKU_CONTEXT_SPECIFIC => Ok(User::ContextSpecific),
+        _ => Err(Rv::USER_TYPE_INVALID),
+    }
+}
+
+/// A PIN. There is no other way to give it, so a null pointer is never one.
+///
+/// # Safety
+/// As for [`memory::bytes`].
+pub(crate) unsafe fn pin<'a>(ptr: *const CK_UTF8CHAR, len: CK_ULONG) -> Result<&'a [u8], Rv> {
+    /// No PIN is longer, and none that is may be read.
+    const MOST: CK_ULONG = 4096;
+    if ptr.is_null() {
+        return Err(Rv::ARGUMENTS_BAD);
+    }
+    if len > MOST {
+        return Err(Rv::PIN_LEN_RANGE);
+    }
+    // SAFETY: by our caller's promise, which is the same.
+    unsafe { input(ptr, len) }
+}
+
+/// Bytes that the caller gives.
+///
+/// # Safety
+/// As for [`memory::bytes`].
+pub(crate) unsafe fn input<'a>(ptr: *const CK_BYTE, len: CK_ULONG) -> Result<&'a [u8], Rv> {
+    // SAFETY: by our caller's promise, which is the same.
+    unsafe { memory::bytes(ptr, len) }.ok_or(Rv::ARGUMENTS_BAD)
+}
+
+/// Starts an operation; without a mechanism, ends the one of that kind (3.0).
+///
+/// # Safety
+/// As for [`params::read`].
+pub(crate) unsafe fn start(
+    s: CK_SESSION_HANDLE,
+    mechanism: *const CK_MECHANISM,
+    kind: CK_FLAGS,
+    call: impl FnOnce(&Engine, SessionHandle, &Mechanism) -> Result<(), Error>,
+) -> Outcome {
+    process::with(|engine| {
+        engine.session_info(session(s))?;
+        if mechanism.is_null() {
+            return Ok(engine.session_cancel(session(s), from_c(kind))?);
+        }
+        // SAFETY: by our caller's promise, which is the same.
+        let mechanism = unsafe { params::read(mechanism) }?;
+        Ok(call(engine, session(s), &mechanism)?)
+    })
+}
+
+/// Bytes in, bytes out.
+///
+/// # Safety
+/// As for [`memory::bytes`] and [`Target::new`]. Input and output may overlap.
+pub(crate) unsafe fn pump(
+    s: CK_SESSION_HANDLE,
+    data: *const CK_BYTE,
+    data_len: CK_ULONG,
+    out: *mut CK_BYTE,
+    out_len: *mut CK_ULONG,
+    call: impl FnOnce(&Engine, SessionHandle, &[u8], Room<'_>) -> Result<Produced, Error>,
+) -> Outcome {
+    process::with(|engine| {
+        // SAFETY: by our caller's promise, which is the same.
+        let (input, target) = unsafe { (input(data, data_len)?, Target::new(out, out_len)?) };
+        if target.overlaps(input) {
+            let copy = Zeroizing::new(memory::owned(input).map_err(Fault::of(Rv::ARGUMENTS_BAD))?);
+            // SAFETY: what is read is ours now.
+            return unsafe { target.fill(|room| call(engine, session(s), &copy, room)) };
+        }
+        // SAFETY: they do not overlap.
+        unsafe { target.fill(|room| call(engine, session(s), input, room)) }
+    })
+}
+
+/// Bytes out.
+///
+/// # Safety
+/// As for [`Target::new`].
+pub(crate) unsafe fn drain(
+    s: CK_SESSION_HANDLE,
+    out: *mut CK_BYTE,
+    out_len: *mut CK_ULONG,
+    call: impl FnOnce(&Engine, SessionHandle, Room<'_>) -> Result<Produced, Error>,
+) -> Outcome {
+    process::with(|engine| {
+        // SAFETY: by our caller's promise; nothing of the caller's is read.
+        unsafe { Target::new(out, out_len)?.fill(|room| call(engine, session(s), room)) }
+    })
+}
+
+/// Bytes in.
+///
+/// # Safety
+/// As for [`memory::bytes`].
+pub(crate) unsafe fn feed(
+    s: CK_SESSION_HANDLE,
+    data: *const CK_BYTE,
+    data_len: CK_ULONG,
+    call: impl FnOnce(&Engine, SessionHandle, &[u8]) -> Result<(), Error>,
+) -> Outcome {
+    // SAFETY: by our caller's promise, which is the same.
+    process::with(|engine| Ok(call(engine, session(s), unsafe { input(data, data_len) }?)?))
+}
+
+/// `C_FindObjects`.
+///
+/// # Safety
+/// Unless null, `list` must be to `max` handles that may be written, and `count` to one.
+pub(crate) unsafe fn find(
+    s: CK_SESSION_HANDLE,
+    list: *mut CK_OBJECT_HANDLE,
+    max: CK_ULONG,
+    count: *mut CK_ULONG,
+) -> Outcome {
+    process::with(|engine| {
+        // SAFETY: by our caller's promise.
+        let count = unsafe { place(count) }?;
+        let list = std::ptr::NonNull::new(list).ok_or(Rv::ARGUMENTS_BAD)?;
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let found: Vec<CK_OBJECT_HANDLE> = engine.find(session(s), max)?.iter().map(|handle| to_c(handle.0)).collect();
+        // SAFETY: no more are found than there is room for, by our caller's promise.
+        unsafe { memory::write(list, &found) };
+        count.write(length_to_c(found.len()));
+        Ok(())
+    })
+}
+
+/// `C_GenerateRandom`.
+///
+/// # Safety
+/// Unless null, `out` must be to `len` bytes that may be written.
+pub(crate) unsafe fn random(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, len: CK_ULONG) -> Outcome {
+    process::with(|engine| {
+        if len == 0 {
+            return Ok(engine.random(session(s), &mut [])?);
+        }
+        let out = std::ptr::NonNull::new(out).ok_or(Rv::ARGUMENTS_BAD)?;
+        // SAFETY: by our caller's promise; nothing else of the caller's is read.
+        let buffer = unsafe { memory::buffer(out, len) };
+        // Less than was asked for would be left as it was, and taken for random.
+        if length_to_c(buffer.len()) != len {
+            return Err(Rv::ARGUMENTS_BAD);
+        }
+        Ok(engine.random(session(s), buffer)?)
+    })
+}
+
+/// A function that this release has no use for: it is in the lists, and says so.
+pub(crate) fn unsupported(s: CK_SESSION_HANDLE) -> Outcome {
+    process::with(|engine| {
+        engine.session_info(session(s))?;
+        Err(Rv::FUNCTION_NOT_SUPPORTED)
+    })
+}

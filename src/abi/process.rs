@@ -1,0 +1,203 @@
+//! The module's life in its process: initialised, finalised, forked.
+//!
+//! Everything that the module holds hangs on one pointer. A call borrows what is there and keeps it until
+//! it returns, so that finalising meanwhile takes nothing from under it. Nothing here waits: a child that
+//! was forked while another thread was in the middle of something finds no lock held.
+
+use std::{
+    cell::Cell,
+    ffi::c_void,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwapOption;
+use cryptoki_sys::CK_C_INITIALIZE_ARGS;
+use engine::{Engine, Quiet, Settings};
+use types::Rv;
+
+use crate::{Outcome, boundary, log, memory};
+
+/// The engine, while the module is initialised. It is never torn down at exit: whoever calls that late
+/// is answered as ever.
+static INSTANCE: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
+
+/// How many forks lie between the process that loaded the module and this one.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+struct Instance {
+    engine: Engine,
+    generation: u64,
+}
+
+impl Instance {
+    /// Whether this process made it, and not one that it was forked from.
+    fn is_ours(&self) -> bool {
+        self.generation == GENERATION.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets a function work with the engine, if the module is initialised in this process.
+pub(crate) fn with<T>(call: impl FnOnce(&Engine) -> Result<T, Rv>) -> Result<T, Rv> {
+    match INSTANCE.load().as_deref() {
+        Some(instance) if instance.is_ours() => call(&instance.engine),
+        _ => Err(Rv::CRYPTOKI_NOT_INITIALIZED),
+    }
+}
+
+/// `C_Initialize`.
+///
+/// The four ways of locking (PKCS#11, 5.4.1) are one way here: the module always uses the system's locks
+/// and never calls the caller's functions. That serves callers that promise to use one thread, and those
+/// that allow the system's locks; and those that only offer their own too, since what they lock is
+/// theirs. So `CKR_CANT_LOCK` never happens. The module has no thread of its own, so
+/// `CKF_LIBRARY_CANT_CREATE_OS_THREADS` asks for nothing.
+///
+/// # Safety
+/// Unless null, `args` must be to a `CK_C_INITIALIZE_ARGS`.
+pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
+    // SAFETY: by our caller's promise; a function pointer that is not null is only looked at.
+    if let Some(args) = unsafe { memory::value(args) } {
+        check(&args)?;
+    }
+    let current = INSTANCE.load_full();
+    if current.as_deref().is_some_and(Instance::is_ours) {
+        return Err(Rv::CRYPTOKI_ALREADY_INITIALIZED);
+    }
+    boundary::hush();
+    log::start();
+    watch_forks()?;
+
+    let engine = Engine::new(Settings::load());
+    let fresh = Arc::new(Instance { engine, generation: GENERATION.load(Ordering::Relaxed) });
+    let previous = INSTANCE.compare_and_swap(&current, Some(fresh));
+    if previous.as_ref().map(Arc::as_ptr) != current.as_ref().map(Arc::as_ptr) {
+        return Err(Rv::CRYPTOKI_ALREADY_INITIALIZED); // Another thread was faster.
+    }
+    // What is left here is of the process that this one was forked from: closing its files would let go of
+    // locks that are still its own, so it stays for ever.
+    mem::forget(current);
+    Ok(())
+}
+
+/// `C_Finalize`. Calls of other threads that are in the engine finish; the last of them lets it go.
+pub(crate) fn finalize(reserved: *const c_void) -> Outcome {
+    if !reserved.is_null() {
+        return Err(Rv::ARGUMENTS_BAD);
+    }
+    let current = INSTANCE.load_full();
+    if !current.as_deref().is_some_and(Instance::is_ours) {
+        return Err(Rv::CRYPTOKI_NOT_INITIALIZED);
+    }
+    let previous = INSTANCE.compare_and_swap(&current, None);
+    if previous.as_ref().map(Arc::as_ptr) != current.as_ref().map(Arc::as_ptr) {
+        return Err(Rv::CRYPTOKI_NOT_INITIALIZED); // Another thread was faster.
+    }
+    Ok(())
+}
+
+fn check(args: &CK_C_INITIALIZE_ARGS) -> Outcome {
+    // The flags ask for nothing that is not so anyway.
+    let CK_C_INITIALIZE_ARGS { CreateMutex, DestroyMutex, LockMutex, UnlockMutex, flags: _, pReserved } = args;
+    let given = [CreateMutex.is_some(), DestroyMutex.is_some(), LockMutex.is_some(), UnlockMutex.is_some()];
+    let all_or_none = given == [true; 4] || given == [false; 4];
+    if !all_or_none || !pReserved.is_null() {
+        return Err(Rv::ARGUMENTS_BAD);
+    }
+    Ok(())
+}
+
+/// Sees to it that a child knows that it is one, and that no file is open across a fork: SQLite's locks are
+/// the process's, and a child would believe in its parent's. Two threads may come here at once: that a fork
+/// is counted twice does no harm.
+fn watch_forks() -> Outcome {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if WATCHED.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    // SAFETY: the handlers stay where they are, since the module is never unmapped (`-z nodelete`).
+    if unsafe { libc::pthread_atfork(Some(about_to_fork), Some(has_forked), Some(is_forked)) } != 0 {
+        return Err(Rv::HOST_MEMORY);
+    }
+    WATCHED.store(true, Ordering::Release);
+    Ok(())
+}
+
+thread_local! {
+    /// Held by the thread that forks, from before until after.
+    static QUIET: Cell<Option<Quiet>> = const { Cell::new(None) };
+}
+
+unsafe extern "C" fn about_to_fork() {
+    let _ = QUIET.try_with(|held| {
+        // Registered twice, it is held already.
+        let quiet = held.take().unwrap_or_else(engine::quiet);
+        held.set(Some(quiet));
+    });
+}
+
+unsafe extern "C" fn has_forked() {
+    let _ = QUIET.try_with(|held| drop(held.take()));
+}
+
+unsafe extern "C" fn is_forked() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    let _ = QUIET.try_with(|held| drop(held.take()));
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki_sys::{CK_RV, CKF_LIBRARY_CANT_CREATE_OS_THREADS, CKF_OS_LOCKING_OK, CKR_OK};
+
+    use super::*;
+
+    unsafe extern "C" fn create(_: *mut *mut c_void) -> CK_RV {
+        CKR_OK
+    }
+
+    unsafe extern "C" fn use_it(_: *mut c_void) -> CK_RV {
+        CKR_OK
+    }
+
+    #[test]
+    fn each_way_of_locking_is_taken() {
+        let none = CK_C_INITIALIZE_ARGS::default();
+        let own = CK_C_INITIALIZE_ARGS {
+            CreateMutex: Some(create),
+            DestroyMutex: Some(use_it),
+            LockMutex: Some(use_it),
+            UnlockMutex: Some(use_it),
+            ..none
+        };
+        for flags in [0, CKF_OS_LOCKING_OK, CKF_LIBRARY_CANT_CREATE_OS_THREADS, 3] {
+            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..none }), Ok(()));
+            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..own }), Ok(()));
+        }
+    }
+
+    #[test]
+    fn some_but_not_all_functions_are_refused() {
+        for given in 1..15u8 {
+            let args = CK_C_INITIALIZE_ARGS {
+                CreateMutex: (given & 1 != 0).then_some(create as _),
+                DestroyMutex: (given & 2 != 0).then_some(use_it as _),
+                LockMutex: (given & 4 != 0).then_some(use_it as _),
+                UnlockMutex: (given & 8 != 0).then_some(use_it as _),
+                flags: CKF_OS_LOCKING_OK,
+                pReserved: std::ptr::null_mut(),
+            };
+            assert_eq!(check(&args), Err(Rv::ARGUMENTS_BAD), "{given:04b}");
+        }
+    }
+
+    #[test]
+    fn what_is_reserved_must_be_null() {
+        let mut text = *b"configdir=x\0";
+        let args = CK_C_INITIALIZE_ARGS { pReserved: text.as_mut_ptr().cast(), ..Default::default() };
+        assert_eq!(check(&args), Err(Rv::ARGUMENTS_BAD));
+        assert_eq!(finalize(text.as_ptr().cast()), Err(Rv::ARGUMENTS_BAD));
+    }
+}

@@ -1,0 +1,420 @@
+//! Keys as other programs write them: SubjectPublicKeyInfo (RFC 5280) and PKCS#8 (RFC 5208, RFC 5958).
+
+use crypto::{Error as Fault, SUITE, Secret};
+use der::{
+    Decode, Encode, Sequence,
+    asn1::{AnyRef, BitStringRef, Null, ObjectIdentifier, OctetStringRef, UintRef},
+};
+use pkcs8::PrivateKeyInfoRef;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use types::{AttributeType, KeyType, ObjectClass, Value};
+
+use crate::{Error, curve::Curve, mechanism::Parts, object::Attributes};
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// RFC 8017, A.1.1.
+#[derive(Sequence)]
+struct RsaPublicKey<'a> {
+    n: UintRef<'a>,
+    e: UintRef<'a>,
+}
+
+/// RFC 8017, A.1.2, of two primes.
+#[derive(Sequence)]
+struct RsaPrivateKey<'a> {
+    version: u8,
+    n: UintRef<'a>,
+    e: UintRef<'a>,
+    d: UintRef<'a>,
+    p: UintRef<'a>,
+    q: UintRef<'a>,
+    dp: UintRef<'a>,
+    dq: UintRef<'a>,
+    qinv: UintRef<'a>,
+}
+
+/// RFC 5915, section 3. The curve is named outside of it; a name inside is no more than allowed.
+#[derive(Sequence)]
+struct EcPrivateKey<'a> {
+    version: u8,
+    scalar: &'a OctetStringRef,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    params: Option<AnyRef<'a>>,
+    #[asn1(context_specific = "1", tag_mode = "EXPLICIT", optional = "true")]
+    point: Option<BitStringRef<'a>>,
+}
+
+/// SubjectPublicKeyInfo of a public or private key; `None` for objects that have none, and for private
+/// keys that do not say enough.
+///
+/// # Errors
+/// Those of [`Curve::of`], and [`crypto::Error::KeyInvalid`] if the numbers are no key.
+pub(crate) fn public_key_info(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
+    match (attributes.class(), attributes.key_type()) {
+        (Some(ObjectClass::PUBLIC_KEY | ObjectClass::PRIVATE_KEY), Some(KeyType::RSA)) => rsa_info(attributes),
+        (
+            Some(class @ (ObjectClass::PUBLIC_KEY | ObjectClass::PRIVATE_KEY)),
+            Some(KeyType::EC | KeyType::EC_EDWARDS | KeyType::EC_MONTGOMERY),
+        ) => curve_info(class, attributes),
+        _ => Ok(None),
+    }
+}
+
+fn rsa_info(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
+    let number = |name| attributes.bytes(name).filter(|number| !number.is_empty());
+    let (Some(n), Some(e)) = (number(AttributeType::MODULUS), number(AttributeType::PUBLIC_EXPONENT)) else {
+        return Ok(None);
+    };
+    let key = (|| RsaPublicKey { n: UintRef::new(n)?, e: UintRef::new(e)? }.to_der())().map_err(too_long)?;
+    info(RSA_ENCRYPTION, Some(Null.into()), &key).map(Some)
+}
+
+fn curve_info(class: ObjectClass, attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
+    let secret = class == ObjectClass::PRIVATE_KEY;
+    let name = if secret { AttributeType::VALUE } else { AttributeType::EC_POINT };
+    let (Some(params), Some(bytes)) = (attributes.bytes(AttributeType::EC_PARAMS), attributes.bytes(name)) else {
+        return Ok(None);
+    };
+    let curve = Curve::of(params)?;
+    let point = if secret {
+        public_point(curve, bytes)?
+    } else {
+        curve.point(bytes).ok_or(Error::Crypto(Fault::KeyInvalid))?.to_vec()
+    };
+    let oid = curve.oid()?;
+    match curve {
+        Curve::Weierstrass(_) => info(EC_PUBLIC_KEY, Some((&oid).into()), &point),
+        Curve::Edwards(_) | Curve::Montgomery(_) => info(oid, None, &point),
+    }
+    .map(Some)
+}
+
+/// The public point that belongs to a private value.
+fn public_point(curve: Curve, value: &[u8]) -> Result<Vec<u8>, Error> {
+    Ok(match curve {
+        Curve::Weierstrass(curve) => (SUITE.ec_private)(curve, value)?.point(),
+        Curve::Edwards(curve) => (SUITE.edwards_private)(curve, value)?.public(),
+        Curve::Montgomery(curve) => (SUITE.montgomery_private)(curve, value)?.public(),
+    })
+}
+
+fn info(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<Vec<u8>, Error> {
+    let algorithm = AlgorithmIdentifierRef { oid, parameters };
+    let key = BitStringRef::from_bytes(key).map_err(too_long)?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key: key }.to_der().map_err(too_long)
+}
+
+fn too_long(_: der::Error) -> Error {
+    Error::Internal("a key is too long for DER")
+}
+
+/// PKCS#8 of a private key (PKCS#11, Wrapping/unwrapping private keys).
+///
+/// # Errors
+/// [`Error::KeyNotWrappable`] for other objects, and for RSA keys that lack one of their numbers.
+pub(crate) fn private_key_info(attributes: &Attributes) -> Result<Secret, Error> {
+    if attributes.class() != Some(ObjectClass::PRIVATE_KEY) {
+        return Err(Error::KeyNotWrappable);
+    }
+    match attributes.key_type() {
+        Some(KeyType::RSA) => {
+            let key = rsa_private_key(attributes)?;
+            wrapped(RSA_ENCRYPTION, Some(Null.into()), &key)
+        }
+        Some(KeyType::EC | KeyType::EC_EDWARDS | KeyType::EC_MONTGOMERY) => {
+            let part = |name| attributes.bytes(name).ok_or(Error::KeyNotWrappable);
+            let curve = Curve::of(part(AttributeType::EC_PARAMS)?)?;
+            curve_private_key(curve, part(AttributeType::VALUE)?)
+        }
+        _ => Err(Error::KeyNotWrappable),
+    }
+}
+
+fn rsa_private_key(attributes: &Attributes) -> Result<Secret, Error> {
+    let number = |name| {
+        let number = attributes.bytes(name).filter(|number| !number.is_empty());
+        UintRef::new(number.ok_or(Error::KeyNotWrappable)?).map_err(too_long)
+    };
+    let key = RsaPrivateKey {
+        version: 0,
+        n: number(AttributeType::MODULUS)?,
+        e: number(AttributeType::PUBLIC_EXPONENT)?,
+        d: number(AttributeType::PRIVATE_EXPONENT)?,
+        p: number(AttributeType::PRIME_1)?,
+        q: number(AttributeType::PRIME_2)?,
+        dp: number(AttributeType::EXPONENT_1)?,
+        dq: number(AttributeType::EXPONENT_2)?,
+        qinv: number(AttributeType::COEFFICIENT)?,
+    };
+    secret_der(&key)
+}
+
+fn curve_private_key(curve: Curve, value: &[u8]) -> Result<Secret, Error> {
+    let oid = curve.oid()?;
+    match curve {
+        Curve::Weierstrass(weierstrass) => {
+            // The scalar has the length of the field, whatever the attribute's (RFC 5915, section 3).
+            let zeros = weierstrass.field_len().saturating_sub(value.len());
+            let mut scalar = Secret::new(Vec::with_capacity(zeros + value.len()));
+            scalar.resize(zeros, 0);
+            scalar.extend_from_slice(value);
+            let point = public_point(curve, value)?;
+            let key = EcPrivateKey {
+                version: 1,
+                scalar: OctetStringRef::new(&scalar).map_err(too_long)?,
+                params: None,
+                point: Some(BitStringRef::from_bytes(&point).map_err(too_long)?),
+            };
+            wrapped(EC_PUBLIC_KEY, Some((&oid).into()), &secret_der(&key)?)
+        }
+        // CurvePrivateKey (RFC 8410, section 7).
+        Curve::Edwards(_) | Curve::Montgomery(_) => {
+            let key = secret_der(&OctetStringRef::new(value).map_err(too_long)?)?;
+            wrapped(oid, None, &key)
+        }
+    }
+}
+
+fn wrapped(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<Secret, Error> {
+    let algorithm = AlgorithmIdentifierRef { oid, parameters };
+    let key = OctetStringRef::new(key).map_err(too_long)?;
+    secret_der(&PrivateKeyInfoRef::new(algorithm, key))
+}
+
+/// Encodes into a buffer that is as long as it has to be, so that no copy is left behind.
+fn secret_der(value: &impl Encode) -> Result<Secret, Error> {
+    let len = value.encoded_len().and_then(usize::try_from).map_err(too_long)?;
+    let mut output = Secret::new(vec![0; len]);
+    value.encode_to_slice(&mut output).map_err(too_long)?;
+    Ok(output)
+}
+
+/// A private key from its PKCS#8: its type, and the attributes that it gives. Strict: DER, and nothing
+/// after it.
+///
+/// # Errors
+/// [`Error::WrappedKeyInvalid`] if it is not PKCS#8 of a type that is offered, [`Error::CurveNotSupported`]
+/// and [`Error::DomainParamsInvalid`] if that is what is wrong.
+pub(crate) fn from_private_key_info(bytes: &[u8]) -> Result<(KeyType, Parts), Error> {
+    let info = PrivateKeyInfoRef::from_der(bytes).map_err(not_a_key)?;
+    let key = info.private_key.as_bytes();
+    match info.algorithm.oid {
+        RSA_ENCRYPTION => {
+            info.algorithm.parameters.map_or(Ok(()), |any| any.decode_as::<Null>().map(|_| ())).map_err(not_a_key)?;
+            Ok((KeyType::RSA, rsa_parts(key)?))
+        }
+        EC_PUBLIC_KEY => {
+            let params = info.algorithm.parameters.ok_or(Error::DomainParamsInvalid)?;
+            let curve = Curve::of(&params.to_der().map_err(not_a_key)?)?;
+            match curve {
+                Curve::Weierstrass(_) => Ok((KeyType::EC, ec_parts(curve, key)?)),
+                Curve::Edwards(_) | Curve::Montgomery(_) => Err(Error::CurveNotSupported),
+            }
+        }
+        oid => match Curve::of_oid(oid) {
+            Ok(curve @ (Curve::Edwards(_) | Curve::Montgomery(_))) if info.algorithm.parameters.is_none() => {
+                let value = <&OctetStringRef>::from_der(key).map_err(not_a_key)?;
+                Ok((curve.key_type(), curve_parts(curve, value.as_bytes())?))
+            }
+            _ => Err(Error::WrappedKeyInvalid),
+        },
+    }
+}
+
+fn rsa_parts(key: &[u8]) -> Result<Parts, Error> {
+    let key = RsaPrivateKey::from_der(key).map_err(not_a_key)?;
+    let RsaPrivateKey { version: 0, n, e, d, p, q, dp, dq, qinv } = key else {
+        return Err(Error::WrappedKeyInvalid);
+    };
+    let numbers = [
+        (AttributeType::MODULUS, n),
+        (AttributeType::PUBLIC_EXPONENT, e),
+        (AttributeType::PRIVATE_EXPONENT, d),
+        (AttributeType::PRIME_1, p),
+        (AttributeType::PRIME_2, q),
+        (AttributeType::EXPONENT_1, dp),
+        (AttributeType::EXPONENT_2, dq),
+        (AttributeType::COEFFICIENT, qinv),
+    ];
+    Ok(numbers.into_iter().map(|(name, number)| (name, Value::bytes(number.as_bytes()))).collect())
+}
+
+fn ec_parts(curve: Curve, key: &[u8]) -> Result<Parts, Error> {
+    let EcPrivateKey { version, scalar, params, point: _ } = EcPrivateKey::from_der(key).map_err(not_a_key)?;
+    if version != 1 {
+        return Err(Error::WrappedKeyInvalid);
+    }
+    // Who names the curve twice has to name the same.
+    if let Some(params) = params
+        && Curve::of(&params.to_der().map_err(not_a_key)?) != Ok(curve)
+    {
+        return Err(Error::WrappedKeyInvalid);
+    }
+    curve_parts(curve, scalar.as_bytes())
+}
+
+fn curve_parts(curve: Curve, value: &[u8]) -> Result<Parts, Error> {
+    Ok(vec![(AttributeType::EC_PARAMS, Value::bytes(curve.params()?)), (AttributeType::VALUE, Value::bytes(value))])
+}
+
+fn not_a_key(_: der::Error) -> Error {
+    Error::WrappedKeyInvalid
+}
+
+#[cfg(test)]
+mod tests {
+    use types::Value;
+
+    use super::*;
+    use crate::{
+        mechanism::fixture::{self, object},
+        object::Object,
+    };
+
+    fn unhex(text: &str) -> Vec<u8> {
+        let digits: Vec<_> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    }
+
+    /// RFC 8410, 10.3.
+    const ED25519: &str = "302e020100300506032b657004220420
+        d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842";
+    /// RFC 8410, 10.1.
+    const ED25519_PUBLIC: &str = "302a300506032b6570032100
+        19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1";
+    /// The same with attributes and the public key; RFC 8410, 10.3.
+    const ED25519_V2: &str = "3072020101300506032b657004220420
+        d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842
+        a01f301d060a2a864886f70d01090914310f0c0d437572646c6520436861697273
+        81210019bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1";
+
+    fn imported(info: &[u8]) -> Object {
+        let (key_type, parts) = from_private_key_info(info).unwrap();
+        object(ObjectClass::PRIVATE_KEY, key_type, parts)
+    }
+
+    /// Made by OpenSSL 3.0.
+    const P256: &str =
+        "308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420aa85c92a801b25adb8a88c4b
+        99b159015df325c1fe9671f776b7fb61394b55a2a144034200041879716fd0afab0949ced289505241766d1064646d84
+        647a11a17ef04840ad98e9adac43dca5a41a27a6f2b415028e1623e3495b39976ef8799acbb498e75a75";
+    const P256_PUBLIC: &str =
+        "3059301306072a8648ce3d020106082a8648ce3d030107034200041879716fd0afab0949ced289505241766d1064646d
+        84647a11a17ef04840ad98e9adac43dca5a41a27a6f2b415028e1623e3495b39976ef8799acbb498e75a75";
+
+    #[test]
+    fn keys_of_another_program_are_read_and_written() {
+        let key = imported(&unhex(P256));
+        assert_eq!(key.attributes.key_type(), Some(KeyType::EC));
+        assert_eq!(*private_key_info(&key.attributes).unwrap(), unhex(P256));
+        assert_eq!(public_key_info(&key.attributes).unwrap(), Some(unhex(P256_PUBLIC)));
+    }
+
+    #[test]
+    fn keys_of_the_standard_are_read_and_written() {
+        for info in [ED25519, ED25519_V2] {
+            let key = imported(&unhex(info));
+            assert_eq!(key.attributes.key_type(), Some(KeyType::EC_EDWARDS));
+            assert_eq!(*private_key_info(&key.attributes).unwrap(), unhex(ED25519));
+            assert_eq!(public_key_info(&key.attributes).unwrap(), Some(unhex(ED25519_PUBLIC)));
+        }
+    }
+
+    fn pairs() -> Vec<(&'static str, fixture::Pair)> {
+        let curve = |curve| fixture::curve_pair(curve);
+        let mut pairs: Vec<_> = crypto::ec::Curve::ALL.map(|known| ("EC", curve(Curve::Weierstrass(known)))).into();
+        pairs.push(("RSA", fixture::rsa_pair(1024)));
+        pairs.push(("Ed25519", curve(Curve::Edwards(crypto::edwards::Curve::Ed25519))));
+        pairs.push(("X25519", curve(Curve::Montgomery(crypto::montgomery::Curve::X25519))));
+        pairs
+    }
+
+    #[test]
+    fn both_keys_of_a_pair_have_the_same_public_key_info() {
+        for (name, pair) in pairs() {
+            let info = public_key_info(&pair.public.attributes).unwrap();
+            assert!(info.is_some(), "{name}");
+            assert_eq!(info, public_key_info(&pair.private.attributes).unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_private_key_comes_back_as_it_was() {
+        for (name, pair) in pairs() {
+            let info = private_key_info(&pair.private.attributes).unwrap();
+            let back = imported(&info);
+            for (part, value) in pair.private.attributes.iter() {
+                assert!(back.attributes.get(part) == Some(value), "{name}: {part}");
+            }
+            assert_eq!(private_key_info(&pair.public.attributes).err(), Some(Error::KeyNotWrappable), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_exactly_pkcs8_is_refused() {
+        for (name, pair) in pairs() {
+            let info = private_key_info(&pair.private.attributes).unwrap();
+            let longer = [info.as_slice(), &[0]].concat();
+            for wrong in [&info[..info.len() - 1], &info[1..], &longer, &[], &[0x30, 0x80]] {
+                assert_eq!(from_private_key_info(wrong).err(), Some(Error::WrappedKeyInvalid), "{name}");
+            }
+        }
+        let mut other_type = unhex(ED25519);
+        other_type[11] = 0x71;
+        assert_eq!(from_private_key_info(&other_type).err(), Some(Error::WrappedKeyInvalid), "Ed448");
+    }
+
+    #[test]
+    fn no_byte_of_pkcs8_makes_us_stumble() {
+        for (_, pair) in pairs() {
+            let info = private_key_info(&pair.private.attributes).unwrap();
+            for index in 0..info.len().min(90) {
+                for byte in [0x00, 0x01, 0x04, 0x30, 0x7f, 0x80, 0x84, 0xff] {
+                    let mut bent = info.to_vec();
+                    bent[index] = byte;
+                    let _ = from_private_key_info(&bent);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_without_all_numbers_is_not_wrapped() {
+        let pair = fixture::rsa_pair(1024);
+        let mut attributes = pair.private.attributes.duplicate();
+        attributes.remove(AttributeType::COEFFICIENT);
+        assert_eq!(private_key_info(&attributes).err(), Some(Error::KeyNotWrappable));
+        attributes.remove(AttributeType::PUBLIC_EXPONENT);
+        assert_eq!(public_key_info(&attributes), Ok(None));
+    }
+
+    #[test]
+    fn a_curve_by_name_is_written_by_identifier() {
+        let curve = Curve::Edwards(crypto::edwards::Curve::Ed25519);
+        let pair = fixture::curve_pair(curve);
+        let mut attributes = pair.private.attributes.duplicate();
+        let name = [&[0x13, 12], &b"edwards25519"[..]].concat();
+        attributes.set(AttributeType::EC_PARAMS, Value::bytes(name));
+        assert_eq!(public_key_info(&attributes), public_key_info(&pair.public.attributes));
+        assert_eq!(private_key_info(&attributes), private_key_info(&pair.private.attributes));
+    }
+
+    #[test]
+    fn a_short_scalar_is_filled_up() {
+        let params = Curve::Weierstrass(crypto::ec::Curve::P256).params().unwrap();
+        let parts = vec![(AttributeType::EC_PARAMS, Value::bytes(params)), (AttributeType::VALUE, Value::bytes([7]))];
+        let key = object(ObjectClass::PRIVATE_KEY, KeyType::EC, parts);
+        let back = imported(&private_key_info(&key.attributes).unwrap());
+        let value = back.attributes.bytes(AttributeType::VALUE).unwrap();
+        assert_eq!((value.len(), value.last()), (32, Some(&7)));
+    }
+
+    #[test]
+    fn other_objects_have_no_public_key_info() {
+        let key = fixture::secret(KeyType::AES, &[1; 16]);
+        assert_eq!(public_key_info(&key.attributes), Ok(None));
+        assert_eq!(public_key_info(&Attributes::default()), Ok(None));
+    }
+}

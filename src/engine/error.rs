@@ -1,0 +1,271 @@
+use std::fmt;
+
+use types::{AttributeType, Rv};
+
+/// Why the engine did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// An argument is impossible: empty where something must be, or beyond every limit.
+    ArgumentsBad,
+    /// There is no such slot.
+    SlotIdInvalid,
+    /// The slot's token has not been initialised.
+    TokenNotInitialized,
+    /// The token cannot be read: damaged, or written by a newer release.
+    TokenNotRecognized,
+    /// The token cannot be written by this process.
+    TokenWriteProtected,
+    /// There is no such session.
+    SessionHandleInvalid,
+    /// The flag for serial sessions is missing.
+    SessionParallelNotSupported,
+    /// The session is read-only and the call writes token objects.
+    SessionReadOnly,
+    /// Sessions are open.
+    SessionExists,
+    /// A read-only session is open, so the security officer may not log in.
+    SessionReadOnlyExists,
+    /// The security officer is logged in, so there may be no read-only session.
+    SessionReadWriteSoExists,
+    /// No more sessions can be opened.
+    SessionCount,
+    /// The PIN is wrong.
+    PinIncorrect,
+    /// The PIN is locked after too many wrong ones.
+    PinLocked,
+    /// The PIN has a character that cannot be in one.
+    PinInvalid,
+    /// The PIN is too short or too long.
+    PinLenRange,
+    /// The user's PIN was never set.
+    UserPinNotInitialized,
+    /// The same user is logged in already.
+    UserAlreadyLoggedIn,
+    /// Another user is logged in already.
+    UserAnotherAlreadyLoggedIn,
+    /// The call needs a login.
+    UserNotLoggedIn,
+    /// There is no such kind of user.
+    UserTypeInvalid,
+    /// There is no such object, or it may not be seen.
+    ObjectHandleInvalid,
+    /// There is no such key, or it may not be seen.
+    KeyHandleInvalid,
+    /// There is no such wrapping key.
+    WrappingKeyHandleInvalid,
+    /// There is no such unwrapping key.
+    UnwrappingKeyHandleInvalid,
+    /// The object says that this may not be done to it.
+    ActionProhibited,
+    /// The attribute may not be set here, or not any more.
+    AttributeReadOnly(AttributeType),
+    /// The attribute's value may not be seen.
+    AttributeSensitive(AttributeType),
+    /// The object has no such attribute.
+    AttributeTypeInvalid(AttributeType),
+    /// The attribute's value is not one that it can have.
+    AttributeValueInvalid(AttributeType),
+    /// The template lacks an attribute.
+    TemplateIncomplete(AttributeType),
+    /// The template contradicts itself or the call.
+    TemplateInconsistent(&'static str),
+    /// There is no such mechanism, or it does not do this, or the key does not allow it.
+    MechanismInvalid,
+    /// The mechanism's parameter is wrong.
+    MechanismParamInvalid,
+    /// The key is of a type that the mechanism does not take.
+    KeyTypeInconsistent,
+    /// The wrapping key is of a type that the mechanism does not take.
+    WrappingKeyTypeInconsistent,
+    /// The unwrapping key is of a type that the mechanism does not take.
+    UnwrappingKeyTypeInconsistent,
+    /// The key is of a size that the mechanism does not take.
+    KeySizeRange,
+    /// The wrapping key is too weak or of a wrong size.
+    WrappingKeySizeRange,
+    /// The unwrapping key is of a wrong size.
+    UnwrappingKeySizeRange,
+    /// The key does not allow this use.
+    KeyFunctionNotPermitted,
+    /// The key cannot be wrapped in this way.
+    KeyNotWrappable,
+    /// The key may not leave.
+    KeyUnextractable,
+    /// The key cannot be digested.
+    KeyIndigestible,
+    /// The wrapped key is not one.
+    WrappedKeyInvalid,
+    /// The wrapped key has an impossible length.
+    WrappedKeyLenRange,
+    /// The elliptic curve is not offered.
+    CurveNotSupported,
+    /// The domain parameters are invalid.
+    DomainParamsInvalid,
+    /// The public key is invalid.
+    PublicKeyInvalid,
+    /// An operation of this kind is going on in the session.
+    OperationActive,
+    /// No operation of this kind is going on in the session.
+    OperationNotInitialized,
+    /// The operation cannot be cancelled.
+    OperationCancelFailed,
+    /// The session's operations cannot be saved.
+    StateUnsaveable,
+    /// What should be a saved state is not one.
+    SavedStateInvalid,
+    /// The random generator takes no seed.
+    RandomSeedNotSupported,
+    /// The function is there by name only: this token has no use for it.
+    FunctionNotSupported,
+    /// Nothing runs in parallel here.
+    FunctionNotParallel,
+    /// No slot event has happened.
+    NoEvent,
+    /// The module has not been initialised in this process.
+    NotInitialized,
+    /// The module has been initialised already.
+    AlreadyInitialized,
+    /// The module cannot use the caller's locks.
+    CantLock,
+    /// A buffer of that size cannot be had.
+    HostMemory,
+    /// The medium failed.
+    Store(store::Error),
+    /// The algorithm refused or failed.
+    Crypto(crypto::Error),
+    /// What was sealed does not open, or is not what it should be: somebody has changed it.
+    Tampered(&'static str),
+    /// The module is at fault.
+    Internal(&'static str),
+}
+
+/// The only place where an error becomes a return value.
+impl From<&Error> for Rv {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::ArgumentsBad => Self::ARGUMENTS_BAD,
+            Error::SlotIdInvalid => Self::SLOT_ID_INVALID,
+            Error::TokenNotInitialized => Self::TOKEN_NOT_RECOGNIZED,
+            Error::TokenNotRecognized => Self::TOKEN_NOT_RECOGNIZED,
+            Error::TokenWriteProtected => Self::TOKEN_WRITE_PROTECTED,
+            Error::SessionHandleInvalid => Self::SESSION_HANDLE_INVALID,
+            Error::SessionParallelNotSupported => Self::SESSION_PARALLEL_NOT_SUPPORTED,
+            Error::SessionReadOnly => Self::SESSION_READ_ONLY,
+            Error::SessionExists => Self::SESSION_EXISTS,
+            Error::SessionReadOnlyExists => Self::SESSION_READ_ONLY_EXISTS,
+            Error::SessionReadWriteSoExists => Self::SESSION_READ_WRITE_SO_EXISTS,
+            Error::SessionCount => Self::SESSION_COUNT,
+            Error::PinIncorrect => Self::PIN_INCORRECT,
+            Error::PinLocked => Self::PIN_LOCKED,
+            Error::PinInvalid => Self::PIN_INVALID,
+            Error::PinLenRange => Self::PIN_LEN_RANGE,
+            Error::UserPinNotInitialized => Self::USER_PIN_NOT_INITIALIZED,
+            Error::UserAlreadyLoggedIn => Self::USER_ALREADY_LOGGED_IN,
+            Error::UserAnotherAlreadyLoggedIn => Self::USER_ANOTHER_ALREADY_LOGGED_IN,
+            Error::UserNotLoggedIn => Self::USER_NOT_LOGGED_IN,
+            Error::UserTypeInvalid => Self::USER_TYPE_INVALID,
+            Error::ObjectHandleInvalid => Self::OBJECT_HANDLE_INVALID,
+            Error::KeyHandleInvalid => Self::KEY_HANDLE_INVALID,
+            Error::WrappingKeyHandleInvalid => Self::WRAPPING_KEY_HANDLE_INVALID,
+            Error::UnwrappingKeyHandleInvalid => Self::UNWRAPPING_KEY_HANDLE_INVALID,
+            Error::ActionProhibited => Self::ACTION_PROHIBITED,
+            Error::AttributeReadOnly(_) => Self::ATTRIBUTE_READ_ONLY,
+            Error::AttributeSensitive(_) => Self::ATTRIBUTE_SENSITIVE,
+            Error::AttributeTypeInvalid(_) => Self::ATTRIBUTE_TYPE_INVALID,
+            Error::AttributeValueInvalid(_) => Self::ATTRIBUTE_VALUE_INVALID,
+            Error::TemplateIncomplete(_) => Self::TEMPLATE_INCOMPLETE,
+            Error::TemplateInconsistent(_) => Self::TEMPLATE_INCONSISTENT,
+            Error::MechanismInvalid => Self::MECHANISM_INVALID,
+            Error::MechanismParamInvalid => Self::MECHANISM_PARAM_INVALID,
+            Error::KeyTypeInconsistent => Self::KEY_TYPE_INCONSISTENT,
+            Error::WrappingKeyTypeInconsistent => Self::WRAPPING_KEY_TYPE_INCONSISTENT,
+            Error::UnwrappingKeyTypeInconsistent => Self::UNWRAPPING_KEY_TYPE_INCONSISTENT,
+            Error::KeySizeRange => Self::KEY_SIZE_RANGE,
+            Error::WrappingKeySizeRange => Self::WRAPPING_KEY_SIZE_RANGE,
+            Error::UnwrappingKeySizeRange => Self::UNWRAPPING_KEY_SIZE_RANGE,
+            Error::KeyFunctionNotPermitted => Self::KEY_FUNCTION_NOT_PERMITTED,
+            Error::KeyNotWrappable => Self::KEY_NOT_WRAPPABLE,
+            Error::KeyUnextractable => Self::KEY_UNEXTRACTABLE,
+            Error::KeyIndigestible => Self::KEY_INDIGESTIBLE,
+            Error::WrappedKeyInvalid => Self::WRAPPED_KEY_INVALID,
+            Error::WrappedKeyLenRange => Self::WRAPPED_KEY_LEN_RANGE,
+            Error::CurveNotSupported => Self::CURVE_NOT_SUPPORTED,
+            Error::DomainParamsInvalid => Self::DOMAIN_PARAMS_INVALID,
+            Error::PublicKeyInvalid => Self::PUBLIC_KEY_INVALID,
+            Error::OperationActive => Self::OPERATION_ACTIVE,
+            Error::OperationNotInitialized => Self::OPERATION_NOT_INITIALIZED,
+            Error::OperationCancelFailed => Self::OPERATION_CANCEL_FAILED,
+            Error::StateUnsaveable => Self::STATE_UNSAVEABLE,
+            Error::SavedStateInvalid => Self::SAVED_STATE_INVALID,
+            Error::RandomSeedNotSupported => Self::RANDOM_SEED_NOT_SUPPORTED,
+            Error::FunctionNotSupported => Self::FUNCTION_NOT_SUPPORTED,
+            Error::FunctionNotParallel => Self::FUNCTION_NOT_PARALLEL,
+            Error::NoEvent => Self::NO_EVENT,
+            Error::NotInitialized => Self::CRYPTOKI_NOT_INITIALIZED,
+            Error::AlreadyInitialized => Self::CRYPTOKI_ALREADY_INITIALIZED,
+            Error::CantLock => Self::CANT_LOCK,
+            Error::HostMemory => Self::HOST_MEMORY,
+            Error::Store(fault) => match fault {
+                store::Error::Full(_) => Self::DEVICE_MEMORY,
+                store::Error::ReadOnly(_) => Self::TOKEN_WRITE_PROTECTED,
+                store::Error::Missing => Self::DEVICE_REMOVED,
+                store::Error::Unreadable(_) | store::Error::TooNew(_) => Self::TOKEN_NOT_RECOGNIZED,
+                store::Error::Conflict | store::Error::Busy | store::Error::Damaged(_) | store::Error::Failed(_) => {
+                    Self::DEVICE_ERROR
+                }
+            },
+            Error::Crypto(fault) => match fault {
+                crypto::Error::InputLength | crypto::Error::Exhausted => Self::DATA_LEN_RANGE,
+                crypto::Error::InputValue => Self::DATA_INVALID,
+                crypto::Error::CiphertextLength => Self::ENCRYPTED_DATA_LEN_RANGE,
+                crypto::Error::CiphertextInvalid => Self::ENCRYPTED_DATA_INVALID,
+                crypto::Error::SignatureLength => Self::SIGNATURE_LEN_RANGE,
+                crypto::Error::SignatureInvalid => Self::SIGNATURE_INVALID,
+                crypto::Error::KeySize => Self::KEY_SIZE_RANGE,
+                crypto::Error::PeerInvalid | crypto::Error::Parameter => Self::MECHANISM_PARAM_INVALID,
+                crypto::Error::Unsupported => Self::FUNCTION_NOT_SUPPORTED,
+                crypto::Error::KeyInvalid | crypto::Error::OutputLength | crypto::Error::Fault => Self::DEVICE_ERROR,
+            },
+            Error::Tampered(_) => Self::DEVICE_ERROR,
+            Error::Internal(_) => Self::GENERAL_ERROR,
+        }
+    }
+}
+
+impl From<Error> for Rv {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<crypto::Error> for Error {
+    fn from(error: crypto::Error) -> Self {
+        Self::Crypto(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AttributeReadOnly(name) => write!(f, "{name} may not be set here"),
+            Self::AttributeSensitive(name) => write!(f, "{name} may not be seen"),
+            Self::AttributeTypeInvalid(name) => write!(f, "such an object has no {name}"),
+            Self::AttributeValueInvalid(name) => write!(f, "{name} cannot have this value"),
+            Self::TemplateIncomplete(name) => write!(f, "the template lacks {name}"),
+            Self::TemplateInconsistent(why) => write!(f, "the template is inconsistent: {why}"),
+            Self::Store(fault) => fault.fmt(f),
+            Self::Crypto(fault) => fault.fmt(f),
+            Self::Tampered(what) => write!(f, "somebody has changed {what}"),
+            Self::Internal(what) => write!(f, "the module is at fault: {what}"),
+            plain => write!(f, "{}", Rv::from(plain)),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,67 @@
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::RwLock;
+
+/// Handles and what they stand for. A handle is never 0 and never given twice.
+///
+/// Split into shards, so that threads that use different handles do not wait for each other.
+pub(crate) struct Table<T> {
+    next: AtomicU64,
+    shards: [RwLock<HashMap<u64, T>>; SHARDS],
+}
+
+const SHARDS: usize = 16;
+
+impl<T: Clone> Table<T> {
+    pub(crate) fn new() -> Self {
+        Self { next: AtomicU64::new(1), shards: std::array::from_fn(|_| RwLock::default()) }
+    }
+
+    /// Keeps what `make` makes of its new handle.
+    pub(crate) fn insert_with(&self, make: impl FnOnce(u64) -> T) -> (u64, T) {
+        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        let value = make(handle);
+        if let Some(shard) = self.shard(handle) {
+            shard.write().insert(handle, value.clone());
+        }
+        (handle, value)
+    }
+
+    pub(crate) fn get(&self, handle: u64) -> Option<T> {
+        self.shard(handle)?.read().get(&handle).cloned()
+    }
+
+    pub(crate) fn remove(&self, handle: u64) -> Option<T> {
+        self.shard(handle)?.write().remove(&handle)
+    }
+
+    /// Everything that is in the table, in no order.
+    pub(crate) fn values(&self) -> Vec<T> {
+        self.shards.iter().flat_map(|shard| shard.read().values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // Only the low bits choose the shard.
+    fn shard(&self, handle: u64) -> Option<&RwLock<HashMap<u64, T>>> {
+        self.shards.get(handle as usize % SHARDS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn a_handle_is_never_zero_and_never_given_twice() {
+        let table = Table::new();
+        let handles: Vec<u64> = (0..100).map(|n| table.insert_with(|_| n).0).collect();
+        for &handle in &handles {
+            assert_ne!(handle, 0);
+            assert!(table.remove(handle).is_some());
+        }
+        let (again, _) = table.insert_with(|_| 7);
+        assert!(!handles.contains(&again), "a freed handle is not given again");
+    }
+}

@@ -1,0 +1,77 @@
+//! PKCS#11 itself: who may do what, when, and what it means.
+//!
+//! [`Engine`] is the whole module without its C skin. Its methods take and return plain values, never
+//! pointers, so that the same engine serves the shared object, the command and, one day, a daemon.
+//! The methods are in `verbs`, a file for each chapter of the specification.
+#![forbid(unsafe_code)]
+
+mod curve;
+mod der;
+mod error;
+mod handles;
+mod key;
+pub mod mechanism;
+mod object;
+mod operation;
+mod session;
+pub mod settings;
+mod slot;
+mod token;
+mod verbs;
+mod wrapping;
+
+use std::sync::Arc;
+
+use store::{Cabinet, sqlite::SqliteCabinet};
+use types::SessionHandle;
+
+use handles::Table;
+use session::Session;
+use slot::Slots;
+
+pub use error::Error;
+pub use session::{Access, SessionInfo, State};
+pub use settings::Settings;
+pub use slot::{SlotInfo, TokenInfo};
+pub use store::sqlite::{Quiet, quiet};
+pub use token::{Report, Summary};
+pub use verbs::{User, View};
+
+/// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.
+pub const MANUFACTURER: &str = "strongroom";
+/// The token's model, likewise.
+pub const MODEL: &str = "strongroom";
+/// The release, as major and minor number.
+pub const RELEASE: (u8, u8) = (0, 1);
+
+/// The module: every token that this process can reach, every session and object handle it has.
+pub struct Engine {
+    slots: Slots,
+    sessions: Table<Arc<Session>>,
+    settings: Settings,
+}
+
+impl Engine {
+    /// A module over the embedded store. Touches nothing: not the store, not the process.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let cabinet = SqliteCabinet::new(settings.store.clone(), settings.state.clone());
+        Self::over(Arc::new(cabinet), settings)
+    }
+
+    /// A module over any store.
+    #[must_use]
+    pub fn over(cabinet: Arc<dyn Cabinet>, settings: Settings) -> Self {
+        Self { slots: Slots::new(cabinet), sessions: Table::new(), settings }
+    }
+
+    /// What the module was set to.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn session(&self, handle: SessionHandle) -> Result<Arc<Session>, Error> {
+        self.sessions.get(handle.0).ok_or(Error::SessionHandleInvalid)
+    }
+}

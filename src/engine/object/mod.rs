@@ -1,0 +1,55 @@
+//! Objects: what they are made of, and the rules for their attributes.
+
+mod attributes;
+mod change;
+mod check_value;
+mod parts;
+mod reading;
+mod rules;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::sync::OnceLock;
+
+use store::{RecordId, Revision};
+use types::SessionHandle;
+
+use crate::{Error, key::Material};
+
+pub(crate) use attributes::Attributes;
+pub(crate) use change::{copy, modify};
+pub(crate) use reading::{matches, readable, size};
+pub(crate) use rules::Origin;
+pub(crate) use template::{Draft, Standing};
+
+/// An object as it is at one time. Changing an object makes a new one.
+pub(crate) struct Object {
+    pub(crate) attributes: Attributes,
+    pub(crate) home: Home,
+    /// What is ready to compute with; made at first use.
+    material: OnceLock<Result<Material, Error>>,
+}
+
+/// Where an object lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// In the memory of this process, until the session that made it ends.
+    Session(SessionHandle),
+    /// In the token's store.
+    Token { record: RecordId, version: Revision },
+}
+
+impl Object {
+    pub(crate) fn new(attributes: Attributes, home: Home) -> Self {
+        Self { attributes, home, material: OnceLock::new() }
+    }
+
+    /// What is ready to compute with.
+    ///
+    /// # Errors
+    /// Those of [`Material::prepare`], each time again.
+    pub(crate) fn material(&self) -> Result<&Material, Error> {
+        self.material.get_or_init(|| Material::prepare(&self.attributes)).as_ref().map_err(Clone::clone)
+    }
+}

@@ -1,0 +1,186 @@
+//! What an object is made of: brought into the one form in which it is kept, checked when it comes from
+//! outside, and what follows from it computed.
+
+use crypto::Error as Fault;
+use types::{AttributeType, KeyType, Value};
+
+use super::{Attributes, Origin, check_value};
+use crate::{
+    Error,
+    curve::Curve,
+    der,
+    key::{Lengths, Material},
+};
+
+/// Settles the parts of a new object that has all that it cannot be without.
+pub(super) type Settle = fn(&mut Attributes, Origin) -> Result<(), Error>;
+
+/// For what means nothing here.
+pub(super) fn nothing(_: &mut Attributes, _: Origin) -> Result<(), Error> {
+    Ok(())
+}
+
+/// A certificate is kept as it is: what it says is between its programs. But it is here, or it says where
+/// it is and what it is the certificate of.
+pub(super) fn certificate(attributes: &mut Attributes, _: Origin) -> Result<(), Error> {
+    let given = |name| attributes.bytes(name).is_some_and(|bytes| !bytes.is_empty());
+    if given(AttributeType::URL) {
+        for name in [AttributeType::HASH_OF_SUBJECT_PUBLIC_KEY, AttributeType::HASH_OF_ISSUER_PUBLIC_KEY] {
+            if !given(name) {
+                return Err(Error::TemplateIncomplete(name));
+            }
+        }
+    } else if !given(AttributeType::VALUE) {
+        return Err(Error::AttributeValueInvalid(AttributeType::VALUE));
+    }
+    match attributes.bytes(AttributeType::VALUE) {
+        Some(value) if !value.is_empty() => {
+            let computed = check_value::of_bytes(value)?;
+            set_check_value(attributes, computed)
+        }
+        _ => {
+            if !attributes.has(AttributeType::CHECK_VALUE) {
+                attributes.set(AttributeType::CHECK_VALUE, Value::bytes([]));
+            }
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn secret(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    let key_type = attributes.key_type();
+    let value = attributes.bytes(AttributeType::VALUE).unwrap_or_default();
+    let len = value.len();
+    if !key_type.and_then(Lengths::of).is_some_and(|lengths| lengths.allows(len)) {
+        return Err(match origin {
+            Origin::Created => Error::AttributeValueInvalid(AttributeType::VALUE),
+            Origin::Unwrapped => Error::WrappedKeyLenRange,
+            Origin::Generated(_) | Origin::Derived { .. } => Error::KeySizeRange,
+        });
+    }
+    let computed = check_value::of_key(key_type, value)?;
+    let len = u64::try_from(len).map_err(|_| Error::KeySizeRange)?;
+    if attributes.number(AttributeType::VALUE_LEN).is_some_and(|said| said != len) {
+        return Err(match origin {
+            Origin::Unwrapped => Error::WrappedKeyLenRange,
+            _ => Error::TemplateInconsistent("the key has another length"),
+        });
+    }
+    attributes.set(AttributeType::VALUE_LEN, Value::Number(len));
+    set_check_value(attributes, computed)
+}
+
+pub(super) fn rsa_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    for name in [AttributeType::MODULUS, AttributeType::PUBLIC_EXPONENT] {
+        trim(attributes, name);
+    }
+    must_be_a_key(attributes, origin, AttributeType::MODULUS)?;
+    let bits = bits(attributes.bytes(AttributeType::MODULUS).unwrap_or_default());
+    attributes.set(AttributeType::MODULUS_BITS, Value::Number(bits));
+    set_public_key_info(attributes)
+}
+
+pub(super) fn rsa_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    for name in [
+        AttributeType::MODULUS,
+        AttributeType::PUBLIC_EXPONENT,
+        AttributeType::PRIVATE_EXPONENT,
+        AttributeType::PRIME_1,
+        AttributeType::PRIME_2,
+        AttributeType::EXPONENT_1,
+        AttributeType::EXPONENT_2,
+        AttributeType::COEFFICIENT,
+    ] {
+        trim(attributes, name);
+    }
+    must_be_a_key(attributes, origin, AttributeType::PRIVATE_EXPONENT)?;
+    set_public_key_info(attributes)
+}
+
+pub(super) fn ec_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    let curve = curve(attributes)?;
+    let point = attributes.bytes(AttributeType::EC_POINT).and_then(|point| curve.encode_point(point));
+    let point = point.ok_or(Error::AttributeValueInvalid(AttributeType::EC_POINT))?;
+    attributes.set(AttributeType::EC_POINT, Value::bytes(point));
+    must_be_a_key(attributes, origin, AttributeType::EC_POINT)?;
+    set_public_key_info(attributes)
+}
+
+pub(super) fn ec_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    match curve(attributes)? {
+        Curve::Weierstrass(_) => trim(attributes, AttributeType::VALUE),
+        // A string of bytes, least significant first, whatever the specification calls it.
+        Curve::Edwards(_) | Curve::Montgomery(_) => {}
+    }
+    must_be_a_key(attributes, origin, AttributeType::VALUE)?;
+    set_public_key_info(attributes)
+}
+
+fn curve(attributes: &Attributes) -> Result<Curve, Error> {
+    let params = attributes.bytes(AttributeType::EC_PARAMS).unwrap_or_default();
+    // Parameters that do not name a curve may be those of one: to the caller it is all the same.
+    let curve = Curve::of(params).map_err(|_| Error::CurveNotSupported)?;
+    let fits: Option<KeyType> = attributes.key_type();
+    if fits == Some(curve.key_type()) { Ok(curve) } else { Err(Error::CurveNotSupported) }
+}
+
+/// Refuses numbers from outside that are no key. Those of other keys were made here, or were checked when
+/// they were unwrapped.
+fn must_be_a_key(attributes: &Attributes, origin: Origin, blamed: AttributeType) -> Result<(), Error> {
+    if origin != Origin::Created {
+        return Ok(());
+    }
+    match Material::prepare(attributes) {
+        Ok(_) => Ok(()),
+        Err(Error::Crypto(fault @ (Fault::Fault | Fault::Unsupported))) => Err(fault.into()),
+        Err(Error::Crypto(_)) => Err(Error::AttributeValueInvalid(blamed)),
+        Err(other) => Err(other),
+    }
+}
+
+/// Takes the zeros from the front of a number.
+fn trim(attributes: &mut Attributes, name: AttributeType) {
+    let trimmed = match attributes.bytes(name) {
+        Some(number @ [0, ..]) => Value::bytes(without_zeros(number)),
+        _ => return,
+    };
+    attributes.set(name, trimmed);
+}
+
+/// A number without the zeros in front.
+pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// How many bits a number without zeros in front has.
+fn bits(number: &[u8]) -> u64 {
+    let Some(first) = number.first() else { return 0 };
+    let bytes = u64::try_from(number.len()).unwrap_or(u64::MAX);
+    bytes.saturating_mul(8).saturating_sub(u64::from(first.leading_zeros()))
+}
+
+/// An empty one stays empty: the caller wants none. Any other must be right.
+fn set_check_value(attributes: &mut Attributes, computed: [u8; check_value::LEN]) -> Result<(), Error> {
+    match attributes.bytes(AttributeType::CHECK_VALUE) {
+        Some(said) if said.is_empty() || said == computed => Ok(()),
+        Some(_) => Err(Error::AttributeValueInvalid(AttributeType::CHECK_VALUE)),
+        None => {
+            attributes.set(AttributeType::CHECK_VALUE, Value::bytes(computed));
+            Ok(())
+        }
+    }
+}
+
+/// An empty one is none said. Any other must be right.
+fn set_public_key_info(attributes: &mut Attributes) -> Result<(), Error> {
+    let computed = der::public_key_info(attributes)?;
+    match attributes.bytes(AttributeType::PUBLIC_KEY_INFO) {
+        Some(said) if !said.is_empty() && computed.as_deref() != Some(said) => {
+            return Err(Error::AttributeValueInvalid(AttributeType::PUBLIC_KEY_INFO));
+        }
+        _ => {}
+    }
+    attributes.set(AttributeType::PUBLIC_KEY_INFO, Value::bytes(computed.unwrap_or_default()));
+    Ok(())
+}

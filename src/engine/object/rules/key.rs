@@ -1,0 +1,17 @@
+use types::AttributeType as A;
+
+use super::{Rule, Silent, rule};
+
+/// PKCS#11, "Key objects".
+pub(super) const RULES: &[Rule] = &[
+    rule(A::KEY_TYPE, &[1, 5], Silent::Absent),
+    rule(A::ID, &[8], Silent::Empty),
+    rule(A::START_DATE, &[8], Silent::Empty),
+    rule(A::END_DATE, &[8], Silent::Empty),
+    rule(A::DERIVE, &[8], Silent::Able),
+    rule(A::LOCAL, &[2, 4, 6], Silent::Computed),
+    rule(A::KEY_GEN_MECHANISM, &[2, 4, 6], Silent::Computed),
+    // An empty list allows no mechanism. A key without a list allows all that its type can do.
+    rule(A::ALLOWED_MECHANISMS, &[], Silent::Absent),
+    rule(A::OBJECT_VALIDATION_FLAGS, &[4, 6], Silent::Number(0)),
+];

@@ -1,0 +1,421 @@
+//! Which attributes an object has: the specification's tables, a row for each attribute of each kind of
+//! object, with the specification's footnotes.
+//!
+//! Where the specification leaves a default to the token, it is ours that stands here. Two of them differ
+//! from what other tokens do: a key that came to be without a word about it is sensitive and cannot be
+//! extracted, however it came to be. That is what a token is for, and it can be said otherwise.
+
+mod certificate;
+mod data;
+mod key;
+mod private_key;
+mod public_key;
+mod secret_key;
+mod storage;
+
+use types::{AttributeType, CertificateType, Date, KeyType, Kind, MechanismType, ObjectClass, Value};
+
+use super::{
+    Attributes,
+    parts::{self, Settle},
+};
+use crate::Error;
+
+/// How an object comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From what the caller says.
+    Created,
+    /// Made in the token by this mechanism.
+    Generated(MechanismType),
+    /// From a wrapped key.
+    Unwrapped,
+    /// From another key, with what its attributes say.
+    Derived { always_sensitive: bool, never_extractable: bool, sensitive: bool, extractable: bool },
+}
+
+/// One attribute of one kind of object.
+pub(crate) struct Rule {
+    pub(crate) name: AttributeType,
+    /// The specification's footnotes by their numbers (PKCS#11, common attributes, "Common footnotes"),
+    /// and the two of our own.
+    notes: &'static [u8],
+    /// What it is when nobody says anything.
+    silent: Silent,
+}
+
+/// Not a footnote of the specification: may be chosen anew when the object is copied.
+const COPY: u8 = 0x10;
+/// Not a footnote of the specification: may be made empty later, and nothing else.
+const ERASE: u8 = 0x11;
+
+/// What an attribute is when nobody says anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silent {
+    /// The object does not have it. Not the same as empty.
+    Absent,
+    Flag(bool),
+    /// True if keys of this type can do it.
+    Able,
+    Number(u64),
+    /// No bytes, no text, no date.
+    Empty,
+    /// Found out when the object is complete.
+    Computed,
+}
+
+const OFF: Silent = Silent::Flag(false);
+const ON: Silent = Silent::Flag(true);
+
+const fn rule(name: AttributeType, notes: &'static [u8], silent: Silent) -> Rule {
+    Rule { name, notes, silent }
+}
+
+/// When an attribute may be set on an object that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// On the object itself (`C_SetAttributeValue`).
+    Modify,
+    /// On its copy (`C_CopyObject`).
+    Copy,
+}
+
+impl Rule {
+    fn has(&self, note: u8) -> bool {
+        self.notes.contains(&note)
+    }
+
+    /// Whether the caller must give it.
+    pub(crate) fn needed(&self, origin: Origin) -> bool {
+        match origin {
+            Origin::Created => self.has(1),
+            Origin::Generated(_) => self.has(3),
+            Origin::Unwrapped => self.has(5),
+            Origin::Derived { .. } => false,
+        }
+    }
+
+    /// Whether the caller may not give it. A derived key is in this a generated one.
+    pub(crate) fn refused(&self, origin: Origin) -> bool {
+        match origin {
+            Origin::Created => self.has(2),
+            Origin::Generated(_) | Origin::Derived { .. } => self.has(4),
+            Origin::Unwrapped => self.has(6),
+        }
+    }
+
+    /// Whether no object is whole without it.
+    pub(crate) fn essential(&self) -> bool {
+        self.has(1)
+    }
+
+    /// Whether it shows the key itself.
+    pub(crate) fn secret(&self) -> bool {
+        self.has(7)
+    }
+
+    /// Whether only the security officer may set it to true.
+    pub(crate) fn officers(&self) -> bool {
+        self.has(10)
+    }
+
+    /// Whether a new value may follow the one that the object has.
+    pub(crate) fn may_become(&self, old: Option<&Value>, new: &Value, change: Change, officer: bool) -> bool {
+        if self.officers() {
+            // Who may not give trust may not take it away either; a copy has none to take.
+            return officer || (change == Change::Copy && *new == Value::Flag(false));
+        }
+        if self.has(ERASE) {
+            return new.as_bytes().is_some_and(<[u8]>::is_empty);
+        }
+        if change == Change::Copy && self.has(COPY) {
+            return true;
+        }
+        let latched = |note, end| self.has(note) && old == Some(&Value::Flag(end)) && *new != Value::Flag(end);
+        (self.has(8) || self.has(11) || self.has(12)) && !latched(11, true) && !latched(12, false)
+    }
+
+    /// The value when nobody says anything.
+    fn default(&self, able: &[AttributeType]) -> Option<Value> {
+        match self.silent {
+            Silent::Absent | Silent::Computed => None,
+            Silent::Flag(flag) => Some(Value::Flag(flag)),
+            Silent::Able => Some(Value::Flag(able.contains(&self.name))),
+            Silent::Number(number) => Some(Value::Number(number)),
+            Silent::Empty if self.name.kind() == Some(Kind::Date) => Some(Value::Date(None)),
+            Silent::Empty => Some(Value::bytes([])),
+        }
+    }
+
+    /// Whether an attribute of this name can have this value at all.
+    ///
+    /// # Errors
+    /// [`Error::AttributeValueInvalid`]; for what an embedded template says also
+    /// [`Error::TemplateInconsistent`] and [`Error::AttributeTypeInvalid`].
+    pub(crate) fn check(&self, value: &Value) -> Result<(), Error> {
+        let invalid = Err(Error::AttributeValueInvalid(self.name));
+        if !self.name.kind().is_some_and(|kind| fits(kind, value)) {
+            return invalid;
+        }
+        match (self.name, value) {
+            (_, Value::Date(Some(Date(digits)))) if !digits.iter().all(u8::is_ascii_digit) => invalid,
+            // "Unspecified", and three more.
+            (AttributeType::CERTIFICATE_CATEGORY | AttributeType::JAVA_MIDP_SECURITY_DOMAIN, Value::Number(4..)) => {
+                invalid
+            }
+            // Nobody has validated this token.
+            (AttributeType::OBJECT_VALIDATION_FLAGS, Value::Number(1..)) => invalid,
+            (_, Value::Template(template)) => check_embedded(self.name, template),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A template that is an attribute's value: one level deep, and every attribute one that some object has.
+fn check_embedded(outer: AttributeType, template: &[(AttributeType, Value)]) -> Result<(), Error> {
+    for (index, (name, value)) in template.iter().enumerate() {
+        let kind = name.kind().ok_or(Error::AttributeTypeInvalid(*name))?;
+        if kind == Kind::Template {
+            return Err(Error::AttributeValueInvalid(outer));
+        }
+        if !fits(kind, value) {
+            return Err(Error::AttributeValueInvalid(*name));
+        }
+        if template.iter().take(index).any(|(before, _)| before == name) {
+            return Err(Error::TemplateInconsistent("an attribute stands twice in an embedded template"));
+        }
+    }
+    Ok(())
+}
+
+fn fits(kind: Kind, value: &Value) -> bool {
+    match value {
+        Value::Flag(_) => kind == Kind::Flag,
+        Value::Number(_) => kind == Kind::Number,
+        Value::Numbers(_) => kind == Kind::Numbers,
+        Value::Date(_) => kind == Kind::Date,
+        Value::Bytes(_) => matches!(kind, Kind::Bytes | Kind::BigInteger | Kind::Text),
+        Value::Template(_) => kind == Kind::Template,
+    }
+}
+
+/// What objects of one class and type are made of.
+pub(crate) struct Species {
+    class: ObjectClass,
+    /// The attribute that tells the types of a class apart, and its number.
+    variety: Option<(AttributeType, u64)>,
+    groups: &'static [&'static [Rule]],
+    /// What keys of this type can do.
+    able: &'static [AttributeType],
+    /// Brings what the object is made of into one form and checks it.
+    pub(crate) settle: Settle,
+}
+
+impl Species {
+    const fn key(
+        class: ObjectClass,
+        key_type: KeyType,
+        groups: &'static [&'static [Rule]],
+        able: &'static [AttributeType],
+        settle: Settle,
+    ) -> Self {
+        Self { class, variety: Some((AttributeType::KEY_TYPE, key_type.0)), groups, able, settle }
+    }
+
+    const fn certificate(certificate_type: CertificateType, groups: &'static [&'static [Rule]]) -> Self {
+        Self {
+            class: ObjectClass::CERTIFICATE,
+            variety: Some((AttributeType::CERTIFICATE_TYPE, certificate_type.0)),
+            groups,
+            able: &[],
+            settle: parts::certificate,
+        }
+    }
+
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &'static Rule> {
+        self.groups.iter().flat_map(|group| group.iter())
+    }
+
+    pub(crate) fn rule(&self, name: AttributeType) -> Option<&'static Rule> {
+        self.rules().find(|rule| rule.name == name)
+    }
+
+    /// Whether objects of this kind can come to be in this way.
+    pub(crate) fn arises(&self, origin: Origin) -> bool {
+        match origin {
+            Origin::Created => true,
+            Origin::Generated(_) => {
+                matches!(self.class, ObjectClass::PUBLIC_KEY | ObjectClass::PRIVATE_KEY | ObjectClass::SECRET_KEY)
+            }
+            Origin::Unwrapped => matches!(self.class, ObjectClass::PRIVATE_KEY | ObjectClass::SECRET_KEY),
+            Origin::Derived { .. } => self.class == ObjectClass::SECRET_KEY,
+        }
+    }
+
+    /// Sets what nobody has said anything about.
+    pub(crate) fn set_defaults(&self, attributes: &mut Attributes) {
+        for rule in self.rules() {
+            if !attributes.has(rule.name)
+                && let Some(value) = rule.default(self.able)
+            {
+                attributes.set(rule.name, value);
+            }
+        }
+    }
+}
+
+/// The rules for an object that is there; `None` for one of a kind that this release does not have.
+pub(crate) fn of(object: &Attributes) -> Option<&'static Species> {
+    let class = object.class()?;
+    let fits = |variety: Option<(AttributeType, u64)>| match variety {
+        Some((name, number)) => object.number(name) == Some(number),
+        None => true,
+    };
+    SPECIES.iter().find(|species| species.class == class && fits(species.variety))
+}
+
+/// The rules for an object that is to be.
+///
+/// # Errors
+/// [`Error::TemplateIncomplete`] if class or type are not given, [`Error::AttributeValueInvalid`] if there
+/// are no objects of the class or type, [`Error::TemplateInconsistent`] if there are none of both together.
+pub(crate) fn for_new(template: &Attributes) -> Result<&'static Species, Error> {
+    let class = template.class().ok_or(Error::TemplateIncomplete(AttributeType::CLASS))?;
+    let of_class = SPECIES.iter().find(|species| species.class == class);
+    let of_class = of_class.ok_or(Error::AttributeValueInvalid(AttributeType::CLASS))?;
+    let Some((name, _)) = of_class.variety else { return Ok(of_class) };
+    let number = template.number(name).ok_or(Error::TemplateIncomplete(name))?;
+    of(template).ok_or_else(|| {
+        if SPECIES.iter().any(|species| species.variety == Some((name, number))) {
+            Error::TemplateInconsistent("no key of this class has this type")
+        } else {
+            Error::AttributeValueInvalid(name)
+        }
+    })
+}
+
+use AttributeType as A;
+use ObjectClass as C;
+
+const RSA_PUBLIC: &[AttributeType] = &[A::ENCRYPT, A::VERIFY, A::VERIFY_RECOVER, A::WRAP];
+const RSA_PRIVATE: &[AttributeType] = &[A::DECRYPT, A::SIGN, A::SIGN_RECOVER, A::UNWRAP];
+const AES: &[AttributeType] = &[A::ENCRYPT, A::DECRYPT, A::WRAP, A::UNWRAP, A::SIGN, A::VERIFY];
+const MAC: &[AttributeType] = &[A::SIGN, A::VERIFY];
+
+const PUBLIC_RSA: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::RSA];
+const PUBLIC_EC: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::EC];
+const PRIVATE_RSA: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::RSA];
+const PRIVATE_EC: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::EC];
+const SECRET: &[&[Rule]] = &[storage::RULES, key::RULES, secret_key::RULES];
+
+/// Every kind of object that can be made.
+static SPECIES: [Species; 19] = [
+    Species {
+        class: C::DATA,
+        variety: None,
+        groups: &[storage::RULES, data::RULES],
+        able: &[],
+        settle: parts::nothing,
+    },
+    Species::certificate(CertificateType::X_509, &[storage::RULES, certificate::RULES, certificate::X_509]),
+    Species::certificate(
+        CertificateType::X_509_ATTR_CERT,
+        &[storage::RULES, certificate::RULES, certificate::ATTR_CERT],
+    ),
+    Species::certificate(CertificateType::WTLS, &[storage::RULES, certificate::RULES, certificate::WTLS]),
+    Species::key(C::PUBLIC_KEY, KeyType::RSA, PUBLIC_RSA, RSA_PUBLIC, parts::rsa_public),
+    Species::key(C::PUBLIC_KEY, KeyType::EC, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
+    Species::key(C::PUBLIC_KEY, KeyType::EC_EDWARDS, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
+    Species::key(C::PUBLIC_KEY, KeyType::EC_MONTGOMERY, PUBLIC_EC, &[], parts::ec_public),
+    Species::key(C::PRIVATE_KEY, KeyType::RSA, PRIVATE_RSA, RSA_PRIVATE, parts::rsa_private),
+    Species::key(C::PRIVATE_KEY, KeyType::EC, PRIVATE_EC, &[A::SIGN], parts::ec_private),
+    Species::key(C::PRIVATE_KEY, KeyType::EC_EDWARDS, PRIVATE_EC, &[A::SIGN], parts::ec_private),
+    // By the specification no key derives unless somebody says so. These can do nothing else.
+    Species::key(C::PRIVATE_KEY, KeyType::EC_MONTGOMERY, PRIVATE_EC, &[A::DERIVE], parts::ec_private),
+    Species::key(C::SECRET_KEY, KeyType::AES, SECRET, AES, parts::secret),
+    Species::key(C::SECRET_KEY, KeyType::GENERIC_SECRET, SECRET, MAC, parts::secret),
+    Species::key(C::SECRET_KEY, KeyType::SHA_1_HMAC, SECRET, MAC, parts::secret),
+    Species::key(C::SECRET_KEY, KeyType::SHA224_HMAC, SECRET, MAC, parts::secret),
+    Species::key(C::SECRET_KEY, KeyType::SHA256_HMAC, SECRET, MAC, parts::secret),
+    Species::key(C::SECRET_KEY, KeyType::SHA384_HMAC, SECRET, MAC, parts::secret),
+    Species::key(C::SECRET_KEY, KeyType::SHA512_HMAC, SECRET, MAC, parts::secret),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_one_of_the_specification() {
+        for species in &SPECIES {
+            for rule in species.rules() {
+                let kind = rule.name.kind();
+                assert!(kind.is_some(), "{} has no kind", rule.name);
+                assert!(rule.notes.is_sorted_by(|a, b| a < b), "{}: footnotes stand in order", rule.name);
+                assert!(rule.notes.iter().all(|note| matches!(note, 1..=13 | &COPY | &ERASE)), "{}", rule.name);
+                if let Some(value) = rule.default(species.able) {
+                    assert!(kind.is_some_and(|kind| fits(kind, &value)), "{}: the default is of its kind", rule.name);
+                    assert_eq!(rule.check(&value), Ok(()), "{}: the default is allowed", rule.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_attribute_has_two_rows() {
+        for species in &SPECIES {
+            let names: Vec<_> = species.rules().map(|rule| rule.name).collect();
+            for (index, name) in names.iter().enumerate() {
+                assert!(!names[..index].contains(name), "{name} of {:?}", species.variety);
+            }
+        }
+    }
+
+    #[test]
+    fn no_kind_of_object_has_two_tables() {
+        for (index, species) in SPECIES.iter().enumerate() {
+            let same = |other: &Species| other.class == species.class && other.variety == species.variety;
+            assert!(!SPECIES[..index].iter().any(same), "{:?}", species.variety);
+        }
+    }
+
+    #[test]
+    fn footnotes_do_not_contradict_each_other() {
+        for rule in SPECIES.iter().flat_map(Species::rules) {
+            for (must, must_not) in [(1, 2), (3, 4), (5, 6), (11, 12), (8, 10)] {
+                assert!(!(rule.has(must) && rule.has(must_not)), "{}", rule.name);
+            }
+            let flag = rule.name.kind() == Some(Kind::Flag);
+            assert!(flag || ![10, 11, 12].iter().any(|note| rule.has(*note)), "{} is no flag", rule.name);
+            let computed = rule.silent == Silent::Computed;
+            assert!(!rule.has(2) || computed, "{}: what nobody may give the token computes", rule.name);
+            assert!(
+                !rule.essential() || rule.silent == Silent::Absent,
+                "{}: what must be given has no default",
+                rule.name
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_key_can_do_is_in_its_table() {
+        for species in &SPECIES {
+            for name in species.able {
+                let row = species.rule(*name).map(|rule| rule.silent);
+                assert_eq!(row, Some(Silent::Able), "{name} of {:?}", species.variety);
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_modified_and_belongs_to_a_key_that_can_be_sensitive() {
+        for species in &SPECIES {
+            for rule in species.rules().filter(|rule| rule.secret()) {
+                assert!(!rule.has(8) && !rule.has(COPY), "{}", rule.name);
+                for name in [A::SENSITIVE, A::EXTRACTABLE] {
+                    assert!(species.rule(name).is_some(), "{} could not be hidden", rule.name);
+                }
+            }
+        }
+    }
+}

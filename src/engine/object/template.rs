@@ -1,0 +1,194 @@
+use crypto::SUITE;
+use types::{AttributeType, Template, UNAVAILABLE, Value};
+
+use super::{
+    Attributes,
+    rules::{self, Origin, Species},
+};
+use crate::Error;
+
+/// Who asks, as far as attributes care.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// Whether it is the security officer.
+    pub(crate) officer: bool,
+}
+
+/// What the caller wants of a new object, checked.
+pub(crate) struct Draft {
+    attributes: Attributes,
+    origin: Origin,
+    species: &'static Species,
+}
+
+impl Draft {
+    /// Takes a template in. `preset` is what the call itself decides; who says otherwise contradicts it.
+    ///
+    /// # Errors
+    /// Those of templates.
+    pub(crate) fn new(
+        template: Template,
+        origin: Origin,
+        standing: Standing,
+        preset: &[(AttributeType, Value)],
+    ) -> Result<Self, Error> {
+        let attributes = merge(template, preset)?;
+        let species = rules::for_new(&attributes)?;
+        if !species.arises(origin) {
+            return Err(Error::TemplateInconsistent("such an object does not come to be in this way"));
+        }
+        for (name, value) in attributes.iter() {
+            let rule = species.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
+            rule.check(value)?;
+            if rule.refused(origin) || (rule.officers() && *value == Value::Flag(true) && !may_trust(origin, standing))
+            {
+                return Err(Error::AttributeReadOnly(name));
+            }
+        }
+        if let Some(rule) = species.rules().find(|rule| rule.needed(origin) && !attributes.has(rule.name)) {
+            return Err(Error::TemplateIncomplete(rule.name));
+        }
+        must_protect(&attributes, origin, preset)?;
+        must_be_consistent(&attributes)?;
+        Ok(Self { attributes, origin, species })
+    }
+
+    /// What the template and the call say, without defaults.
+    pub(crate) fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Makes it the attributes of an object: adds what making it gave, defaults, and all that the token
+    /// computes.
+    ///
+    /// # Errors
+    /// Those of templates, and for numbers that are no such key.
+    pub(crate) fn complete(self, parts: Vec<(AttributeType, Value)>) -> Result<Attributes, Error> {
+        let Self { mut attributes, origin, species } = self;
+        for (name, value) in parts {
+            let kind = matches!(name, AttributeType::CLASS | AttributeType::KEY_TYPE);
+            if species.rule(name).is_none() || (kind && attributes.get(name) != Some(&value)) {
+                return Err(Error::Internal("making a key gave an attribute that it does not have"));
+            }
+            attributes.set(name, value);
+        }
+        if let Origin::Derived { sensitive, extractable, .. } = origin {
+            for (name, inherited) in [(AttributeType::SENSITIVE, sensitive), (AttributeType::EXTRACTABLE, extractable)]
+            {
+                if !attributes.has(name) {
+                    attributes.set(name, Value::Flag(inherited));
+                }
+            }
+        }
+        species.set_defaults(&mut attributes);
+        if let Some(rule) = species.rules().find(|rule| rule.essential() && !attributes.has(rule.name)) {
+            return Err(match origin {
+                Origin::Created => Error::TemplateIncomplete(rule.name),
+                Origin::Unwrapped => Error::WrappedKeyInvalid,
+                Origin::Generated(_) | Origin::Derived { .. } => Error::Internal("making a key gave too little of it"),
+            });
+        }
+        (species.settle)(&mut attributes, origin)?;
+        set_provenance(&mut attributes, species, origin);
+        attributes.set(AttributeType::UNIQUE_ID, unique_id()?);
+        must_be_consistent(&attributes)?;
+        Ok(attributes)
+    }
+}
+
+/// A template and what the call decides.
+fn merge(template: Template, preset: &[(AttributeType, Value)]) -> Result<Attributes, Error> {
+    let mut attributes = Attributes::default();
+    for (name, value) in template {
+        if attributes.has(name) {
+            return Err(Error::TemplateInconsistent("an attribute stands twice"));
+        }
+        attributes.set(name, value);
+    }
+    for (name, value) in preset {
+        match attributes.get(*name) {
+            Some(said) if said != value => {
+                return Err(Error::TemplateInconsistent("an attribute contradicts the mechanism or the key"));
+            }
+            Some(_) => {}
+            None => attributes.set(*name, value.duplicate()),
+        }
+    }
+    Ok(attributes)
+}
+
+/// A key that comes from outside, or from another key, is not trusted before the security officer has seen
+/// what it is.
+fn may_trust(origin: Origin, standing: Standing) -> bool {
+    standing.officer && matches!(origin, Origin::Created | Origin::Generated(_))
+}
+
+/// Refuses a template that makes a key less protected than what it comes from.
+///
+/// A wrapped key does not say how it was protected. Therefore it may come back readable only where the key
+/// that unwraps it says so, in its CKA_UNWRAP_TEMPLATE. Either of the two flags may be given, since each of
+/// them alone keeps the key from being seen.
+fn must_protect(attributes: &Attributes, origin: Origin, preset: &[(AttributeType, Value)]) -> Result<(), Error> {
+    let exposing = [(AttributeType::SENSITIVE, Value::Flag(false)), (AttributeType::EXTRACTABLE, Value::Flag(true))];
+    let says = |(name, value): &(AttributeType, Value)| attributes.get(*name) == Some(value);
+    let exposed = match origin {
+        Origin::Created | Origin::Generated(_) => false,
+        Origin::Unwrapped => exposing.iter().all(says) && !exposing.iter().all(|flag| preset.contains(flag)),
+        Origin::Derived { sensitive, extractable, .. } => {
+            let [insensitive, extracting] = &exposing;
+            (sensitive && says(insensitive)) || (!extractable && says(extracting))
+        }
+    };
+    if exposed { Err(Error::TemplateInconsistent("the key would be less protected than before")) } else { Ok(()) }
+}
+
+/// Refuses attributes that cannot be true together.
+pub(super) fn must_be_consistent(attributes: &Attributes) -> Result<(), Error> {
+    let public = attributes.get(AttributeType::PRIVATE) == Some(&Value::Flag(false));
+    if public && attributes.flag(AttributeType::ALWAYS_AUTHENTICATE) {
+        return Err(Error::TemplateInconsistent("a public object cannot ask for its user"));
+    }
+    Ok(())
+}
+
+/// Where a key comes from, and how it has been protected from the beginning.
+fn set_provenance(attributes: &mut Attributes, species: &Species, origin: Origin) {
+    if species.rule(AttributeType::LOCAL).is_some() {
+        let (local, mechanism) = match origin {
+            Origin::Generated(mechanism) => (true, mechanism.0),
+            Origin::Created | Origin::Unwrapped | Origin::Derived { .. } => (false, UNAVAILABLE),
+        };
+        attributes.set(AttributeType::LOCAL, Value::Flag(local));
+        attributes.set(AttributeType::KEY_GEN_MECHANISM, Value::Number(mechanism));
+    }
+    if species.rule(AttributeType::SENSITIVE).is_some() {
+        let (sensitive, kept) =
+            (attributes.flag(AttributeType::SENSITIVE), !attributes.flag(AttributeType::EXTRACTABLE));
+        let (always, never) = match origin {
+            Origin::Generated(_) => (sensitive, kept),
+            Origin::Created | Origin::Unwrapped => (false, false),
+            Origin::Derived { always_sensitive, never_extractable, .. } => {
+                (always_sensitive && sensitive, never_extractable && kept)
+            }
+        };
+        attributes.set(AttributeType::ALWAYS_SENSITIVE, Value::Flag(always));
+        attributes.set(AttributeType::NEVER_EXTRACTABLE, Value::Flag(never));
+    }
+}
+
+/// A name that no other object has: a random UUID (RFC 9562, version 4) as text.
+pub(super) fn unique_id() -> Result<Value, Error> {
+    let mut bytes = [0; 16];
+    (SUITE.random)(&mut bytes)?;
+    let random = u128::from_be_bytes(bytes);
+    let uuid = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{uuid:032x}");
+    let mut text = String::with_capacity(36);
+    for (index, digit) in hex.chars().enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    Ok(Value::bytes(text))
+}

@@ -1,0 +1,487 @@
+use std::{mem, sync::Arc};
+
+use crypto::{Secret, digest::Digest};
+use store::RecordId;
+use types::{ObjectHandle, Produced, Room, Template};
+
+use crate::{
+    Error,
+    mechanism::{Signing, Transform, Verifying, Whole},
+    slot::Slot,
+};
+
+/// What is going on in a session: one operation of each kind at most.
+#[derive(Default)]
+pub(crate) struct Operations {
+    pub(crate) search: Option<Search>,
+    pub(crate) encryption: Operation<Keyed<Transform>>,
+    pub(crate) decryption: Operation<Keyed<Transform>>,
+    pub(crate) digest: Operation<Box<dyn Digest>>,
+    pub(crate) signature: Operation<Keyed<Signing>>,
+    pub(crate) signature_recovery: Operation<Keyed<Box<dyn Whole>>>,
+    pub(crate) verification: Operation<Keyed<Checking>>,
+    pub(crate) verification_recovery: Operation<Keyed<Box<dyn Whole>>>,
+}
+
+impl Operations {
+    /// Whether anything but a search is going on.
+    pub(crate) fn any_active(&self) -> bool {
+        let Self {
+            search: _,
+            encryption,
+            decryption,
+            digest,
+            signature,
+            signature_recovery,
+            verification,
+            verification_recovery,
+        } = self;
+        encryption.is_active()
+            || decryption.is_active()
+            || digest.is_active()
+            || signature.is_active()
+            || signature_recovery.is_active()
+            || verification.is_active()
+            || verification_recovery.is_active()
+    }
+
+    /// Ends what only the user may do.
+    pub(crate) fn end_private(&mut self) {
+        let Self {
+            search,
+            encryption,
+            decryption,
+            digest: _,
+            signature,
+            signature_recovery,
+            verification,
+            verification_recovery,
+        } = self;
+        *search = None;
+        encryption.end_private();
+        decryption.end_private();
+        signature.end_private();
+        signature_recovery.end_private();
+        verification.end_private();
+        verification_recovery.end_private();
+    }
+
+    /// The consents that operations wait for.
+    pub(crate) fn consents(&mut self) -> impl Iterator<Item = &mut Consent> {
+        let Self {
+            search: _,
+            encryption: _,
+            decryption,
+            digest: _,
+            signature,
+            signature_recovery,
+            verification: _,
+            verification_recovery: _,
+        } = self;
+        [decryption.consent(), signature.consent(), signature_recovery.consent()].into_iter().flatten()
+    }
+}
+
+/// An operation of one kind.
+#[derive(Default)]
+pub(crate) enum Operation<T> {
+    #[default]
+    Idle,
+    /// Started; nothing fed yet, so it may still be finished in one call.
+    Ready(T),
+    /// Being fed in parts; only a `Final` call may finish it.
+    Streaming(T),
+    /// Finished, but the caller's buffer was too small for the output.
+    Done(Secret),
+}
+
+/// An operation with a key, and what allows its use.
+pub(crate) struct Keyed<T> {
+    pub(crate) run: T,
+    pub(crate) permit: Permit,
+}
+
+/// Whether a key that was allowed at the start may still be used.
+pub(crate) struct Permit {
+    slot: Arc<Slot>,
+    /// The login that showed the key, if it is a private object.
+    login_epoch: Option<u64>,
+    pub(crate) consent: Consent,
+}
+
+/// Whether the user has to give his PIN for this one use (CKA_ALWAYS_AUTHENTICATE).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    NotNeeded,
+    Needed,
+    Given,
+}
+
+/// A verification, and the signature if it was given at the start (3.2).
+pub(crate) struct Checking {
+    pub(crate) verifying: Verifying,
+    pub(crate) signature: Option<Vec<u8>>,
+}
+
+/// A search: what has not been looked at yet.
+pub(crate) struct Search {
+    pub(crate) template: Template,
+    pub(crate) session_objects: std::vec::IntoIter<ObjectHandle>,
+    pub(crate) records: std::vec::IntoIter<RecordId>,
+}
+
+impl Permit {
+    pub(crate) fn new(slot: &Arc<Slot>, login_epoch: Option<u64>, consent: Consent) -> Self {
+        Self { slot: Arc::clone(slot), login_epoch, consent }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let logged_out = self.login_epoch.is_some_and(|epoch| epoch != self.slot.token.login_epoch());
+        if logged_out || self.consent == Consent::Needed { Err(Error::UserNotLoggedIn) } else { Ok(()) }
+    }
+
+    fn is_private(&self) -> bool {
+        self.login_epoch.is_some()
+    }
+}
+
+/// Brings an operation back to the state from which it was taken.
+type Resume<T> = fn(T) -> Operation<T>;
+
+impl<T> Operation<T> {
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self, Self::Idle)
+    }
+
+    /// # Errors
+    /// [`Error::OperationActive`] if one of this kind is going on.
+    pub(crate) fn must_be_idle(&self) -> Result<(), Error> {
+        if self.is_active() { Err(Error::OperationActive) } else { Ok(()) }
+    }
+
+    /// Takes what may be done in one call. Whatever leaves the caller early has ended the operation.
+    fn take_ready(&mut self) -> Result<T, Error> {
+        match mem::take(self) {
+            Self::Ready(run) => Ok(run),
+            Self::Idle => Err(Error::OperationNotInitialized),
+            Self::Streaming(_) | Self::Done(_) => Err(Error::OperationActive),
+        }
+    }
+
+    /// Takes what may be fed or finished in parts, and whether it has been fed.
+    fn take_part(&mut self) -> Result<(T, Resume<T>), Error> {
+        match mem::take(self) {
+            Self::Ready(run) => Ok((run, Self::Ready)),
+            Self::Streaming(run) => Ok((run, Self::Streaming)),
+            Self::Idle => Err(Error::OperationNotInitialized),
+            Self::Done(_) => Err(Error::OperationActive),
+        }
+    }
+}
+
+impl<T> Operation<Keyed<T>> {
+    /// Ends the operation if its key is a private object.
+    pub(crate) fn end_private(&mut self) {
+        if let Self::Ready(keyed) | Self::Streaming(keyed) = self
+            && keyed.permit.is_private()
+        {
+            *self = Self::Idle;
+        }
+        if let Self::Done(_) = self {
+            *self = Self::Idle;
+        }
+    }
+
+    /// The consent that the operation waits for.
+    pub(crate) fn consent(&mut self) -> Option<&mut Consent> {
+        match self {
+            Self::Ready(keyed) | Self::Streaming(keyed) => match keyed.permit.consent {
+                Consent::NotNeeded => None,
+                Consent::Needed | Consent::Given => Some(&mut keyed.permit.consent),
+            },
+            Self::Idle | Self::Done(_) => None,
+        }
+    }
+}
+
+/// Whether a length that was told beforehand is what comes out, or only enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foretold {
+    Exactly,
+    AtMost,
+}
+
+impl Operation<Keyed<Transform>> {
+    /// The whole input in one call.
+    pub(crate) fn once(&mut self, input: &[u8], room: Room<'_>, foretold: Foretold) -> Result<Produced, Error> {
+        if let Self::Done(output) = self {
+            let output = mem::take(output);
+            return Ok(self.deliver(output, room));
+        }
+        let mut keyed = self.take_ready()?;
+        keyed.permit.check()?;
+        let needed = match &keyed.run {
+            Transform::Stream(cipher) => cipher.once_len(input.len()),
+            Transform::Whole(whole) => whole.output_len(input.len()),
+        };
+        let buffer = match room {
+            Room::Ask => {
+                *self = Self::Ready(keyed);
+                return Ok(Produced::Length(needed));
+            }
+            Room::Into(buffer) => buffer,
+        };
+        if buffer.len() < needed && foretold == Foretold::Exactly {
+            *self = Self::Ready(keyed);
+            return Ok(Produced::TooSmall(needed));
+        }
+        match &mut keyed.run {
+            Transform::Stream(cipher) => match buffer.get_mut(..needed) {
+                Some(place) => Ok(Produced::Written(cipher.once(input, place)?)),
+                None => {
+                    let mut output = wiped(needed)?;
+                    let len = cipher.once(input, &mut output)?;
+                    output.truncate(len);
+                    Ok(self.deliver(output, Room::Into(buffer)))
+                }
+            },
+            Transform::Whole(whole) => {
+                let output = whole.run(input)?;
+                Ok(self.deliver(output, Room::Into(buffer)))
+            }
+        }
+    }
+
+    /// A part of the input.
+    pub(crate) fn update(&mut self, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+        let (mut keyed, state) = self.take_part()?;
+        keyed.permit.check()?;
+        let Transform::Stream(cipher) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
+        let needed = cipher.update_len(input.len());
+        let (state, produced) = match room {
+            Room::Ask => (state, Produced::Length(needed)),
+            Room::Into(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => (Self::Streaming as fn(_) -> _, Produced::Written(cipher.update(input, place)?)),
+                None => (state, Produced::TooSmall(needed)),
+            },
+        };
+        *self = state(keyed);
+        Ok(produced)
+    }
+
+    /// The end of the input.
+    pub(crate) fn finish(&mut self, room: Room<'_>) -> Result<Produced, Error> {
+        if let Self::Done(output) = self {
+            let output = mem::take(output);
+            return Ok(self.deliver(output, room));
+        }
+        let (mut keyed, state) = self.take_part()?;
+        keyed.permit.check()?;
+        let Transform::Stream(cipher) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
+        let needed = cipher.finish_len();
+        match room {
+            Room::Ask => {
+                *self = state(keyed);
+                Ok(Produced::Length(needed))
+            }
+            Room::Into(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => Ok(Produced::Written(cipher.finish(place)?)),
+                None => {
+                    let mut output = wiped(needed)?;
+                    let len = cipher.finish(&mut output)?;
+                    output.truncate(len);
+                    Ok(self.deliver(output, Room::Into(buffer)))
+                }
+            },
+        }
+    }
+}
+
+impl<T> Operation<T> {
+    /// Puts out what is ready; if it does not fit, keeps it for the next call.
+    fn deliver(&mut self, output: Secret, room: Room<'_>) -> Produced {
+        let produced = room.put(&output);
+        *self = match produced {
+            Produced::Written(_) => Self::Idle,
+            Produced::Length(_) | Produced::TooSmall(_) => Self::Done(output),
+        };
+        produced
+    }
+}
+
+impl Operation<Keyed<Box<dyn Whole>>> {
+    /// The whole input in one call.
+    pub(crate) fn once(&mut self, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+        if let Self::Done(output) = self {
+            let output = mem::take(output);
+            return Ok(self.deliver(output, room));
+        }
+        let mut keyed = self.take_ready()?;
+        keyed.permit.check()?;
+        if let Room::Ask = room {
+            let needed = keyed.run.output_len(input.len());
+            *self = Self::Ready(keyed);
+            return Ok(Produced::Length(needed));
+        }
+        let output = keyed.run.run(input)?;
+        Ok(self.deliver(output, room))
+    }
+}
+
+impl Operation<Keyed<Signing>> {
+    /// The whole message in one call.
+    pub(crate) fn once(&mut self, message: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+        let mut keyed = self.take_ready()?;
+        keyed.permit.check()?;
+        let (Signing::Stream(signer) | Signing::Whole(signer)) = &mut keyed.run;
+        let needed = signer.signature_len();
+        let produced = match room {
+            Room::Ask => Produced::Length(needed),
+            Room::Into(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => {
+                    signer.once(message, place)?;
+                    return Ok(Produced::Written(needed));
+                }
+                None => Produced::TooSmall(needed),
+            },
+        };
+        *self = Self::Ready(keyed);
+        Ok(produced)
+    }
+
+    /// A part of the message.
+    pub(crate) fn update(&mut self, message: &[u8]) -> Result<(), Error> {
+        let (mut keyed, _) = self.take_part()?;
+        keyed.permit.check()?;
+        let Signing::Stream(signer) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
+        signer.update(message)?;
+        *self = Self::Streaming(keyed);
+        Ok(())
+    }
+
+    /// The end of the message.
+    pub(crate) fn finish(&mut self, room: Room<'_>) -> Result<Produced, Error> {
+        let (mut keyed, state) = self.take_part()?;
+        keyed.permit.check()?;
+        let Signing::Stream(signer) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
+        let needed = signer.signature_len();
+        let produced = match room {
+            Room::Ask => Produced::Length(needed),
+            Room::Into(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => {
+                    signer.finish(place)?;
+                    return Ok(Produced::Written(needed));
+                }
+                None => Produced::TooSmall(needed),
+            },
+        };
+        *self = state(keyed);
+        Ok(produced)
+    }
+}
+
+impl Operation<Keyed<Checking>> {
+    /// The whole message in one call, with the signature unless it was given at the start.
+    pub(crate) fn once(&mut self, message: &[u8], signature: Option<&[u8]>) -> Result<(), Error> {
+        let Keyed { run: Checking { mut verifying, signature: kept }, permit } = self.take_ready()?;
+        permit.check()?;
+        let signature = one_of(signature, kept.as_deref())?;
+        let (Verifying::Stream(verifier) | Verifying::Whole(verifier)) = &mut verifying;
+        verifier.once(message, signature)
+    }
+
+    /// A part of the message.
+    pub(crate) fn update(&mut self, message: &[u8], given: Given) -> Result<(), Error> {
+        let (mut keyed, _) = self.take_part()?;
+        keyed.permit.check()?;
+        if keyed.run.signature.is_some() != (given == Given::AtTheStart) {
+            return Err(Error::OperationNotInitialized);
+        }
+        let Verifying::Stream(verifier) = &mut keyed.run.verifying else {
+            return Err(Error::OperationNotInitialized);
+        };
+        verifier.update(message)?;
+        *self = Self::Streaming(keyed);
+        Ok(())
+    }
+
+    /// The end of the message, with the signature unless it was given at the start.
+    pub(crate) fn finish(&mut self, signature: Option<&[u8]>) -> Result<(), Error> {
+        let (Keyed { run: Checking { mut verifying, signature: kept }, permit }, _) = self.take_part()?;
+        permit.check()?;
+        let signature = one_of(signature, kept.as_deref())?;
+        let Verifying::Stream(verifier) = &mut verifying else { return Err(Error::OperationNotInitialized) };
+        verifier.finish(signature)
+    }
+}
+
+/// When a verification gets its signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    AtTheStart,
+    AtTheEnd,
+}
+
+/// The signature, which was given either at the start or now: an operation that was started by the
+/// functions of one way cannot be ended by those of the other.
+fn one_of<'a>(now: Option<&'a [u8]>, before: Option<&'a [u8]>) -> Result<&'a [u8], Error> {
+    match (now, before) {
+        (Some(signature), None) | (None, Some(signature)) => Ok(signature),
+        (Some(_), Some(_)) | (None, None) => Err(Error::OperationNotInitialized),
+    }
+}
+
+impl Operation<Box<dyn Digest>> {
+    /// The whole message in one call.
+    pub(crate) fn once(&mut self, message: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+        let mut digest = self.take_ready()?;
+        let needed = digest.output_len();
+        let produced = match room {
+            Room::Ask => Produced::Length(needed),
+            Room::Into(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => {
+                    digest.update(message);
+                    digest.finish(place);
+                    return Ok(Produced::Written(needed));
+                }
+                None => Produced::TooSmall(needed),
+            },
+        };
+        *self = Self::Ready(digest);
+        Ok(produced)
+    }
+
+    /// A part of the message.
+    pub(crate) fn update(&mut self, message: &[u8]) -> Result<(), Error> {
+        let (mut digest, _) = self.take_part()?;
+        digest.update(message);
+        *self = Self::Streaming(digest);
+        Ok(())
+    }
+
+    /// The end of the message.
+    pub(crate) fn finish(&mut self, room: Room<'_>) -> Result<Produced, Error> {
+        let (mut digest, state) = self.take_part()?;
+        let needed = digest.output_len();
+        let produced = match room {
+            Room::Ask => Produced::Length(needed),
+            Room::Into(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => {
+                    digest.finish(place);
+                    return Ok(Produced::Written(needed));
+                }
+                None => Produced::TooSmall(needed),
+            },
+        };
+        *self = state(digest);
+        Ok(produced)
+    }
+}
+
+/// A buffer that wipes itself. Its length comes from the caller, so it may be more than there is.
+fn wiped(len: usize) -> Result<Secret, Error> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Error::HostMemory)?;
+    bytes.resize(len, 0);
+    Ok(Secret::new(bytes))
+}

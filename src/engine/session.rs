@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use types::{SessionHandle, SlotId};
+
+use crate::{Error, operation::Operations, slot::Slot, token::Role};
+
+/// A session of this process with a token.
+pub(crate) struct Session {
+    pub(crate) handle: SessionHandle,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) access: Access,
+    /// What is going on in it. One lock for each session, and none that two of them share.
+    pub(crate) operations: Mutex<Operations>,
+}
+
+/// What a session may do to token objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Use them.
+    ReadOnly,
+    /// Use, make, change and destroy them.
+    ReadWrite,
+}
+
+/// Who is logged in, as a session sees it (`CK_STATE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody, in a read-only session.
+    ReadOnlyPublic,
+    /// The user, in a read-only session.
+    ReadOnlyUser,
+    /// Nobody, in a read-write session.
+    ReadWritePublic,
+    /// The user, in a read-write session.
+    ReadWriteUser,
+    /// The security officer, in a read-write session.
+    ReadWriteOfficer,
+}
+
+impl State {
+    /// The number of the state in the specification.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::ReadOnlyPublic => 0,
+            Self::ReadOnlyUser => 1,
+            Self::ReadWritePublic => 2,
+            Self::ReadWriteUser => 3,
+            Self::ReadWriteOfficer => 4,
+        }
+    }
+}
+
+/// What `C_GetSessionInfo` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// The slot whose token the session is with.
+    pub slot: SlotId,
+    /// Who is logged in.
+    pub state: State,
+    /// What the session may do.
+    pub access: Access,
+    /// An error of the device; always 0.
+    pub device_error: u64,
+}
+
+impl Session {
+    pub(crate) fn new(handle: SessionHandle, slot: Arc<Slot>, access: Access) -> Self {
+        Self { handle, slot, access, operations: Mutex::default() }
+    }
+
+    /// # Errors
+    /// [`Error::SessionReadOnly`] unless it may change token objects.
+    pub(crate) fn must_be_read_write(&self) -> Result<(), Error> {
+        match self.access {
+            Access::ReadOnly => Err(Error::SessionReadOnly),
+            Access::ReadWrite => Ok(()),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match (self.access, self.slot.token.role()) {
+            (Access::ReadOnly, None) => State::ReadOnlyPublic,
+            // There is no read-only session while the officer is logged in.
+            (Access::ReadOnly, Some(_)) => State::ReadOnlyUser,
+            (Access::ReadWrite, None) => State::ReadWritePublic,
+            (Access::ReadWrite, Some(Role::User)) => State::ReadWriteUser,
+            (Access::ReadWrite, Some(Role::Officer)) => State::ReadWriteOfficer,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! What can be set from outside, and where it was found.
+//!
+//! Each key stands in the file under its name and in the environment under `STRONGROOM_` and the name in
+//! capitals. The environment wins over the file, and the file over the default.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// How the module behaves. There is a default for everything.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory with the tokens.
+    pub store: PathBuf,
+    /// The directory for what must be written even by those who only sign: counts of wrong PINs.
+    pub state: PathBuf,
+    /// A file with 32 bytes or more that go into every PIN's key, if there is one: without it a stolen
+    /// token file cannot be searched for its PIN.
+    pub store_secret: Option<PathBuf>,
+    /// What a PIN costs, for PINs that are set from now on.
+    pub pin_cost: PinCost,
+    /// How many wrong PINs in a row lock a user.
+    pub pin_tries: u64,
+    /// The file that these settings come from, if one was read.
+    pub file: Option<PathBuf>,
+    /// What was wrong with the file or the environment. The defaults hold then.
+    pub problems: Vec<String>,
+    /// Each key with its value and where it comes from, to be shown.
+    pub sources: Vec<Setting>,
+}
+
+/// One key as it came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name in the file.
+    pub key: &'static str,
+    /// Its value, as it would stand in the file.
+    pub value: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// Cost of deriving a key from a PIN with Argon2id (RFC 9106).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinCost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl PinCost {
+    /// The least that is accepted, and the default: 19 MiB, two passes.
+    pub const FLOOR: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+    /// The most that is accepted from a token file, lest a changed one stop the process: 1 GiB.
+    pub const CAP: Self = Self { memory_kib: 1024 * 1024, passes: 16, lanes: 4 };
+}
+
+/// A key of the file.
+struct Key {
+    name: &'static str,
+    /// Takes a value over, or says what is allowed.
+    take: fn(&mut Settings, &str) -> Result<(), String>,
+    /// The value that holds.
+    show: fn(&Settings) -> String,
+}
+
+const KEYS: &[Key] = &[
+    Key { name: "store", take: |to, text| directory(&mut to.store, text), show: |of| of.store.display().to_string() },
+    Key { name: "state", take: |to, text| directory(&mut to.state, text), show: |of| of.state.display().to_string() },
+    Key {
+        name: "store_secret",
+        take: |to, text| {
+            let mut path = PathBuf::new();
+            directory(&mut path, text)?;
+            to.store_secret = Some(path);
+            Ok(())
+        },
+        show: |of| of.store_secret.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+    },
+    Key {
+        name: "pin_memory_kib",
+        take: |to, text| {
+            let range = PinCost::FLOOR.memory_kib..=PinCost::CAP.memory_kib;
+            to.pin_cost.memory_kib = number(text, *range.start(), *range.end())?;
+            Ok(())
+        },
+        show: |of| of.pin_cost.memory_kib.to_string(),
+    },
+    Key {
+        name: "pin_passes",
+        take: |to, text| {
+            to.pin_cost.passes = number(text, PinCost::FLOOR.passes, PinCost::CAP.passes)?;
+            Ok(())
+        },
+        show: |of| of.pin_cost.passes.to_string(),
+    },
+    Key {
+        name: "pin_lanes",
+        take: |to, text| {
+            to.pin_cost.lanes = number(text, PinCost::FLOOR.lanes, PinCost::CAP.lanes)?;
+            Ok(())
+        },
+        show: |of| of.pin_cost.lanes.to_string(),
+    },
+    Key {
+        name: "pin_tries",
+        take: |to, text| {
+            to.pin_tries = number(text, 1, 1000)?.into();
+            Ok(())
+        },
+        show: |of| of.pin_tries.to_string(),
+    },
+];
+
+impl Settings {
+    /// The settings of this process. Never fails: what is wrong is in [`Settings::problems`], and the
+    /// default holds.
+    #[must_use]
+    pub fn load() -> Self {
+        Self::from_environment(&|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+    }
+
+    /// The settings of a process with these environment variables.
+    fn from_environment(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Self {
+        let mut settings = Self::defaults(variable);
+        let mut origin = vec!["default".to_owned(); KEYS.len()];
+        settings.read_file(variable, &mut origin);
+        for (key, origin) in KEYS.iter().zip(&mut origin) {
+            let name = format!("STRONGROOM_{}", key.name.to_uppercase());
+            let Some(value) = variable(&name) else { continue };
+            match (key.take)(&mut settings, &value.to_string_lossy()) {
+                Ok(()) => *origin = name,
+                Err(allowed) => settings.problems.push(format!("the environment variable {name} {allowed}")),
+            }
+        }
+        // The counts are beside the tokens unless somebody says otherwise.
+        if settings.state.as_os_str().is_empty() {
+            settings.state.clone_from(&settings.store);
+        }
+        settings.sources = KEYS
+            .iter()
+            .zip(origin)
+            .map(|(key, source)| Setting { key: key.name, value: (key.show)(&settings), source })
+            .collect();
+        settings
+    }
+
+    fn defaults(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Self {
+        let store = if rustix::process::geteuid().is_root() {
+            PathBuf::from("/var/lib/strongroom")
+        } else {
+            let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
+            data.map_or_else(|| PathBuf::from("/var/lib/strongroom"), |data| data.join("strongroom"))
+        };
+        // Who sets XDG_DATA_HOME means it, even as root.
+        let store = variable("XDG_DATA_HOME").map_or(store, |data| data.join("strongroom"));
+        Self {
+            store,
+            state: PathBuf::new(),
+            store_secret: None,
+            pin_cost: PinCost::FLOOR,
+            pin_tries: 10,
+            file: None,
+            problems: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    fn read_file(&mut self, variable: &dyn Fn(&str) -> Option<PathBuf>, origin: &mut [String]) {
+        let named = variable("STRONGROOM_CONFIG");
+        let Some(path) = named.clone().or_else(|| found(variable)) else { return };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(why) => return self.problems.push(format!("{} cannot be read: {why}", path.display())),
+        };
+        let table = match text.parse::<toml::Table>() {
+            Ok(table) => table,
+            Err(why) => return self.problems.push(format!("{} is not TOML: {}", path.display(), why.message())),
+        };
+        for (name, value) in &table {
+            let Some((key, origin)) = KEYS.iter().zip(origin.iter_mut()).find(|(key, _)| key.name == name) else {
+                self.problems.push(format!("{}: there is no key {name}", path.display()));
+                continue;
+            };
+            let text = match value {
+                toml::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            match (key.take)(self, &text) {
+                Ok(()) => *origin = path.display().to_string(),
+                Err(allowed) => self.problems.push(format!("{}: {name} {allowed}", path.display())),
+            }
+        }
+        self.file = Some(path);
+    }
+}
+
+/// The user's file, else the system's.
+fn found(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let user = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+    let candidates = [user.map(|config| config.join("strongroom")), Some(PathBuf::from("/etc/strongroom"))];
+    candidates.into_iter().flatten().map(|directory| directory.join("strongroom.toml")).find(|path| path.exists())
+}
+
+fn directory(to: &mut PathBuf, text: &str) -> Result<(), String> {
+    if Path::new(text).is_absolute() {
+        *to = PathBuf::from(text);
+        Ok(())
+    } else {
+        Err("must be an absolute path".to_owned())
+    }
+}
+
+fn number(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("must be a number from {least} to {most}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Settings {
+        let home = ("HOME", "/nowhere/home");
+        Settings::from_environment(&|name| {
+            variables.iter().chain([&home]).find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value))
+        })
+    }
+
+    #[test]
+    fn without_anything_the_defaults_hold() {
+        let settings = with(&[("XDG_DATA_HOME", "/data")]);
+        assert_eq!(settings.store, Path::new("/data/strongroom"));
+        assert_eq!(settings.state, settings.store, "beside the tokens");
+        assert_eq!((settings.pin_cost, settings.pin_tries), (PinCost::FLOOR, 10));
+        assert_eq!(settings.problems, Vec::<String>::new());
+        assert!(settings.sources.iter().all(|setting| setting.source == "default"));
+    }
+
+    #[test]
+    fn every_key_has_a_variable_that_says_where_it_comes_from() {
+        for key in KEYS {
+            let name = format!("STRONGROOM_{}", key.name.to_uppercase());
+            let value = if key.name.starts_with("pin_") { "not a number" } else { "relative" };
+            assert_eq!(with(&[(&name, value)]).problems.len(), 1, "{name}");
+        }
+        let settings = with(&[("STRONGROOM_PIN_TRIES", "3"), ("STRONGROOM_STORE", "/tokens")]);
+        assert_eq!((settings.pin_tries, settings.store), (3, PathBuf::from("/tokens")));
+        let source = |key| settings.sources.iter().find(|setting| setting.key == key).map(|s| s.source.clone());
+        assert_eq!(source("pin_tries").as_deref(), Some("STRONGROOM_PIN_TRIES"));
+    }
+
+    #[test]
+    fn a_bad_file_is_a_problem_and_the_defaults_hold() {
+        let path = env::temp_dir().join(format!("strongroom-settings-{}.toml", std::process::id()));
+        let named = path.to_string_lossy().into_owned();
+        for (text, problems) in [
+            ("pin_tries = 5\nstore = \"/from/file\"", 0),
+            ("pin_tries = 0", 1),
+            ("pin_memory_kib = 1", 1),
+            ("no_such_key = 1\npin_passes = 99", 2),
+            ("this is not TOML", 1),
+        ] {
+            fs::write(&path, text).unwrap();
+            let settings = with(&[("STRONGROOM_CONFIG", &named)]);
+            assert_eq!(settings.problems.len(), problems, "{text}: {:?}", settings.problems);
+            assert_eq!(settings.pin_cost, PinCost::FLOOR);
+        }
+        fs::write(&path, "pin_tries = 5").unwrap();
+        assert_eq!(with(&[("STRONGROOM_CONFIG", &named)]).pin_tries, 5);
+        assert_eq!(with(&[("STRONGROOM_CONFIG", &named), ("STRONGROOM_PIN_TRIES", "7")]).pin_tries, 7, "wins");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(with(&[("STRONGROOM_CONFIG", &named)]).problems.len(), 1, "a named file must be there");
+    }
+}

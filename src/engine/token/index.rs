@@ -1,0 +1,66 @@
+//! Index terms: by what objects are found without unsealing all of them.
+
+use store::Term;
+use types::{AttributeType, Value};
+
+use super::{
+    record::value_bytes,
+    seal::{Hasher, Keys},
+};
+use crate::{Error, object::Attributes};
+
+/// The attributes by which objects are found, the rarest value first.
+const INDEXED: [AttributeType; 11] = [
+    AttributeType::UNIQUE_ID,
+    AttributeType::ID,
+    AttributeType::LABEL,
+    AttributeType::SERIAL_NUMBER,
+    AttributeType::SUBJECT,
+    AttributeType::OBJECT_ID,
+    AttributeType::APPLICATION,
+    AttributeType::ISSUER,
+    AttributeType::KEY_TYPE,
+    AttributeType::CERTIFICATE_TYPE,
+    AttributeType::CLASS,
+];
+
+/// More terms than this are not asked for: what is found is compared with the template anyway.
+const ASKED_AT_MOST: usize = 2;
+
+/// Makes terms. Those of private objects say nothing to who has not the token's key; those of public
+/// objects anybody can make who reads the charter, like the objects themselves.
+pub(super) enum Indexer<'a> {
+    Private(&'a Keys),
+    Public(Hasher),
+}
+
+impl<'a> Indexer<'a> {
+    pub(super) fn public(salt: &[u8; 16]) -> Result<Self, Error> {
+        Hasher::new(salt).map(Self::Public)
+    }
+
+    /// Which one finds this object.
+    pub(super) fn for_object(attributes: &Attributes, keys: &'a Keys, salt: &[u8; 16]) -> Result<Self, Error> {
+        if attributes.flag(AttributeType::PRIVATE) { Ok(Self::Private(keys)) } else { Self::public(salt) }
+    }
+
+    /// The terms by which an object is found.
+    pub(super) fn terms(&self, attributes: &Attributes) -> Vec<Term> {
+        INDEXED.iter().filter_map(|name| Some(self.term(*name, attributes.get(*name)?))).collect()
+    }
+
+    /// The terms that objects like this have; none if the template has nothing that is indexed.
+    pub(super) fn asked(&self, template: &[(AttributeType, Value)]) -> Vec<Term> {
+        let named = |name: AttributeType| template.iter().find(move |(given, _)| *given == name);
+        let terms = INDEXED.iter().filter_map(|name| named(*name).map(|(name, value)| self.term(*name, value)));
+        terms.take(ASKED_AT_MOST).collect()
+    }
+
+    fn term(&self, name: AttributeType, value: &Value) -> Term {
+        let hasher = match self {
+            Self::Private(keys) => &keys.index,
+            Self::Public(hasher) => hasher,
+        };
+        Term(hasher.hash(&[&name.0.to_be_bytes(), &value_bytes(value)]))
+    }
+}

@@ -1,0 +1,265 @@
+//! The objects of a token.
+
+use std::sync::Arc;
+
+use store::{Change, Record, RecordId, Term};
+use types::{AttributeType, Value};
+
+use super::{
+    Current, Login, Role, Token,
+    header::{self, BUCKETS, Header},
+    index::Indexer,
+    next, record, retrying, seal,
+};
+use crate::{
+    Error,
+    object::{Attributes, Home, Object},
+};
+
+/// How many names are asked of the store at a time.
+const PAGE: usize = 4096;
+
+/// What a check of a whole token found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many objects are whole.
+    pub whole: u64,
+    /// What is wrong, in words.
+    pub faults: Vec<String>,
+}
+
+impl Token {
+    /// Keeps new objects, all or none.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn insert(&self, objects: Vec<Attributes>) -> Result<Vec<Object>, Error> {
+        let login = self.login_for(&objects)?;
+        let named = objects
+            .into_iter()
+            .map(|attributes| Ok((RecordId(seal::random()?), attributes)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let version = retrying(|| {
+            let mut edit = self.edit(&login)?;
+            for (id, attributes) in &named {
+                edit.put(*id, attributes, None)?;
+            }
+            edit.commit()
+        })?;
+        let home = |record| Home::Token { record, version };
+        Ok(named.into_iter().map(|(id, attributes)| Object::new(attributes, home(id))).collect())
+    }
+
+    /// Changes an object to what `change` makes of it. It may be asked more than once.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if it is gone, [`Error::UserNotLoggedIn`], what `change` says, and the
+    /// store's.
+    pub(crate) fn update(
+        &self,
+        id: RecordId,
+        change: &mut dyn FnMut(&Attributes) -> Result<Attributes, Error>,
+    ) -> Result<Object, Error> {
+        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
+        retrying(|| {
+            let mut edit = self.edit(&login)?;
+            let before = self.stored(&login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
+            let old = visible(&login, record::open(&login.keys, &before)?).ok_or(Error::ObjectHandleInvalid)?;
+            let attributes = change(&old)?;
+            edit.put(id, &attributes, Some(&before))?;
+            let version = edit.commit()?;
+            Ok(Object::new(attributes, Home::Token { record: id, version }))
+        })
+    }
+
+    /// Destroys an object.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if it is gone, [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn remove(&self, id: RecordId) -> Result<(), Error> {
+        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
+        retrying(|| {
+            let mut edit = self.edit(&login)?;
+            let before = self.stored(&login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
+            visible(&login, record::open(&login.keys, &before)?).ok_or(Error::ObjectHandleInvalid)?;
+            edit.remove(&before);
+            edit.commit()
+        })?;
+        Ok(())
+    }
+
+    /// An object as it is now; `None` if it is gone, or may not be seen by who is logged in now. Without a
+    /// login a public object is as its record shows it, which nobody has checked yet.
+    pub(crate) fn load(&self, id: RecordId) -> Result<Option<Object>, Error> {
+        let Some(login) = self.logged_in() else {
+            let Some(stored) = self.store.read(id)? else { return Ok(None) };
+            let home = Home::Token { record: id, version: stored.version };
+            return Ok(record::open_clear(&stored)?.map(|attributes| Object::new(attributes, home)));
+        };
+        let current = self.look(&login)?;
+        let Some(stored) = self.stored(&login, &current, id)? else { return Ok(None) };
+        let home = Home::Token { record: id, version: stored.version };
+        let attributes = visible(&login, record::open(&login.keys, &stored)?);
+        Ok(attributes.map(|attributes| Object::new(attributes, home)))
+    }
+
+    /// The names of the objects that may match a template: those that have its index terms, or all if it
+    /// has nothing that is indexed.
+    pub(crate) fn search(&self, template: &[(AttributeType, Value)]) -> Result<Vec<RecordId>, Error> {
+        let login = self.logged_in();
+        let salt = match &login {
+            Some(login) => self.look(login)?.charter.salt,
+            None => self.charter()?.salt,
+        };
+        let asked = Indexer::public(&salt)?.asked(template);
+        if asked.is_empty() {
+            if let Some(login) = &login {
+                self.compare_all(login)?;
+            }
+            return self.names(&[]);
+        }
+        let mut found = self.names(&asked)?;
+        if let Some(login) = login.filter(|login| login.role == Role::User) {
+            found.extend(self.names(&Indexer::Private(&login.keys).asked(template))?);
+        }
+        Ok(found)
+    }
+
+    /// Reads and opens everything.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn check(&self) -> Result<Report, Error> {
+        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
+        let current = self.look(&login)?;
+        let mut report = Report::default();
+        if let Err(fault) = self.compare_all(&login) {
+            report.faults.push(fault.to_string());
+        }
+        let names = self.names(&[])?;
+        for id in &names {
+            let opened = match self.store.read(*id)? {
+                Some(stored) => record::open(&login.keys, &stored).map(|_| ()),
+                None => Err(Error::Tampered("the list of objects")),
+            };
+            match opened {
+                Ok(()) => report.whole += 1,
+                Err(fault) => report.faults.push(format!("record {}: {fault}", hex(id))),
+            }
+        }
+        if u64::try_from(names.len()).ok() != Some(current.header.count) {
+            report.faults.push(format!(
+                "there are {} objects, and there should be {}",
+                names.len(),
+                current.header.count
+            ));
+        }
+        Ok(report)
+    }
+
+    /// The login that may write these objects.
+    fn login_for(&self, objects: &[Attributes]) -> Result<Arc<Login>, Error> {
+        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
+        let private = objects.iter().any(|attributes| attributes.flag(AttributeType::PRIVATE));
+        if private && login.role != Role::User { Err(Error::UserNotLoggedIn) } else { Ok(login) }
+    }
+
+    fn names(&self, terms: &[Term]) -> Result<Vec<RecordId>, Error> {
+        let mut names = Vec::new();
+        loop {
+            let page = self.store.find(terms, names.last().copied(), PAGE)?;
+            let last = page.len() < PAGE;
+            names.extend(page);
+            if last {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// A record of a bucket that was compared with the header.
+    fn stored(&self, login: &Login, current: &Current, id: RecordId) -> Result<Option<Record>, Error> {
+        let [first, ..] = id.0;
+        self.compare(login, &current.header, first)?;
+        Ok(self.store.read(id)?)
+    }
+
+    /// Compares a bucket with the store, unless that was done since its hash changed.
+    fn compare(&self, login: &Login, header: &Header, first: u8) -> Result<(), Error> {
+        let mut expected = header.bucket(first);
+        for _ in 0..16 {
+            if login.seen.lock().compared.get(&first) == Some(&expected) {
+                return Ok(());
+            }
+            let found = header::bucket_of(&login.keys, &self.store.marks(first)?);
+            if found == expected {
+                login.seen.lock().compared.insert(first, expected);
+                return Ok(());
+            }
+            // Somebody may have committed since the header was read.
+            let now = self.read_head(&login.keys)?.header.bucket(first);
+            if now == expected {
+                return Err(Error::Tampered("the set of objects"));
+            }
+            expected = now;
+        }
+        Err(store::Error::Busy.into())
+    }
+
+    fn compare_all(&self, login: &Login) -> Result<(), Error> {
+        let current = self.look(login)?;
+        (0..BUCKETS)
+            .filter_map(|first| u8::try_from(first).ok())
+            .try_for_each(|first| self.compare(login, &current.header, first))
+    }
+
+    fn edit<'a>(&'a self, login: &'a Login) -> Result<Edit<'a>, Error> {
+        let current = self.look(login)?;
+        let mut header = current.header.clone();
+        header.revision = next(current.head.revision);
+        Ok(Edit { token: self, login, current, header, changes: Vec::new() })
+    }
+}
+
+/// Changes that are made together.
+struct Edit<'a> {
+    token: &'a Token,
+    login: &'a Login,
+    current: Arc<Current>,
+    header: Header,
+    changes: Vec<Change>,
+}
+
+impl Edit<'_> {
+    /// Writes an object, in the place of the record `before` if there was one.
+    fn put(&mut self, id: RecordId, attributes: &Attributes, before: Option<&Record>) -> Result<(), Error> {
+        let keys = &self.login.keys;
+        let sealed = record::seal(keys, id, self.header.revision, attributes)?;
+        if let Some(before) = before {
+            self.header.strike(keys, &record::mark(before));
+        }
+        self.header.enter(keys, &record::mark(&sealed));
+        let terms = Indexer::for_object(attributes, keys, &self.current.charter.salt)?.terms(attributes);
+        self.changes.push(Change::Put(sealed, terms));
+        Ok(())
+    }
+
+    fn remove(&mut self, before: &Record) {
+        self.header.strike(&self.login.keys, &record::mark(before));
+        self.changes.push(Change::Remove(before.id));
+    }
+
+    fn commit(self) -> Result<store::Revision, Error> {
+        let Self { token, login, current, header, changes } = self;
+        let sealed = header.seal(&login.keys)?;
+        Ok(token.store.commit(current.head.revision, current.head.clear.clone(), sealed, changes)?)
+    }
+}
+
+/// The object, if who is logged in may see it.
+fn visible(login: &Login, attributes: Attributes) -> Option<Attributes> {
+    (login.role == Role::User || !attributes.flag(AttributeType::PRIVATE)).then_some(attributes)
+}
+
+fn hex(id: &RecordId) -> String {
+    id.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}

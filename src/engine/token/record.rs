@@ -1,0 +1,288 @@
+//! Objects as records: attributes as bytes, sealed, and what of them may be read without a key.
+
+use store::{Mark, Record, RecordId, Revision};
+use types::{AttributeType, Buffer, Date, ObjectClass, Secret, Template, Value};
+
+use super::{
+    bytes::{Count, Reader, Sink},
+    charter::FORMAT,
+    seal::{self, Keys, NONCE_LEN},
+};
+use crate::{Error, object::Attributes};
+
+/// What is the matter with a record that does not open.
+const RECORD: Error = Error::Tampered("an object's record");
+
+/// Kinds of values, as they are written.
+mod kind {
+    pub(super) const FALSE: u8 = 0;
+    pub(super) const TRUE: u8 = 1;
+    pub(super) const NUMBER: u8 = 2;
+    pub(super) const NUMBERS: u8 = 3;
+    pub(super) const NO_DATE: u8 = 4;
+    pub(super) const DATE: u8 = 5;
+    pub(super) const BYTES: u8 = 6;
+    pub(super) const TEMPLATE: u8 = 7;
+}
+
+/// Seals an object as the record that it is from `version` on.
+pub(super) fn seal(keys: &Keys, id: RecordId, version: Revision, attributes: &Attributes) -> Result<Record, Error> {
+    let clear = clear(attributes);
+    let nonce: [u8; NONCE_LEN] = seal::random()?;
+    let mut body = encode(attributes.iter());
+    let tag = keys.object(id)?.seal(&nonce, &bound(keys, id, version, clear.as_deref()), &mut body)?;
+    let mut sealed = Vec::with_capacity(NONCE_LEN + body.len());
+    sealed.put(&nonce);
+    sealed.put(&body);
+    Ok(Record { id, version, clear, sealed, tag })
+}
+
+/// Opens a record, and checks that what may be read without a key says the same.
+pub(super) fn open(keys: &Keys, record: &Record) -> Result<Attributes, Error> {
+    let Record { id, version, clear: shown, sealed, tag } = record;
+    let (nonce, body) = sealed.split_first_chunk().ok_or(RECORD)?;
+    let mut plain = Buffer::new(body.to_vec());
+    let bound = bound(keys, *id, *version, shown.as_deref());
+    keys.object(*id)?.open(nonce, &bound, &mut plain, tag).ok_or(RECORD)?;
+    let attributes = decode(&plain).ok_or(RECORD)?;
+    if clear(&attributes) == *shown { Ok(attributes) } else { Err(RECORD) }
+}
+
+/// What a record shows without a key; `None` if it shows nothing.
+pub(super) fn open_clear(record: &Record) -> Result<Option<Attributes>, Error> {
+    record.clear.as_deref().map(|clear| decode(clear).ok_or(RECORD)).transpose()
+}
+
+pub(super) fn mark(record: &Record) -> Mark {
+    Mark { id: record.id, version: record.version, tag: record.tag }
+}
+
+/// A public object without what makes it secret; `None` for a private one.
+fn clear(attributes: &Attributes) -> Option<Vec<u8>> {
+    if attributes.flag(AttributeType::PRIVATE) {
+        return None;
+    }
+    let secret = matches!(attributes.class(), Some(ObjectClass::SECRET_KEY | ObjectClass::PRIVATE_KEY));
+    let shown: Vec<_> = attributes.iter().filter(|(name, _)| !(secret && SECRETS.contains(name))).collect();
+    Some(encode(shown.into_iter()).to_vec())
+}
+
+/// What makes a secret or private key secret.
+const SECRETS: [AttributeType; 8] = [
+    AttributeType::VALUE,
+    AttributeType::PRIVATE_EXPONENT,
+    AttributeType::PRIME_1,
+    AttributeType::PRIME_2,
+    AttributeType::EXPONENT_1,
+    AttributeType::EXPONENT_2,
+    AttributeType::COEFFICIENT,
+    AttributeType::SEED,
+];
+
+fn bound(keys: &Keys, id: RecordId, version: Revision, clear: Option<&[u8]>) -> Vec<u8> {
+    let mut bound = b"strongroom object".to_vec();
+    bound.put(&FORMAT.to_be_bytes());
+    bound.put(keys.serial.as_str().as_bytes());
+    bound.put(&keys.epoch.to_be_bytes());
+    bound.put(&id.0);
+    bound.put(&version.0.to_be_bytes());
+    bound.put(&[u8::from(clear.is_some())]);
+    bound.put(&seal::digest(&[clear.unwrap_or_default()]));
+    bound
+}
+
+/// A value's bytes for an index term: the same for equal values.
+pub(super) fn value_bytes(value: &Value) -> Buffer {
+    let mut count = Count::default();
+    write_value(&mut count, value);
+    let mut bytes = Buffer::new(Vec::with_capacity(count.0));
+    write_value(&mut *bytes, value);
+    bytes
+}
+
+fn encode<'a>(attributes: impl ExactSizeIterator<Item = (AttributeType, &'a Value)> + Clone) -> Buffer {
+    let mut count = Count::default();
+    write(&mut count, attributes.clone());
+    // As long as it will be, so that no copy is left by growing.
+    let mut bytes = Buffer::new(Vec::with_capacity(count.0));
+    write(&mut *bytes, attributes);
+    bytes
+}
+
+fn write<'a>(out: &mut impl Sink, attributes: impl ExactSizeIterator<Item = (AttributeType, &'a Value)>) {
+    out.len(attributes.len());
+    for (name, value) in attributes {
+        out.varint(name.0);
+        write_value(out, value);
+    }
+}
+
+fn write_value(out: &mut impl Sink, value: &Value) {
+    match value {
+        Value::Flag(false) => out.put(&[kind::FALSE]),
+        Value::Flag(true) => out.put(&[kind::TRUE]),
+        Value::Number(number) => {
+            out.put(&[kind::NUMBER]);
+            out.varint(*number);
+        }
+        Value::Numbers(numbers) => {
+            out.put(&[kind::NUMBERS]);
+            out.len(numbers.len());
+            numbers.iter().for_each(|number| out.varint(*number));
+        }
+        Value::Date(None) => out.put(&[kind::NO_DATE]),
+        Value::Date(Some(Date(digits))) => {
+            out.put(&[kind::DATE]);
+            out.put(digits);
+        }
+        Value::Bytes(bytes) => {
+            out.put(&[kind::BYTES]);
+            out.len(bytes.len());
+            out.put(bytes.expose());
+        }
+        Value::Template(template) => {
+            out.put(&[kind::TEMPLATE]);
+            out.len(template.len());
+            for (name, value) in template {
+                out.varint(name.0);
+                write_value(out, value);
+            }
+        }
+    }
+}
+
+/// The only attributes that are written as these bytes.
+fn decode(bytes: &[u8]) -> Option<Attributes> {
+    let mut reader = Reader::new(bytes);
+    let template = read(&mut reader, Nesting::Allowed)?;
+    let ordered = template.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a < b));
+    (ordered && reader.is_empty()).then(|| template.into_iter().collect())
+}
+
+/// Whether a template may stand here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nesting {
+    Allowed,
+    Refused,
+}
+
+fn read(from: &mut Reader<'_>, nesting: Nesting) -> Option<Template> {
+    // Grows as entries are found: a length is not believed.
+    let mut template = Template::new();
+    for _ in 0..from.len()? {
+        template.push((AttributeType(from.varint()?), read_value(from, nesting)?));
+    }
+    Some(template)
+}
+
+fn read_value(from: &mut Reader<'_>, nesting: Nesting) -> Option<Value> {
+    Some(match from.u8()? {
+        kind::FALSE => Value::Flag(false),
+        kind::TRUE => Value::Flag(true),
+        kind::NUMBER => Value::Number(from.varint()?),
+        kind::NUMBERS => {
+            let mut numbers = Vec::new();
+            for _ in 0..from.len()? {
+                numbers.push(from.varint()?);
+            }
+            Value::Numbers(numbers)
+        }
+        kind::NO_DATE => Value::Date(None),
+        kind::DATE => Value::Date(Some(Date(from.array()?))),
+        kind::BYTES => {
+            let len = from.len()?;
+            Value::Bytes(Secret::new(from.take(len)?.to_vec()))
+        }
+        kind::TEMPLATE if nesting == Nesting::Allowed => Value::Template(read(from, Nesting::Refused)?),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Serial;
+
+    use super::*;
+    use crate::token::seal::Key;
+
+    fn keys() -> Keys {
+        Keys::new(Key::random().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
+    }
+
+    /// An object with a value of each kind.
+    fn object(private: bool) -> Attributes {
+        [
+            (AttributeType::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)),
+            (AttributeType::PRIVATE, Value::Flag(private)),
+            (AttributeType::LABEL, Value::bytes(*b"a key")),
+            (AttributeType::VALUE, Value::bytes([0x5a; 32])),
+            (AttributeType::START_DATE, Value::Date(Some(Date(*b"20300101")))),
+            (AttributeType::END_DATE, Value::Date(None)),
+            (AttributeType::KEY_GEN_MECHANISM, Value::Number(types::UNAVAILABLE)),
+            (AttributeType::ALLOWED_MECHANISMS, Value::Numbers(vec![1, u64::MAX])),
+            (AttributeType::WRAP_TEMPLATE, Value::Template(vec![(AttributeType::TOKEN, Value::Flag(true))])),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_with_every_kind_of_value() {
+        let keys = keys();
+        for private in [true, false] {
+            let record = seal(&keys, RecordId([7; 16]), Revision(3), &object(private)).unwrap();
+            assert!(open(&keys, &record).unwrap().iter().eq(object(private).iter()));
+            assert_eq!(record.clear.is_none(), private);
+        }
+    }
+
+    #[test]
+    fn a_public_secret_key_shows_everything_but_its_value() {
+        let record = seal(&keys(), RecordId([7; 16]), Revision(3), &object(false)).unwrap();
+        let shown = open_clear(&record).unwrap().unwrap();
+        assert!(shown.has(AttributeType::LABEL) && !shown.has(AttributeType::VALUE));
+        assert!(!record.clear.unwrap().windows(4).any(|window| window == [0x5a; 4]));
+    }
+
+    #[test]
+    fn no_bit_of_a_record_can_be_changed() {
+        let keys = keys();
+        let record = seal(&keys, RecordId([7; 16]), Revision(3), &object(false)).unwrap();
+        let refused = |changed: &Record| assert!(open(&keys, changed).is_err());
+        for bit in 0..record.sealed.len() * 8 {
+            let mut changed = record.clone();
+            changed.sealed[bit / 8] ^= 1 << (bit % 8);
+            refused(&changed);
+        }
+        for bit in 0..record.clear.as_ref().unwrap().len() * 8 {
+            let mut changed = record.clone();
+            changed.clear.as_mut().unwrap()[bit / 8] ^= 1 << (bit % 8);
+            refused(&changed);
+        }
+        for bit in 0..128 {
+            let mut changed = record.clone();
+            changed.tag[bit / 8] ^= 1 << (bit % 8);
+            refused(&changed);
+            let mut changed = record.clone();
+            changed.id.0[bit / 8] ^= 1 << (bit % 8);
+            refused(&changed);
+        }
+        refused(&Record { version: Revision(2), ..record.clone() });
+        refused(&Record { clear: None, ..record });
+    }
+
+    #[test]
+    fn bytes_that_say_the_same_in_another_way_are_refused() {
+        let bytes = encode(object(true).iter());
+        assert!(decode(&bytes).is_some());
+        for len in 0..bytes.len() {
+            assert!(decode(&bytes[..len]).is_none(), "cut off at {len}");
+        }
+        let longer: Vec<u8> = bytes.iter().copied().chain([0]).collect();
+        assert!(decode(&longer).is_none(), "something behind");
+        let twice = [2, 1, kind::TRUE, 1, kind::TRUE];
+        assert!(decode(&twice).is_none(), "an attribute twice");
+        let endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, kind::TRUE];
+        assert!(decode(&endless).is_none(), "a length that nothing has");
+    }
+}

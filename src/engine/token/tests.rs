@@ -1,0 +1,1 @@
+//! What a token keeps, and what it notices.

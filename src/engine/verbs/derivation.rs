@@ -1,0 +1,54 @@
+use types::{AttributeType, KeyType, Mechanism, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
+
+use crate::{
+    Engine, Error, mechanism,
+    object::{Draft, Origin},
+    operation::Consent,
+};
+
+use super::{r#use::DERIVE, wrap::embedded};
+
+impl Engine {
+    /// Derives a key from another. A template that does not say so gets a secret key, a generic one.
+    ///
+    /// # Errors
+    /// [`Error::MechanismInvalid`], [`Error::MechanismParamInvalid`], those of a key that may not be used,
+    /// of templates and of [`Engine::create_object`].
+    pub fn derive_key(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        base: ObjectHandle,
+        mut template: Template,
+    ) -> Result<ObjectHandle, Error> {
+        let session = self.session(session)?;
+        let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
+        let derive = row.derive.ok_or(Error::MechanismInvalid)?;
+        let base = session.key(base, &DERIVE, row)?;
+        if session.permit(&base).consent == Consent::Needed {
+            return Err(Error::UserNotLoggedIn);
+        }
+        let defaults =
+            [(AttributeType::CLASS, ObjectClass::SECRET_KEY.0), (AttributeType::KEY_TYPE, KeyType::GENERIC_SECRET.0)];
+        for (name, number) in defaults {
+            if !template.iter().any(|(given, _)| *given == name) {
+                template.push((name, Value::Number(number)));
+            }
+        }
+        let flags = &base.attributes;
+        // An agreed secret is as much the peer's as ours: it says nothing about the private key, and the
+        // template says what becomes of it.
+        let agreement = flags.class() == Some(ObjectClass::PRIVATE_KEY);
+        let origin = Origin::Derived {
+            always_sensitive: flags.flag(AttributeType::ALWAYS_SENSITIVE),
+            never_extractable: flags.flag(AttributeType::NEVER_EXTRACTABLE),
+            sensitive: !agreement && flags.flag(AttributeType::SENSITIVE),
+            extractable: agreement || flags.flag(AttributeType::EXTRACTABLE),
+        };
+        let preset = embedded(flags, AttributeType::DERIVE_TEMPLATE);
+        let draft = Draft::new(template, origin, session.standing(), &preset)?;
+        session.must_be_able_to_make(&draft)?;
+        let value = derive(&base, &mechanism.params, &draft)?;
+        session.place(draft.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))])?)
+    }
+}

@@ -1,0 +1,51 @@
+use types::{Mechanism, ObjectHandle, Produced, Room, SessionHandle};
+
+use crate::{
+    Engine, Error, mechanism,
+    operation::{Foretold, Keyed, Operation},
+};
+
+use super::r#use::ENCRYPT;
+
+impl Engine {
+    /// # Errors
+    /// [`Error::OperationActive`], [`Error::MechanismInvalid`], [`Error::MechanismParamInvalid`], and those
+    /// of a key that may not be used.
+    pub fn encrypt_init(&self, session: SessionHandle, mechanism: &Mechanism, key: ObjectHandle) -> Result<(), Error> {
+        let session = self.session(session)?;
+        let mut operations = session.operations.lock();
+        operations.encryption.must_be_idle()?;
+        let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
+        let begin = row.encrypt.ok_or(Error::MechanismInvalid)?;
+        let key = session.key(key, &ENCRYPT, row)?;
+        let run = begin(&key, &mechanism.params)?;
+        operations.encryption = Operation::Ready(Keyed { run, permit: session.permit(&key) });
+        Ok(())
+    }
+
+    /// A whole message.
+    ///
+    /// # Errors
+    /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed, and the
+    /// algorithm's. Each of them ends the operation.
+    pub fn encrypt(&self, session: SessionHandle, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+        self.session(session)?.operations.lock().encryption.once(input, room, Foretold::Exactly)
+    }
+
+    /// A part of a message.
+    ///
+    /// # Errors
+    /// [`Error::OperationNotInitialized`], also for a mechanism that takes whole messages only, and the
+    /// algorithm's. Each of them ends the operation.
+    pub fn encrypt_update(&self, session: SessionHandle, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+        self.session(session)?.operations.lock().encryption.update(input, room)
+    }
+
+    /// The end of a message.
+    ///
+    /// # Errors
+    /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
+    pub fn encrypt_final(&self, session: SessionHandle, room: Room<'_>) -> Result<Produced, Error> {
+        self.session(session)?.operations.lock().encryption.finish(room)
+    }
+}

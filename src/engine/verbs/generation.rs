@@ -1,0 +1,79 @@
+use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
+
+use crate::{
+    Engine, Error, mechanism,
+    object::{Attributes, Draft, Origin},
+};
+
+impl Engine {
+    /// Makes a secret key.
+    ///
+    /// # Errors
+    /// [`Error::MechanismInvalid`], [`Error::MechanismParamInvalid`], those of templates and of
+    /// [`Engine::create_object`].
+    pub fn generate_key(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        template: Template,
+    ) -> Result<ObjectHandle, Error> {
+        let session = self.session(session)?;
+        let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
+        let generate = row.generate.ok_or(Error::MechanismInvalid)?;
+        let preset = preset(ObjectClass::SECRET_KEY, row);
+        let draft = Draft::new(template, Origin::Generated(row.id), session.standing(), &preset)?;
+        session.must_be_able_to_make(&draft)?;
+        let parts = generate(&mechanism.params, &draft)?;
+        session.place(draft.complete(parts)?)
+    }
+
+    /// Makes a key pair: the public key and the private one. If neither template gives a CKA_ID, both get
+    /// the same, made of the public key: many programs find a private key by its certificate's.
+    ///
+    /// # Errors
+    /// Those of [`Engine::generate_key`].
+    pub fn generate_key_pair(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        public: Template,
+        private: Template,
+    ) -> Result<(ObjectHandle, ObjectHandle), Error> {
+        let session = self.session(session)?;
+        let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
+        let generate = row.generate_pair.ok_or(Error::MechanismInvalid)?;
+        let standing = session.standing();
+        let origin = || Origin::Generated(row.id);
+        let public = Draft::new(public, origin(), standing, &preset(ObjectClass::PUBLIC_KEY, row))?;
+        let private = Draft::new(private, origin(), standing, &preset(ObjectClass::PRIVATE_KEY, row))?;
+        session.must_be_able_to_make(&public)?;
+        session.must_be_able_to_make(&private)?;
+        let nameless = !public.attributes().has(AttributeType::ID) && !private.attributes().has(AttributeType::ID);
+        let (public_parts, private_parts) = generate(&mechanism.params, &public, &private)?;
+        let (mut public, mut private) = (public.complete(public_parts)?, private.complete(private_parts)?);
+        if nameless {
+            name_after_public_key(&mut public, &mut private)?;
+        }
+        session.place_pair(public, private)
+    }
+}
+
+/// What the mechanism says about the key that it makes.
+fn preset(class: ObjectClass, row: &mechanism::Mechanism) -> Vec<(AttributeType, Value)> {
+    let class = (AttributeType::CLASS, Value::Number(class.0));
+    let key_type = row.makes.map(|key_type| (AttributeType::KEY_TYPE, Value::Number(key_type.0)));
+    [Some(class), key_type].into_iter().flatten().collect()
+}
+
+/// Gives both keys of a pair the SHA-1 of the public one as CKA_ID.
+fn name_after_public_key(public: &mut Attributes, private: &mut Attributes) -> Result<(), Error> {
+    let info = public.bytes(AttributeType::PUBLIC_KEY_INFO).unwrap_or_default();
+    let mut digest = (crypto::SUITE.digest)(crypto::Hash::Sha1)?;
+    digest.update(info);
+    let mut id = [0; crypto::Hash::Sha1.output_len()];
+    digest.finish(&mut id);
+    for key in [public, private] {
+        key.set(AttributeType::ID, Value::bytes(id));
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! What can be asked of the engine, a file for each chapter of the specification's functions.
+
+mod decryption;
+mod derivation;
+mod digest;
+mod dual;
+mod encryption;
+mod generation;
+mod login;
+mod objects;
+mod random;
+mod search;
+mod sessions;
+mod signature;
+mod slots;
+mod r#use;
+mod verification;
+mod wrap;
+
+pub use login::User;
+pub use objects::View;

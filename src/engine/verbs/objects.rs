@@ -1,0 +1,180 @@
+use std::sync::Arc;
+
+use types::{AttributeType, ObjectHandle, SessionHandle, Template, Value};
+
+use crate::{
+    Engine, Error,
+    object::{self, Attributes, Draft, Home, Object, Origin, Standing},
+    session::Session,
+    token::Role,
+};
+
+/// An object as a caller sees it. It stays as it was when it was asked for.
+pub struct View(Arc<Object>);
+
+impl View {
+    /// An attribute's value.
+    ///
+    /// # Errors
+    /// [`Error::AttributeSensitive`] if it may not be seen, [`Error::AttributeTypeInvalid`] if the object
+    /// has no such attribute.
+    pub fn attribute(&self, name: AttributeType) -> Result<&Value, Error> {
+        object::readable(&self.0.attributes, name)
+    }
+
+    /// Every attribute that the object has and the caller may see.
+    pub fn attributes(&self) -> impl Iterator<Item = (AttributeType, &Value)> {
+        self.0.attributes.iter().filter(|(name, _)| self.attribute(*name).is_ok())
+    }
+}
+
+impl Engine {
+    /// Makes an object of what the template says.
+    ///
+    /// # Errors
+    /// Those of templates, [`Error::SessionReadOnly`], [`Error::UserNotLoggedIn`], and the store's.
+    pub fn create_object(&self, session: SessionHandle, template: Template) -> Result<ObjectHandle, Error> {
+        let session = self.session(session)?;
+        let draft = Draft::new(template, Origin::Created, session.standing(), &[])?;
+        session.must_be_able_to_make(&draft)?;
+        session.place(draft.complete(Vec::new())?)
+    }
+
+    /// Makes an object like another, but for what the template says.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`], [`Error::ActionProhibited`], and those of
+    /// [`Engine::create_object`].
+    pub fn copy_object(
+        &self,
+        session: SessionHandle,
+        object: ObjectHandle,
+        template: Template,
+    ) -> Result<ObjectHandle, Error> {
+        let session = self.session(session)?;
+        let object = session.slot.object(object)?;
+        session.place(object::copy(&object.attributes, template, session.standing())?)
+    }
+
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`], [`Error::ActionProhibited`], [`Error::SessionReadOnly`], and the
+    /// store's.
+    pub fn destroy_object(&self, session: SessionHandle, handle: ObjectHandle) -> Result<(), Error> {
+        let session = self.session(session)?;
+        let object = session.slot.object(handle)?;
+        if let Home::Token { .. } = object.home {
+            session.must_be_read_write()?;
+        }
+        if !object.attributes.flag(AttributeType::DESTROYABLE) {
+            return Err(Error::ActionProhibited);
+        }
+        if let Home::Token { record, .. } = object.home {
+            session.slot.token.remove(record)?;
+        }
+        session.slot.forget(handle);
+        Ok(())
+    }
+
+    /// About how many bytes an object takes.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`].
+    pub fn object_size(&self, session: SessionHandle, object: ObjectHandle) -> Result<u64, Error> {
+        let session = self.session(session)?;
+        Ok(object::size(&session.slot.object(object)?.attributes))
+    }
+
+    /// An object, to read its attributes.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`].
+    pub fn object(&self, session: SessionHandle, object: ObjectHandle) -> Result<View, Error> {
+        Ok(View(self.session(session)?.slot.object(object)?))
+    }
+
+    /// Changes attributes, all or none.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`], [`Error::ActionProhibited`], [`Error::AttributeReadOnly`] and the
+    /// others of templates, [`Error::SessionReadOnly`], and the store's.
+    pub fn set_attributes(&self, session: SessionHandle, handle: ObjectHandle, changes: Template) -> Result<(), Error> {
+        let session = self.session(session)?;
+        let object = session.slot.object(handle)?;
+        let standing = session.standing();
+        match object.home {
+            Home::Session(_) => {
+                let changed = object::modify(&object.attributes, changes, standing)?;
+                session.slot.replace(handle, Object::new(changed, object.home));
+            }
+            Home::Token { record, .. } => {
+                session.must_be_read_write()?;
+                session.slot.token.update(record, &mut |now| object::modify(now, duplicate(&changes), standing))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn duplicate(template: &Template) -> Template {
+    template.iter().map(|(name, value)| (*name, value.duplicate())).collect()
+}
+
+impl Session {
+    /// Who asks, as far as attributes care.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { officer: self.slot.token.role() == Some(Role::Officer) }
+    }
+
+    /// Refuses early what [`Session::place`] would refuse after the work was done.
+    pub(super) fn must_be_able_to_make(&self, draft: &Draft) -> Result<(), Error> {
+        self.must_be_able_to_keep(draft.attributes())
+    }
+
+    fn must_be_able_to_keep(&self, attributes: &Attributes) -> Result<(), Error> {
+        if attributes.flag(AttributeType::TOKEN) {
+            self.must_be_read_write()?;
+        }
+        if self.slot.may_see(attributes) { Ok(()) } else { Err(Error::UserNotLoggedIn) }
+    }
+
+    /// Keeps a new object where it wants to be, and gives it its handle.
+    pub(super) fn place(&self, attributes: Attributes) -> Result<ObjectHandle, Error> {
+        self.must_be_able_to_keep(&attributes)?;
+        if !attributes.flag(AttributeType::TOKEN) {
+            return Ok(self.slot.keep(Object::new(attributes, Home::Session(self.handle))));
+        }
+        let mut stored = self.slot.token.insert(vec![attributes])?;
+        self.token_handle(stored.pop())
+    }
+
+    /// Keeps a new key pair: if both are token objects, both or neither.
+    pub(super) fn place_pair(
+        &self,
+        public: Attributes,
+        private: Attributes,
+    ) -> Result<(ObjectHandle, ObjectHandle), Error> {
+        self.must_be_able_to_keep(&public)?;
+        self.must_be_able_to_keep(&private)?;
+        if !(public.flag(AttributeType::TOKEN) && private.flag(AttributeType::TOKEN)) {
+            // At most one of the two is stored. It goes first: if it fails, nothing has happened.
+            return if public.flag(AttributeType::TOKEN) {
+                let public = self.place(public)?;
+                Ok((public, self.place(private)?))
+            } else {
+                let private = self.place(private)?;
+                Ok((self.place(public)?, private))
+            };
+        }
+        let mut stored = self.slot.token.insert(vec![public, private])?;
+        let private = self.token_handle(stored.pop())?;
+        Ok((self.token_handle(stored.pop())?, private))
+    }
+
+    fn token_handle(&self, stored: Option<Object>) -> Result<ObjectHandle, Error> {
+        let stored = stored.ok_or(Error::Internal("the token stored fewer objects than it was given"))?;
+        let Home::Token { record, .. } = stored.home else {
+            return Err(Error::Internal("the token stored a session object"));
+        };
+        Ok(self.slot.handle_of(record, stored, None))
+    }
+}

@@ -1,0 +1,132 @@
+use std::sync::Arc;
+
+use types::{ObjectHandle, Produced, Room, SessionHandle, SlotId};
+
+use crate::{
+    Access, Engine, Error, SessionInfo,
+    operation::{Operation, Operations},
+    session::Session,
+    slot::Slot,
+    token::Role,
+};
+
+/// Ends the operations of one kind.
+type Cancel = fn(&mut Operations);
+
+/// The `CKF_` bits of `C_SessionCancel`, and what each of them ends.
+const CANCELS: &[(u64, Cancel)] = &[
+    (0x0000_0040, |operations| operations.search = None),
+    (0x0000_0100, |operations| operations.encryption = Operation::Idle),
+    (0x0000_0200, |operations| operations.decryption = Operation::Idle),
+    (0x0000_0400, |operations| operations.digest = Operation::Idle),
+    (0x0000_0800, |operations| operations.signature = Operation::Idle),
+    (0x0000_1000, |operations| operations.signature_recovery = Operation::Idle),
+    (0x0000_2000, |operations| operations.verification = Operation::Idle),
+    (0x0000_4000, |operations| operations.verification_recovery = Operation::Idle),
+];
+
+impl Engine {
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], [`Error::TokenNotInitialized`], [`Error::SessionReadWriteSoExists`].
+    pub fn open_session(&self, slot: SlotId, access: Access) -> Result<SessionHandle, Error> {
+        let slot = self.slots.open(slot, &self.settings)?;
+        let mut census = slot.census.lock();
+        if access == Access::ReadOnly && slot.token.role() == Some(Role::Officer) {
+            return Err(Error::SessionReadWriteSoExists);
+        }
+        let (_, session) = self
+            .sessions
+            .insert_with(|handle| Arc::new(Session::new(SessionHandle(handle), Arc::clone(&slot), access)));
+        census.of(access).insert(session.handle);
+        Ok(session.handle)
+    }
+
+    /// Closes a session. Its session objects end with it, and with the token's last session the login.
+    ///
+    /// # Errors
+    /// [`Error::SessionHandleInvalid`].
+    pub fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
+        let session = self.sessions.remove(session.0).ok_or(Error::SessionHandleInvalid)?;
+        let mut census = session.slot.census.lock();
+        census.of(session.access).remove(&session.handle);
+        session.slot.forget_session(session.handle);
+        if census.is_empty() {
+            log_out(&session.slot);
+        }
+        Ok(())
+    }
+
+    /// Closes every session of this process with a slot.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`].
+    pub fn close_all_sessions(&self, slot: SlotId) -> Result<(), Error> {
+        let slot = match self.slots.open(slot, &self.settings) {
+            Err(Error::TokenNotInitialized) => return Ok(()),
+            opened => opened?,
+        };
+        let open = slot.census.lock().all();
+        for session in open {
+            match self.close_session(session) {
+                // Another thread may have closed it in between.
+                Ok(()) | Err(Error::SessionHandleInvalid) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`Error::SessionHandleInvalid`].
+    pub fn session_info(&self, session: SessionHandle) -> Result<SessionInfo, Error> {
+        let session = self.session(session)?;
+        Ok(SessionInfo { slot: session.slot.id, state: session.state(), access: session.access, device_error: 0 })
+    }
+
+    /// Ends the operations whose `CKF_` bits are set. Bits of kinds that this module does not have, and of
+    /// operations that are not going on, end nothing.
+    ///
+    /// # Errors
+    /// [`Error::SessionHandleInvalid`].
+    pub fn session_cancel(&self, session: SessionHandle, flags: u64) -> Result<(), Error> {
+        let session = self.session(session)?;
+        let mut operations = session.operations.lock();
+        for (bit, cancel) in CANCELS {
+            if flags & bit != 0 {
+                cancel(&mut operations);
+            }
+        }
+        Ok(())
+    }
+
+    /// Operations are not saved: a saved one could be run again with the same nonce.
+    ///
+    /// # Errors
+    /// [`Error::OperationNotInitialized`] if none is going on, else [`Error::StateUnsaveable`].
+    pub fn operation_state(&self, session: SessionHandle, _room: Room<'_>) -> Result<Produced, Error> {
+        let session = self.session(session)?;
+        let operations = session.operations.lock();
+        Err(if operations.any_active() { Error::StateUnsaveable } else { Error::OperationNotInitialized })
+    }
+
+    /// As no state is ever saved, none can be brought back.
+    ///
+    /// # Errors
+    /// [`Error::SavedStateInvalid`].
+    pub fn set_operation_state(
+        &self,
+        session: SessionHandle,
+        _state: &[u8],
+        _encryption_key: Option<ObjectHandle>,
+        _authentication_key: Option<ObjectHandle>,
+    ) -> Result<(), Error> {
+        self.session(session)?;
+        Err(Error::SavedStateInvalid)
+    }
+}
+
+/// Ends the login and what only the user may have.
+pub(super) fn log_out(slot: &Slot) {
+    slot.token.logout();
+    slot.forget_private();
+}

@@ -1,0 +1,182 @@
+use types::{MechanismType, SessionHandle, SlotId};
+
+use crate::{
+    Engine, Error, MANUFACTURER, MODEL, RELEASE, Report, SlotInfo, TokenInfo,
+    mechanism::{self, Mechanism},
+    token::{PIN_LEN, Role, Tries},
+};
+
+/// The `CKF_` bits of a token (PKCS#11, `CK_TOKEN_INFO`).
+mod flag {
+    pub(super) const RNG: u64 = 0x0000_0001;
+    pub(super) const WRITE_PROTECTED: u64 = 0x0000_0002;
+    pub(super) const LOGIN_REQUIRED: u64 = 0x0000_0004;
+    pub(super) const USER_PIN_INITIALIZED: u64 = 0x0000_0008;
+    pub(super) const DUAL_CRYPTO_OPERATIONS: u64 = 0x0000_0200;
+    pub(super) const TOKEN_INITIALIZED: u64 = 0x0000_0400;
+    pub(super) const USER_PIN_COUNT_LOW: u64 = 0x0001_0000;
+    pub(super) const USER_PIN_FINAL_TRY: u64 = 0x0002_0000;
+    pub(super) const USER_PIN_LOCKED: u64 = 0x0004_0000;
+    pub(super) const SO_PIN_COUNT_LOW: u64 = 0x0010_0000;
+    pub(super) const SO_PIN_FINAL_TRY: u64 = 0x0020_0000;
+    pub(super) const SO_PIN_LOCKED: u64 = 0x0040_0000;
+}
+
+impl Engine {
+    /// The slots: those with a token in the order of their numbers, then the free one. Every slot has a
+    /// token, initialised or not.
+    #[must_use]
+    pub fn slots(&self) -> Vec<SlotId> {
+        let mut slots: Vec<_> = self.slots.places().iter().map(|place| SlotId(u64::from(place.slot))).collect();
+        slots.push(self.slots.free());
+        slots
+    }
+
+    /// # Errors
+    /// [`Error::SlotIdInvalid`].
+    pub fn slot_info(&self, slot: SlotId) -> Result<SlotInfo, Error> {
+        self.must_be_slot(slot)?;
+        Ok(SlotInfo {
+            description: format!("strongroom slot {}", slot.0),
+            manufacturer: MANUFACTURER,
+            hardware: (0, 0),
+            firmware: RELEASE,
+        })
+    }
+
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], and what the store says of a token that cannot be read.
+    pub fn token_info(&self, slot: SlotId) -> Result<TokenInfo, Error> {
+        let blank = TokenInfo {
+            label: [b' '; 32],
+            manufacturer: MANUFACTURER,
+            model: MODEL,
+            serial: String::new(),
+            flags: flag::RNG | flag::LOGIN_REQUIRED,
+            max_sessions: 0,
+            sessions: 0,
+            max_rw_sessions: 0,
+            rw_sessions: 0,
+            max_pin_len: *PIN_LEN.end() as u64,
+            min_pin_len: *PIN_LEN.start() as u64,
+            hardware: (0, 0),
+            firmware: RELEASE,
+        };
+        let slot = match self.slots.open(slot, &self.settings) {
+            Ok(slot) => slot,
+            Err(Error::TokenNotInitialized) => return Ok(blank),
+            Err(fault) => return Err(fault),
+        };
+        let summary = slot.token.summary()?;
+        let census = slot.census.lock();
+        let states = [
+            (true, flag::TOKEN_INITIALIZED | flag::DUAL_CRYPTO_OPERATIONS),
+            (summary.user_pin_set, flag::USER_PIN_INITIALIZED),
+            (summary.write_protected, flag::WRITE_PROTECTED),
+            (summary.user_tries == Tries::Low, flag::USER_PIN_COUNT_LOW),
+            (summary.user_tries == Tries::Final, flag::USER_PIN_COUNT_LOW | flag::USER_PIN_FINAL_TRY),
+            (summary.user_tries == Tries::Locked, flag::USER_PIN_LOCKED),
+            (summary.officer_tries == Tries::Low, flag::SO_PIN_COUNT_LOW),
+            (summary.officer_tries == Tries::Final, flag::SO_PIN_COUNT_LOW | flag::SO_PIN_FINAL_TRY),
+            (summary.officer_tries == Tries::Locked, flag::SO_PIN_LOCKED),
+        ];
+        Ok(TokenInfo {
+            label: summary.label,
+            serial: summary.serial.as_str().to_owned(),
+            flags: states.iter().filter(|(holds, _)| *holds).fold(blank.flags, |flags, (_, bits)| flags | bits),
+            sessions: (census.read_only.len() + census.read_write.len()) as u64,
+            rw_sessions: census.read_write.len() as u64,
+            ..blank
+        })
+    }
+
+    /// The mechanisms of a slot's token.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`].
+    pub fn mechanisms(&self, slot: SlotId) -> Result<Vec<MechanismType>, Error> {
+        self.must_be_slot(slot)?;
+        Ok(mechanism::all().map(|row| row.id).collect())
+    }
+
+    /// What a mechanism can do.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], [`Error::MechanismInvalid`].
+    pub fn mechanism_info(&self, slot: SlotId, id: MechanismType) -> Result<&'static Mechanism, Error> {
+        self.must_be_slot(slot)?;
+        mechanism::find(id).ok_or(Error::MechanismInvalid)
+    }
+
+    /// Makes a token in the free slot, or makes the token of another slot anew: then the PIN must be its
+    /// officer's, and everything in it is destroyed. The label is padded with blanks.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], [`Error::SessionExists`], [`Error::PinIncorrect`], [`Error::PinLocked`],
+    /// [`Error::PinLenRange`], and those of the store.
+    pub fn init_token(&self, slot: SlotId, so_pin: &[u8], label: &[u8; 32]) -> Result<(), Error> {
+        let slot = match self.slots.open(slot, &self.settings) {
+            Err(Error::TokenNotInitialized) => return self.slots.create(slot, so_pin, label, &self.settings),
+            opened => opened?,
+        };
+        // Held until the end, so that nobody opens a session in between.
+        let census = slot.census.lock();
+        if !census.is_empty() {
+            return Err(Error::SessionExists);
+        }
+        slot.token.reinitialize(so_pin, label)?;
+        slot.forget_all();
+        Ok(())
+    }
+
+    /// Removes a token and everything in it, for good. Needs its officer's PIN.
+    ///
+    /// # Errors
+    /// Those of [`Engine::init_token`].
+    pub fn delete_token(&self, slot: SlotId, so_pin: &[u8]) -> Result<(), Error> {
+        let opened = self.slots.open(slot, &self.settings)?;
+        let census = opened.census.lock();
+        if !census.is_empty() {
+            return Err(Error::SessionExists);
+        }
+        opened.token.verify_pin(Role::Officer, so_pin)?;
+        opened.forget_all();
+        self.slots.remove(slot)
+    }
+
+    /// Sets the user's PIN; the officer must be logged in.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], [`Error::PinLenRange`], and those of the store.
+    pub fn init_pin(&self, session: SessionHandle, pin: &[u8]) -> Result<(), Error> {
+        let session = self.session(session)?;
+        if session.slot.token.role() != Some(Role::Officer) {
+            return Err(Error::UserNotLoggedIn);
+        }
+        session.slot.token.init_pin(pin)
+    }
+
+    /// Changes the PIN of who is logged in, or the user's if nobody is.
+    ///
+    /// # Errors
+    /// [`Error::SessionReadOnly`], [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`],
+    /// [`Error::UserPinNotInitialized`], and those of the store.
+    pub fn set_pin(&self, session: SessionHandle, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        let session = self.session(session)?;
+        session.must_be_read_write()?;
+        let role = session.slot.token.role().unwrap_or(Role::User);
+        session.slot.token.set_pin(role, old, new)
+    }
+
+    /// Reads and opens every object of the session's token; somebody must be logged in.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's. What is found to be wrong is in the report.
+    pub fn check_token(&self, session: SessionHandle) -> Result<Report, Error> {
+        self.session(session)?.slot.token.check()
+    }
+
+    fn must_be_slot(&self, slot: SlotId) -> Result<(), Error> {
+        if self.slots().contains(&slot) { Ok(()) } else { Err(Error::SlotIdInvalid) }
+    }
+}

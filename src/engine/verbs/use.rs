@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use types::{AttributeType, MechanismType, ObjectHandle};
+
+use crate::{
+    Error,
+    mechanism::Mechanism,
+    object::Object,
+    operation::{Consent, Permit},
+    session::Session,
+};
+
+/// A use of a key: what must be true of the key, and what is said if it is not.
+pub(super) struct Use {
+    /// The attribute that allows it.
+    pub(super) attribute: AttributeType,
+    /// There is no such key.
+    pub(super) no_key: Error,
+    /// The mechanism does not take this type of key.
+    pub(super) wrong_type: Error,
+}
+
+impl Use {
+    const fn of(attribute: AttributeType) -> Self {
+        Self { attribute, no_key: Error::KeyHandleInvalid, wrong_type: Error::KeyTypeInconsistent }
+    }
+}
+
+pub(super) const ENCRYPT: Use = Use::of(AttributeType::ENCRYPT);
+pub(super) const DECRYPT: Use = Use::of(AttributeType::DECRYPT);
+pub(super) const SIGN: Use = Use::of(AttributeType::SIGN);
+pub(super) const SIGN_RECOVER: Use = Use::of(AttributeType::SIGN_RECOVER);
+pub(super) const VERIFY: Use = Use::of(AttributeType::VERIFY);
+pub(super) const VERIFY_RECOVER: Use = Use::of(AttributeType::VERIFY_RECOVER);
+pub(super) const DERIVE: Use = Use::of(AttributeType::DERIVE);
+pub(super) const WRAP: Use = Use {
+    attribute: AttributeType::WRAP,
+    no_key: Error::WrappingKeyHandleInvalid,
+    wrong_type: Error::WrappingKeyTypeInconsistent,
+};
+pub(super) const UNWRAP: Use = Use {
+    attribute: AttributeType::UNWRAP,
+    no_key: Error::UnwrappingKeyHandleInvalid,
+    wrong_type: Error::UnwrappingKeyTypeInconsistent,
+};
+
+impl Session {
+    /// The key behind a handle, if it may be used in this way with this mechanism.
+    pub(super) fn key(&self, handle: ObjectHandle, r#use: &Use, row: &Mechanism) -> Result<Arc<Object>, Error> {
+        let key = self.slot.object(handle).map_err(|fault| match fault {
+            Error::ObjectHandleInvalid => r#use.no_key.clone(),
+            other => other,
+        })?;
+        let attributes = &key.attributes;
+        let key_type = attributes.key_type().ok_or_else(|| r#use.no_key.clone())?;
+        if !row.keys.contains(&key_type) {
+            return Err(r#use.wrong_type.clone());
+        }
+        if !attributes.flag(r#use.attribute) {
+            return Err(Error::KeyFunctionNotPermitted);
+        }
+        must_allow(&key, row.id)?;
+        Ok(key)
+    }
+
+    /// What a running operation with this key has to look at before each step.
+    pub(super) fn permit(&self, key: &Object) -> Permit {
+        let private = key.attributes.flag(AttributeType::PRIVATE);
+        let always = key.attributes.flag(AttributeType::ALWAYS_AUTHENTICATE);
+        let consent = if always { Consent::Needed } else { Consent::NotNeeded };
+        Permit::new(&self.slot, private.then(|| self.slot.token.login_epoch()), consent)
+    }
+}
+
+/// A key with a list of mechanisms allows no others; one without a list allows all.
+fn must_allow(key: &Object, mechanism: MechanismType) -> Result<(), Error> {
+    let allowed = key.attributes.get(AttributeType::ALLOWED_MECHANISMS).and_then(types::Value::as_numbers);
+    match allowed {
+        Some(list) if !list.is_empty() && !list.contains(&mechanism.0) => Err(Error::MechanismInvalid),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,303 @@
+//! A medium that fails on purpose, at a chosen call: how the callers of a store are tested.
+//!
+//! Wrap a cabinet with [`Faulty::cabinet`] (or a single store with [`Faulty::new`]), keep its [`Plan`], and tell
+//! the plan what goes wrong. All that was opened through one cabinet follows, and counts for, the same plan.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::{Cabinet, Change, Counters, Error, Head, Mark, Place, Record, RecordId, Revision, Store, Term};
+
+/// What can be made to fail. [`Store::writable`] cannot, and is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// [`Store::head`].
+    Head,
+    /// [`Store::read`].
+    Read,
+    /// [`Store::find`].
+    Find,
+    /// [`Store::marks`].
+    Marks,
+    /// [`Store::commit`].
+    Commit,
+    /// [`Store::glance`].
+    Glance,
+    /// [`Counters::count`].
+    Count,
+    /// [`Counters::raise`].
+    Raise,
+    /// [`Counters::clear`].
+    Clear,
+    /// [`Cabinet::tokens`].
+    Tokens,
+    /// [`Cabinet::free_slot`].
+    FreeSlot,
+    /// [`Cabinet::open`].
+    Open,
+    /// [`Cabinet::create`].
+    Create,
+    /// [`Cabinet::remove`].
+    Remove,
+    /// [`Cabinet::counters`].
+    Counters,
+}
+
+/// On which side of its effect a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Nothing has happened.
+    Before,
+    /// It has happened, and is reported as failed: the acknowledgement was lost.
+    After,
+}
+
+/// How often a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// At one call; the next one succeeds.
+    Once,
+    /// At this call and at each that follows, until [`Plan::heal`].
+    Lasting,
+}
+
+/// One thing that goes wrong.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Which calls are counted; `None` for all of them.
+    pub verb: Option<Verb>,
+    /// The first that fails: 1 is the next one after [`Plan::fail`].
+    pub nth: u64,
+    /// Before or after its effect.
+    pub when: When,
+    /// Once, or from then on.
+    pub span: Span,
+    /// What it says.
+    pub error: Error,
+}
+
+/// What goes wrong and when, and what was called so far.
+#[derive(Default)]
+pub struct Plan {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: BTreeMap<Verb, u64>,
+    faults: Vec<Fault>,
+}
+
+impl Plan {
+    /// Adds a fault to those already planned.
+    pub fn fail(&self, fault: Fault) {
+        self.state.lock().faults.push(fault);
+    }
+
+    /// Lets the `nth` next call of `verb` fail once, with nothing done.
+    pub fn fail_before(&self, verb: Verb, nth: u64, error: Error) {
+        self.fail(Fault { verb: Some(verb), nth, when: When::Before, span: Span::Once, error });
+    }
+
+    /// Lets the `nth` next call of `verb` do its work and say that it failed, once.
+    pub fn fail_after(&self, verb: Verb, nth: u64, error: Error) {
+        self.fail(Fault { verb: Some(verb), nth, when: When::After, span: Span::Once, error });
+    }
+
+    /// Forgets every fault; the counts stay.
+    pub fn heal(&self) {
+        self.state.lock().faults.clear();
+    }
+
+    /// How often `verb` was called, failures included.
+    #[must_use]
+    pub fn calls(&self, verb: Verb) -> u64 {
+        self.state.lock().calls.get(&verb).copied().unwrap_or(0)
+    }
+
+    /// How often anything was called.
+    #[must_use]
+    pub fn all_calls(&self) -> u64 {
+        self.state.lock().calls.values().sum()
+    }
+
+    /// Counts a call; how it fails, if it does.
+    fn count(&self, verb: Verb) -> Option<(When, Error)> {
+        let mut state = self.state.lock();
+        *state.calls.entry(verb).or_insert(0) += 1;
+        let mut due = None;
+        state.faults.retain_mut(|fault| {
+            if fault.verb.is_some_and(|chosen| chosen != verb) {
+                return true;
+            }
+            fault.nth = fault.nth.saturating_sub(1);
+            if fault.nth > 0 || due.is_some() {
+                return true;
+            }
+            due = Some((fault.when, fault.error.clone()));
+            fault.span == Span::Lasting
+        });
+        due
+    }
+
+    fn run<T>(&self, verb: Verb, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        match self.count(verb) {
+            None => call(),
+            Some((When::Before, error)) => Err(error),
+            Some((When::After, error)) => call().and(Err(error)),
+        }
+    }
+}
+
+/// A store, its counters or a cabinet that fails as its plan says.
+pub struct Faulty<S: ?Sized> {
+    plan: Arc<Plan>,
+    inner: Arc<S>,
+}
+
+impl<S: ?Sized> Faulty<S> {
+    /// Puts `inner` under a plan.
+    #[must_use]
+    pub fn new(inner: Arc<S>, plan: Arc<Plan>) -> Self {
+        Self { plan, inner }
+    }
+}
+
+impl Faulty<dyn Cabinet> {
+    /// A cabinet that works until its plan, which comes with it, is told otherwise.
+    #[must_use]
+    pub fn cabinet(inner: impl Cabinet + 'static) -> (Self, Arc<Plan>) {
+        let plan = Arc::new(Plan::default());
+        (Self::new(Arc::new(inner), Arc::clone(&plan)), plan)
+    }
+
+    fn store(&self, inner: Arc<dyn Store>) -> Arc<dyn Store> {
+        Arc::new(Faulty::new(inner, Arc::clone(&self.plan)))
+    }
+}
+
+impl<S: Store + ?Sized> Store for Faulty<S> {
+    fn head(&self) -> Result<Head, Error> {
+        self.plan.run(Verb::Head, || self.inner.head())
+    }
+
+    fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
+        self.plan.run(Verb::Read, || self.inner.read(id))
+    }
+
+    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
+        self.plan.run(Verb::Find, || self.inner.find(terms, after, limit))
+    }
+
+    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error> {
+        self.plan.run(Verb::Marks, || self.inner.marks(first_byte))
+    }
+
+    fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {
+        self.plan.run(Verb::Commit, || self.inner.commit(base, clear, sealed, changes))
+    }
+
+    fn glance(&self) -> Result<u64, Error> {
+        self.plan.run(Verb::Glance, || self.inner.glance())
+    }
+
+    fn writable(&self) -> bool {
+        self.inner.writable()
+    }
+}
+
+impl<S: Counters + ?Sized> Counters for Faulty<S> {
+    fn count(&self, name: &str) -> Result<u64, Error> {
+        self.plan.run(Verb::Count, || self.inner.count(name))
+    }
+
+    fn raise(&self, name: &str) -> Result<u64, Error> {
+        self.plan.run(Verb::Raise, || self.inner.raise(name))
+    }
+
+    fn clear(&self, name: &str) -> Result<(), Error> {
+        self.plan.run(Verb::Clear, || self.inner.clear(name))
+    }
+}
+
+impl Cabinet for Faulty<dyn Cabinet> {
+    fn tokens(&self) -> Result<Vec<Place>, Error> {
+        self.plan.run(Verb::Tokens, || self.inner.tokens())
+    }
+
+    fn free_slot(&self) -> Result<u32, Error> {
+        self.plan.run(Verb::FreeSlot, || self.inner.free_slot())
+    }
+
+    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error> {
+        self.plan.run(Verb::Open, || Ok(self.store(self.inner.open(place)?)))
+    }
+
+    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
+        self.plan.run(Verb::Create, || Ok(self.store(self.inner.create(place, clear, sealed)?)))
+    }
+
+    fn remove(&self, place: &Place) -> Result<(), Error> {
+        self.plan.run(Verb::Remove, || self.inner.remove(place))
+    }
+
+    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error> {
+        self.plan.run(Verb::Counters, || {
+            let inner = self.inner.counters(place)?;
+            Ok(Arc::new(Faulty::new(inner, Arc::clone(&self.plan))) as Arc<dyn Counters>)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::memory::{MemoryCabinet, MemoryStore};
+
+    use super::*;
+
+    fn store() -> (Faulty<dyn Store>, Arc<Plan>) {
+        let plan = Arc::new(Plan::default());
+        (Faulty::new(Arc::new(MemoryStore::new(vec![], vec![])), Arc::clone(&plan)), plan)
+    }
+
+    fn commit(store: &Faulty<dyn Store>, base: u64) -> Result<Revision, Error> {
+        store.commit(Revision(base), vec![], vec![], vec![])
+    }
+
+    #[test]
+    fn without_faults_it_does_what_every_store_must() {
+        crate::conformance::conformance(&|| Box::new(Faulty::cabinet(MemoryCabinet::new()).0));
+    }
+
+    #[test]
+    fn the_chosen_call_fails_and_no_other() {
+        let (store, plan) = store();
+        plan.fail_before(Verb::Commit, 2, Error::Busy);
+        assert_eq!(commit(&store, 0), Ok(Revision(1)));
+        assert!(store.head().is_ok(), "another verb is not counted");
+        assert_eq!(commit(&store, 1), Err(Error::Busy));
+        assert_eq!(commit(&store, 1), Ok(Revision(2)), "nothing had happened");
+        assert_eq!((plan.calls(Verb::Commit), plan.all_calls()), (3, 4));
+    }
+
+    #[test]
+    fn a_lost_acknowledgement_has_its_effect() {
+        let (store, plan) = store();
+        plan.fail_after(Verb::Commit, 1, Error::Failed("lost".to_owned()));
+        assert_eq!(commit(&store, 0), Err(Error::Failed("lost".to_owned())));
+        assert_eq!(store.head().unwrap().revision, Revision(1));
+    }
+
+    #[test]
+    fn a_lasting_fault_lasts_until_it_is_healed() {
+        let (store, plan) = store();
+        plan.fail(Fault { verb: None, nth: 2, when: When::Before, span: Span::Lasting, error: Error::Busy });
+        assert!(store.glance().is_ok());
+        assert_eq!(store.glance(), Err(Error::Busy));
+        assert_eq!(store.head(), Err(Error::Busy));
+        plan.heal();
+        assert!(store.head().is_ok());
+    }
+}

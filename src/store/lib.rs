@@ -1,0 +1,172 @@
+//! Opaque sealed records.
+//!
+//! This crate knows no key and no word of PKCS#11. It keeps what it is given, finds it again by opaque
+//! terms, and changes it all at once or not at all. Two seams: a [`Cabinet`] holds stores, a [`Store`]
+//! holds the records of one token.
+#![forbid(unsafe_code)]
+
+pub mod conformance;
+mod error;
+pub mod faulty;
+pub mod memory;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+pub use error::Error;
+
+/// Names a record for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId(pub [u8; 16]);
+
+/// Counts commits of a store. Equal revisions mean that nothing has changed in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// By what a record is found: a keyed hash whose meaning only the caller knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term(pub [u8; 16]);
+
+/// What is kept under a [`RecordId`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its name.
+    pub id: RecordId,
+    /// The revision of the store in which it was last written, as its writer says.
+    pub version: Revision,
+    /// What may be read without a key; `None` if nothing may.
+    pub clear: Option<Vec<u8>>,
+    /// What may not.
+    pub sealed: Vec<u8>,
+    /// A short authenticator of all of the above, made by the caller.
+    pub tag: [u8; 16],
+}
+
+/// A record without its contents: what is needed to tell whether records were exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The record's name.
+    pub id: RecordId,
+    /// Its version.
+    pub version: Revision,
+    /// Its authenticator.
+    pub tag: [u8; 16],
+}
+
+/// What belongs to the store as a whole, replaced at every commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Counts commits.
+    pub revision: Revision,
+    /// What may be read without a key.
+    pub clear: Vec<u8>,
+    /// What may not.
+    pub sealed: Vec<u8>,
+}
+
+/// One step of a commit.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Writes a record, new or not, and the terms by which it is found from now on.
+    Put(Record, Vec<Term>),
+    /// Removes a record, which must be there, and its terms.
+    Remove(RecordId),
+}
+
+/// The records of one token. A cluster implements the same verbs.
+pub trait Store: Send + Sync {
+    /// The head as it is now.
+    fn head(&self) -> Result<Head, Error>;
+
+    /// A record, if it is there.
+    fn read(&self, id: RecordId) -> Result<Option<Record>, Error>;
+
+    /// The records that carry each of `terms`, in the order of their names, from the first after `after`,
+    /// at most `limit`. The first term should be the rarest. Without terms: every record.
+    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error>;
+
+    /// The marks of all records whose name begins with this byte, in order.
+    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error>;
+
+    /// Applies all changes and the new head or none, if the store is still at `base`; the new revision is
+    /// `base + 1`. What it returns `Ok` for survives the loss of power.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the store has moved on: read again and decide anew.
+    fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error>;
+
+    /// A number that differs from the one before if anybody, in any process, has committed in between.
+    /// Cheap enough for each use of a key. It says nothing else: not how much, and two numbers may differ
+    /// though nothing has changed.
+    fn glance(&self) -> Result<u64, Error>;
+
+    /// Whether a commit can succeed as far as file permissions tell.
+    fn writable(&self) -> bool;
+}
+
+/// Numbers that must be written even by those who only read records: wrong PINs, for one.
+pub trait Counters: Send + Sync {
+    /// The count under a name; 0 if it was never raised.
+    fn count(&self, name: &str) -> Result<u64, Error>;
+
+    /// Raises the count by one, durably, and returns the new one. Two callers never get the same.
+    fn raise(&self, name: &str) -> Result<u64, Error>;
+
+    /// Sets the count back to 0, durably.
+    fn clear(&self, name: &str) -> Result<(), Error>;
+}
+
+/// Names a token: 16 lower-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Serial(String);
+
+impl Serial {
+    /// `None` unless `text` is 16 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let digits = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        (text.len() == 16 && digits).then(|| Self(text.to_owned()))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where a token stands: its serial and its slot, which never change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The number of the slot; small, given once, never given again.
+    pub slot: u32,
+    /// The token's name.
+    pub serial: Serial,
+}
+
+/// A place with several stores. Listing writes nothing, and a place that is not there has no tokens.
+pub trait Cabinet: Send + Sync {
+    /// Which tokens there are, in the order of their slots. Opens none of them, writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the place is there and cannot be listed.
+    fn tokens(&self) -> Result<Vec<Place>, Error>;
+
+    /// The number that the next token's slot gets. Writes nothing.
+    fn free_slot(&self) -> Result<u32, Error>;
+
+    /// Opens a token's store.
+    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error>;
+
+    /// Makes a store at revision 0 with this head and no records, all or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the slot is not [`Cabinet::free_slot`] any more.
+    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error>;
+
+    /// Removes a token and all that belongs to it. Its slot is not given again.
+    fn remove(&self, place: &Place) -> Result<(), Error>;
+
+    /// The counters of a token.
+    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error>;
+}

@@ -1,0 +1,242 @@
+//! Stores that live as long as the process: for tests, and for tokens that must leave nothing behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::{Cabinet, Change, Counters, Error, Head, Mark, Place, Record, RecordId, Revision, Serial, Store, Term};
+
+/// A cabinet without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
+#[derive(Default)]
+pub struct MemoryCabinet {
+    tokens: RwLock<Tokens>,
+}
+
+#[derive(Default)]
+struct Tokens {
+    next_slot: u32,
+    by_serial: BTreeMap<Serial, Token>,
+}
+
+struct Token {
+    slot: u32,
+    store: Arc<MemoryStore>,
+    counters: Arc<MemoryCounters>,
+}
+
+impl MemoryCabinet {
+    /// An empty cabinet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn token<T>(&self, place: &Place, of: impl FnOnce(&Token) -> T) -> Result<T, Error> {
+        let tokens = self.tokens.read();
+        let token = tokens.by_serial.get(&place.serial).filter(|token| token.slot == place.slot);
+        token.map(of).ok_or(Error::Missing)
+    }
+}
+
+impl Cabinet for MemoryCabinet {
+    fn tokens(&self) -> Result<Vec<Place>, Error> {
+        let tokens = self.tokens.read();
+        let mut places: Vec<Place> =
+            tokens.by_serial.iter().map(|(serial, t)| Place { slot: t.slot, serial: serial.clone() }).collect();
+        places.sort();
+        Ok(places)
+    }
+
+    fn free_slot(&self) -> Result<u32, Error> {
+        Ok(self.tokens.read().next_slot)
+    }
+
+    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error> {
+        self.token(place, |token| Arc::clone(&token.store) as Arc<dyn Store>)
+    }
+
+    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
+        let mut tokens = self.tokens.write();
+        if place.slot != tokens.next_slot || tokens.by_serial.contains_key(&place.serial) {
+            return Err(Error::Conflict);
+        }
+        tokens.next_slot = place.slot.checked_add(1).ok_or_else(|| Error::Full("every slot is taken".to_owned()))?;
+        let store = Arc::new(MemoryStore::new(clear, sealed));
+        let token = Token { slot: place.slot, store: Arc::clone(&store), counters: Arc::default() };
+        tokens.by_serial.insert(place.serial.clone(), token);
+        Ok(store)
+    }
+
+    fn remove(&self, place: &Place) -> Result<(), Error> {
+        self.token(place, |token| token.store.discard())?;
+        self.tokens.write().by_serial.remove(&place.serial);
+        Ok(())
+    }
+
+    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error> {
+        self.token(place, |token| Arc::clone(&token.counters) as Arc<dyn Counters>)
+    }
+}
+
+/// One token's records in memory.
+pub struct MemoryStore {
+    /// `None` once the token was removed.
+    contents: RwLock<Option<Contents>>,
+    stamp: AtomicU64,
+}
+
+struct Contents {
+    head: Head,
+    records: BTreeMap<RecordId, (Record, Vec<Term>)>,
+    index: BTreeSet<(Term, RecordId)>,
+}
+
+impl MemoryStore {
+    /// A store at revision 0 with this head and no records.
+    #[must_use]
+    pub fn new(clear: Vec<u8>, sealed: Vec<u8>) -> Self {
+        let head = Head { revision: Revision(0), clear, sealed };
+        let contents = Contents { head, records: BTreeMap::new(), index: BTreeSet::new() };
+        Self { contents: RwLock::new(Some(contents)), stamp: AtomicU64::new(0) }
+    }
+
+    fn with<T>(&self, of: impl FnOnce(&Contents) -> T) -> Result<T, Error> {
+        self.contents.read().as_ref().map(of).ok_or(Error::Missing)
+    }
+
+    /// What a reader of a removed token sees, in each process, with every medium.
+    fn discard(&self) {
+        *self.contents.write() = None;
+        self.stamp.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Store for MemoryStore {
+    fn head(&self) -> Result<Head, Error> {
+        self.with(|contents| contents.head.clone())
+    }
+
+    fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
+        self.with(|contents| contents.records.get(&id).map(|(record, _)| record.clone()))
+    }
+
+    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
+        self.with(|contents| match terms {
+            [] => contents.all(after).take(limit).collect(),
+            [first, others @ ..] => contents
+                .carrying(*first, after)
+                .filter(|id| others.iter().all(|term| contents.index.contains(&(*term, *id))))
+                .take(limit)
+                .collect(),
+        })
+    }
+
+    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error> {
+        let (mut first, mut last) = ([0; 16], [u8::MAX; 16]);
+        first[0] = first_byte;
+        last[0] = first_byte;
+        self.with(|contents| {
+            let records = contents.records.range(RecordId(first)..=RecordId(last));
+            records.map(|(id, (record, _))| Mark { id: *id, version: record.version, tag: record.tag }).collect()
+        })
+    }
+
+    fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {
+        let mut guard = self.contents.write();
+        let contents = guard.as_mut().ok_or(Error::Missing)?;
+        if contents.head.revision != base || !contents.allow(&changes) {
+            return Err(Error::Conflict);
+        }
+        let next = base.0.checked_add(1).ok_or_else(|| Error::Full("every revision is taken".to_owned()))?;
+        for change in changes {
+            contents.apply(change);
+        }
+        let revision = Revision(next);
+        contents.head = Head { revision, clear, sealed };
+        self.stamp.fetch_add(1, Ordering::Release);
+        Ok(revision)
+    }
+
+    fn glance(&self) -> Result<u64, Error> {
+        Ok(self.stamp.load(Ordering::Acquire))
+    }
+
+    fn writable(&self) -> bool {
+        true
+    }
+}
+
+impl Contents {
+    fn all(&self, after: Option<RecordId>) -> impl Iterator<Item = RecordId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.records.range((from, Bound::Unbounded)).map(|(id, _)| *id)
+    }
+
+    fn carrying(&self, term: Term, after: Option<RecordId>) -> impl Iterator<Item = RecordId> {
+        let from = after.map_or(Bound::Included((term, RecordId([0; 16]))), |id| Bound::Excluded((term, id)));
+        let to = Bound::Included((term, RecordId([u8::MAX; 16])));
+        self.index.range((from, to)).map(|(_, id)| *id)
+    }
+
+    /// Whether every record to be removed will be there when its turn comes.
+    fn allow(&self, changes: &[Change]) -> bool {
+        let mut planned = BTreeMap::new();
+        changes.iter().all(|change| match change {
+            Change::Put(record, _) => {
+                planned.insert(record.id, true);
+                true
+            }
+            Change::Remove(id) => planned.insert(*id, false).unwrap_or_else(|| self.records.contains_key(id)),
+        })
+    }
+
+    fn apply(&mut self, change: Change) {
+        let (Change::Put(Record { id, .. }, _) | Change::Remove(id)) = &change;
+        if let Some((old, terms)) = self.records.remove(id) {
+            for term in terms {
+                self.index.remove(&(term, old.id));
+            }
+        }
+        if let Change::Put(record, terms) = change {
+            self.index.extend(terms.iter().map(|term| (*term, record.id)));
+            self.records.insert(record.id, (record, terms));
+        }
+    }
+}
+
+/// Counts in memory.
+#[derive(Default)]
+pub struct MemoryCounters {
+    counts: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Counters for MemoryCounters {
+    fn count(&self, name: &str) -> Result<u64, Error> {
+        Ok(self.counts.lock().get(name).copied().unwrap_or(0))
+    }
+
+    fn raise(&self, name: &str) -> Result<u64, Error> {
+        let mut counts = self.counts.lock();
+        let count = counts.entry(name.to_owned()).or_insert(0);
+        *count = count.saturating_add(1);
+        Ok(*count)
+    }
+
+    fn clear(&self, name: &str) -> Result<(), Error> {
+        self.counts.lock().remove(name);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_does_what_every_store_must() {
+        crate::conformance::conformance(&|| Box::new(MemoryCabinet::new()));
+    }
+}

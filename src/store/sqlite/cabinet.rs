@@ -1,0 +1,151 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::counters::SqliteCounters;
+use super::directory::{self, Directory};
+use super::schema::TOKEN;
+use super::store::SqliteStore;
+use super::{failure, file};
+use crate::{Cabinet, Counters, Error, Place, Serial, Store};
+
+/// A directory of tokens.
+pub struct SqliteCabinet {
+    directory: PathBuf,
+    state_directory: PathBuf,
+}
+
+/// The file that remembers which slots were given.
+const NEXT_SLOT: &str = "next-slot";
+
+/// Where tokens are listed whose slot another one has: somebody copied a file from elsewhere. Far from
+/// where slots are given.
+const DOUBLES: u32 = 0x4000_0000;
+
+impl SqliteCabinet {
+    /// Says where the tokens are, and where what must be written even by readers is. Touches nothing.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>, state_directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), state_directory: state_directory.into() }
+    }
+
+    /// The token files, by slot and serial as their names say.
+    fn files(&self) -> Result<BTreeSet<Place>, Error> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(e) => {
+                return match failure::reading(&self.directory, &e) {
+                    Error::Missing => Ok(BTreeSet::new()),
+                    Error::Failed(why) => Err(Error::Unreadable(why)),
+                    other => Err(other),
+                };
+            }
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter_map(|name| place_of(&name)).collect())
+    }
+
+    /// The name of a token's files without what comes after the last dot.
+    fn stem(&self, serial: &Serial) -> Result<String, Error> {
+        let file = self.files()?.into_iter().find(|file| file.serial == *serial).ok_or(Error::Missing)?;
+        Ok(stem(&file))
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, Error> {
+        let directory = Directory::existing(&self.directory)?.ok_or(Error::Missing)?;
+        Ok(directory.path().join(name))
+    }
+
+    fn remembered(&self) -> u32 {
+        let text = fs::read_to_string(self.directory.join(NEXT_SLOT)).unwrap_or_default();
+        text.trim().parse().unwrap_or(0)
+    }
+}
+
+impl Cabinet for SqliteCabinet {
+    fn tokens(&self) -> Result<Vec<Place>, Error> {
+        let mut given = BTreeSet::new();
+        let mut double = DOUBLES;
+        let mut places: Vec<_> = self
+            .files()?
+            .into_iter()
+            .map(|Place { slot, serial }| {
+                if given.insert(slot) {
+                    return Place { slot, serial };
+                }
+                double = double.saturating_add(1);
+                Place { slot: double, serial }
+            })
+            .collect();
+        places.sort();
+        Ok(places)
+    }
+
+    fn free_slot(&self) -> Result<u32, Error> {
+        let highest = self.files()?.last().map_or(0, |last| last.slot.saturating_add(1));
+        Ok(self.remembered().max(highest))
+    }
+
+    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error> {
+        let stem = self.stem(&place.serial)?;
+        let store = SqliteStore::new(&self.path(&format!("{stem}.token"))?, self.path(&format!("{stem}.seq"))?)?;
+        Ok(Arc::new(store))
+    }
+
+    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
+        let directory = Directory::made(&self.directory)?;
+        let lock = directory.lock()?;
+        if place.slot != self.free_slot()? || self.stem(&place.serial).is_ok() {
+            return Err(Error::Conflict);
+        }
+        // The number is used up first: if what follows fails, it is not given again.
+        directory.replace(NEXT_SLOT, format!("{}\n", place.slot.saturating_add(1)).as_bytes())?;
+        directory::found(&directory, &format!("{}.token", stem(place)), &TOKEN, |connection| {
+            let query = "INSERT INTO head (only, revision, clear, sealed) VALUES (1, 0, ?1, ?2)";
+            connection.execute(query, params![clear, sealed]).map(|_| ())
+        })?;
+        drop(lock);
+        self.open(place)
+    }
+
+    fn remove(&self, place: &Place) -> Result<(), Error> {
+        let stem = self.stem(&place.serial)?;
+        let directory = Directory::existing(&self.directory)?.ok_or(Error::Missing)?;
+        let _lock = directory.lock()?;
+        let next = self.free_slot()?;
+        directory.replace(NEXT_SLOT, format!("{next}\n").as_bytes())?;
+        let token = directory.path().join(format!("{stem}.token"));
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            file::discard(&file::beside(&token, suffix))?;
+        }
+        file::discard(&directory.path().join(format!("{stem}.seq")))?;
+        directory.sync()?;
+        if let Some(state) = Directory::existing(&self.state_directory)? {
+            let path = state.path().join(format!("{stem}.state"));
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                file::discard(&file::beside(&path, suffix))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error> {
+        let name = format!("{}.state", self.stem(&place.serial)?);
+        Ok(Arc::new(SqliteCounters::new(self.state_directory.clone(), name)))
+    }
+}
+
+fn stem(place: &Place) -> String {
+    format!("{}.{}", place.serial.as_str(), place.slot)
+}
+
+/// What a file name says, if it is a token's.
+fn place_of(name: &str) -> Option<Place> {
+    let (serial, slot) = name.strip_suffix(".token")?.split_once('.')?;
+    let place = Place { serial: Serial::new(serial)?, slot: slot.parse().ok()? };
+    // Written in one way only: no sign, no zeros in front.
+    (place.slot.to_string() == slot).then_some(place)
+}

@@ -1,0 +1,243 @@
+//! A file with the connections to it: a few that read, one that writes, each made when it is first needed.
+
+use std::fs::{self, Metadata};
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+
+use super::connection::{Journal, Mode, Opening};
+use super::file::{self, Fingerprint, Identity, Owner};
+use super::schema::Format;
+use super::{failure, quiet};
+use crate::Error;
+
+/// More readers would wait for the disk, not for each other.
+const READERS: usize = 4;
+
+/// How often a read starts over because the file changed under it.
+const ATTEMPTS: usize = 8;
+
+/// What may be done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It is ours to write.
+    ReadWrite,
+    /// Others may write it, we may not.
+    ReadOnly,
+}
+
+/// An open file. Needs no closing: SQLite's files are whole at any moment.
+#[derive(Debug)]
+pub(super) struct Database {
+    opening: Opening,
+    access: Access,
+    identity: Identity,
+    owner: Owner,
+    readers: Mutex<Readers>,
+    returned: Condvar,
+    writer: Mutex<Option<Connection>>,
+}
+
+#[derive(Debug, Default)]
+struct Readers {
+    idle: Vec<Reader>,
+    lent: usize,
+    /// Those from an earlier one are not taken back.
+    epoch: u64,
+}
+
+#[derive(Debug)]
+struct Reader {
+    connection: Connection,
+    epoch: u64,
+    /// How the file looked before it was opened as one that nobody changes.
+    frozen: Option<Fingerprint>,
+}
+
+/// What becomes of the writing connection after use.
+pub(super) enum Verdict {
+    /// It is as good as before.
+    Keep,
+    /// Nobody knows what it thinks: all connections are closed, and the file is read again.
+    Drop,
+}
+
+impl Database {
+    /// Looks at the file, but opens it only when it is read: a first read is what tells whether it is sound.
+    pub(super) fn new(path: &Path, format: &'static Format, page_limit: Option<u32>) -> Result<Arc<Self>, Error> {
+        let metadata = file::inspect(path)?;
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let access =
+            if file::may_write(path) && file::may_write(directory) { Access::ReadWrite } else { Access::ReadOnly };
+        let opening = Opening { path: path.to_owned(), format, journal: Journal::at(path), page_limit };
+        let database = Arc::new(Self {
+            opening,
+            access,
+            identity: Identity::of(&metadata),
+            owner: Owner::of(&metadata),
+            readers: Mutex::default(),
+            returned: Condvar::new(),
+            writer: Mutex::new(None),
+        });
+        quiet::register(&database);
+        Ok(database)
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// Whether the name still stands for the file that was opened.
+    pub(super) fn in_place(&self) -> Result<Metadata, Error> {
+        let path = &self.opening.path;
+        let metadata = fs::symlink_metadata(path).map_err(|e| failure::reading(path, &e))?;
+        if Identity::of(&metadata) != self.identity {
+            return Err(Error::Damaged(format!("{} was replaced while it was open", path.display())));
+        }
+        Ok(metadata)
+    }
+
+    /// Reads with one of a few connections. What `read` does is repeated if the file changed meanwhile.
+    pub(super) fn read<T>(&self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let _gate = quiet::enter();
+        for _ in 0..ATTEMPTS {
+            let reader = self.borrow()?;
+            let result = read(&reader.connection).map_err(|e| self.opening.failed(&e));
+            let steady = reader.frozen.is_none() || self.frozen()? == reader.frozen;
+            let sound = steady && matches!(result, Ok(_) | Err(Error::Busy));
+            self.take_back(sound.then_some(reader));
+            if steady {
+                return result;
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Works with the connection that writes, of which there is one. A transaction that `write` leaves open is undone.
+    pub(super) fn write<T>(&self, write: impl FnOnce(&Connection) -> (Result<T, Error>, Verdict)) -> Result<T, Error> {
+        if self.access == Access::ReadOnly {
+            return Err(Error::ReadOnly(self.opening.path.display().to_string()));
+        }
+        let _gate = quiet::enter();
+        let mut writer = self.writer.lock();
+        self.in_place()?;
+        let connection = match writer.take() {
+            Some(connection) => connection,
+            None => self.opening.connect(Mode::Write)?,
+        };
+        let (result, verdict) = write(&connection);
+        let clean = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
+        match verdict {
+            Verdict::Keep if clean => *writer = Some(connection),
+            _ => {
+                drop(connection);
+                self.forget_readers();
+            }
+        }
+        result
+    }
+
+    /// A failure of SQLite in this file.
+    pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
+        self.opening.failed(error)
+    }
+
+    /// Closes all connections. Nobody may be using one.
+    pub(super) fn close(&self) {
+        *self.writer.lock() = None;
+        self.forget_readers();
+    }
+
+    fn forget_readers(&self) {
+        let mut readers = self.readers.lock();
+        readers.epoch += 1;
+        readers.idle.clear();
+    }
+
+    fn borrow(&self) -> Result<Reader, Error> {
+        let mut readers = self.readers.lock();
+        loop {
+            if let Some(reader) = readers.idle.pop() {
+                readers.lent += 1;
+                drop(readers);
+                let fresh =
+                    self.in_place().and_then(|_| Ok(reader.frozen.is_none() || self.frozen()? == reader.frozen));
+                match fresh {
+                    Ok(true) => return Ok(reader),
+                    Ok(false) => {}
+                    Err(error) => {
+                        self.take_back(None);
+                        return Err(error);
+                    }
+                }
+                // The place that the stale one had is kept.
+                return self.replace();
+            }
+            if readers.lent < READERS {
+                readers.lent += 1;
+                drop(readers);
+                return self.replace();
+            }
+            self.returned.wait(&mut readers);
+        }
+    }
+
+    /// A new reader in a place that was counted already.
+    fn replace(&self) -> Result<Reader, Error> {
+        let epoch = self.readers.lock().epoch;
+        let opened = self.connect().map(|(connection, frozen)| Reader { connection, epoch, frozen });
+        if opened.is_err() {
+            self.take_back(None);
+        }
+        opened
+    }
+
+    fn take_back(&self, reader: Option<Reader>) {
+        let mut readers = self.readers.lock();
+        readers.lent = readers.lent.saturating_sub(1);
+        let epoch = readers.epoch;
+        readers.idle.extend(reader.filter(|reader| reader.epoch == epoch));
+        drop(readers);
+        self.returned.notify_one();
+    }
+
+    fn connect(&self) -> Result<(Connection, Option<Fingerprint>), Error> {
+        self.in_place()?;
+        if self.access == Access::ReadWrite {
+            let connection = self.opening.connect(Mode::Read)?;
+            // Between the two looks nobody has put another file there.
+            self.in_place()?;
+            return Ok((connection, None));
+        }
+        if let Some(frozen) = self.frozen()? {
+            return Ok((self.opening.connect(Mode::Immutable)?, Some(frozen)));
+        }
+        match self.opening.connect(Mode::Guest) {
+            Ok(connection) => Ok((connection, None)),
+            Err(Error::Unreadable(why) | Error::ReadOnly(why)) => Err(Error::Unreadable(format!(
+                "{why} (a writer has left a log beside it: open it once where it can be written)"
+            ))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How the file looks, if no writer has left or keeps anything beside it: then it is all there is.
+    fn frozen(&self) -> Result<Option<Fingerprint>, Error> {
+        let path = &self.opening.path;
+        let metadata = self.in_place()?;
+        let log = fs::symlink_metadata(file::beside(path, "-wal"));
+        // An empty log has nothing to say, unless somebody is about to fill it.
+        let alive = file::exists(&file::beside(path, "-shm")) || file::exists(&file::beside(path, "-journal"));
+        let quiet = match log {
+            Ok(log) => log.len() == 0 && !alive,
+            Err(_) => !alive,
+        };
+        Ok(quiet.then(|| Fingerprint::of(&metadata)))
+    }
+}

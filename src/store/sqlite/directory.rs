@@ -1,0 +1,103 @@
+//! A directory of ours: made, locked, and files put into it whole.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::connection::{Journal, Opening};
+use super::failure;
+use super::file::{self, Owner};
+use super::schema::Format;
+use crate::Error;
+
+/// A directory that is there. Its path has no symbolic links, which SQLite is told not to follow.
+pub(super) struct Directory {
+    path: PathBuf,
+    owner: Owner,
+}
+
+impl Directory {
+    /// The directory, if it is there.
+    pub(super) fn existing(path: &Path) -> Result<Option<Self>, Error> {
+        match fs::canonicalize(path) {
+            Ok(path) => {
+                let metadata = fs::metadata(&path).map_err(|e| failure::reading(&path, &e))?;
+                Ok(Some(Self { owner: Owner::of(&metadata), path }))
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => match failure::reading(path, &e) {
+                Error::Missing => Ok(None),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// The directory, made if it is not there: for its owner only.
+    pub(super) fn made(path: &Path) -> Result<Self, Error> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| failure::writing(path, &e))?;
+        Self::existing(path)?.ok_or(Error::Missing)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until nobody else makes or removes files here. The lock ends with the file.
+    pub(super) fn lock(&self) -> Result<File, Error> {
+        let path = self.path.join(".lock");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(|e| failure::writing(&path, &e))?;
+        self.owner.adopt(&file).map_err(|e| failure::writing(&path, &e))?;
+        file.lock().map_err(|e| failure::writing(&path, &e))?;
+        Ok(file)
+    }
+
+    /// Writes a small file, all or nothing.
+    pub(super) fn replace(&self, name: &str, contents: &[u8]) -> Result<(), Error> {
+        let (path, new) = (self.path.join(name), self.path.join(format!(".{name}.new")));
+        file::discard(&new)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let written = options.open(&new).and_then(|mut file| {
+            self.owner.adopt(&file)?;
+            file.write_all(contents)?;
+            file.sync_all()
+        });
+        written.and_then(|()| fs::rename(&new, &path)).map_err(|e| failure::writing(&path, &e))?;
+        self.sync()
+    }
+
+    /// Makes names durable.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(|e| failure::writing(&self.path, &e))
+    }
+}
+
+/// Makes a file of this format that appears under its name only when it is complete.
+pub(super) fn found(
+    directory: &Directory,
+    name: &str,
+    format: &'static Format,
+    fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<(), Error> {
+    let (path, new) = (directory.path.join(name), directory.path.join(format!(".{name}.new")));
+    let leftovers = ["", "-wal", "-shm", "-journal"].map(|suffix| file::beside(&new, suffix));
+    leftovers.iter().try_for_each(|path| file::discard(path))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let made = options.open(&new).map_err(|e| failure::writing(&new, &e))?;
+    directory.owner.adopt(&made).map_err(|e| failure::writing(&new, &e))?;
+    drop(made);
+    let opening = Opening { journal: Journal::at(&new), path: new.clone(), format, page_limit: None };
+    let finished = opening.begin(fill).and_then(|()| {
+        let synced = File::open(&new).and_then(|file| file.sync_all());
+        synced.and_then(|()| fs::rename(&new, &path)).map_err(|e| failure::writing(&path, &e))?;
+        directory.sync()
+    });
+    leftovers.iter().try_for_each(|path| file::discard(path))?;
+    finished
+}

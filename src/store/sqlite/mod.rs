@@ -1,0 +1,39 @@
+//! One SQLite file per token.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `<serial>.<slot>.token` | the token; with a `-wal` and a `-shm` beside it while it is in use |
+//! | `<serial>.<slot>.seq` | eight bytes that change with each commit: see [`stamp`] |
+//! | `<serial>.<slot>.state` | the counters, in the state directory |
+//! | `next-slot` | the number below which no slot is given again |
+//! | `.lock` | held while a file is made or removed |
+//!
+//! The slot is in the name so that listing opens nothing: to open a SQLite file is to make files beside it.
+//!
+//! A token in use is not to be replaced by hand. Whoever has it open sees within a tenth of a second that it was
+//! moved, removed or exchanged ([`Error::Missing`](crate::Error::Missing), [`Error::Damaged`](crate::Error::Damaged)),
+//! but a file overwritten in its place (`cp backup x.token`) looks like a damaged one at best. To restore a backup:
+//! stop its users, remove the `-wal` and the `-shm`, put the file there.
+//!
+//! # Fork
+//! SQLite keeps its view of a process's locks in the process. A child that is forked while a token is open, and opens
+//! it too, believes in locks that only its parent has, and can lose commits once the parent is gone. Hold a [`quiet`]
+//! over the fork.
+
+mod cabinet;
+mod connection;
+mod counters;
+mod database;
+mod directory;
+mod failure;
+mod file;
+mod quiet;
+mod schema;
+pub(crate) mod stamp;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use cabinet::SqliteCabinet;
+pub use quiet::{Quiet, quiet};

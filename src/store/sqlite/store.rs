@@ -1,0 +1,259 @@
+//! The records of one token in one file.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
+
+use super::database::{Access, Database, Verdict};
+use super::schema::TOKEN;
+use super::stamp::{Moment, Stamp};
+use crate::{Change, Error, Head, Mark, Record, RecordId, Revision, Store, Term};
+
+/// How often it is looked whether the files are still in their places.
+const LOOK_AROUND: Duration = Duration::from_millis(100);
+
+/// A token file.
+pub(super) struct SqliteStore {
+    database: Arc<Database>,
+    stamp_path: PathBuf,
+    stamp: RwLock<Option<Watched>>,
+}
+
+/// The stamp, and when it was last seen in its place.
+struct Watched {
+    stamp: Arc<Stamp>,
+    seen: Instant,
+}
+
+impl SqliteStore {
+    pub(super) fn new(path: &Path, stamp_path: PathBuf) -> Result<Self, Error> {
+        let database = Database::new(path, &TOKEN, None)?;
+        Ok(Self { database, stamp_path, stamp: RwLock::new(None) })
+    }
+
+    fn revision(&self) -> Result<Revision, Error> {
+        self.database.read(|connection| {
+            connection
+                .prepare_cached("SELECT revision FROM head")?
+                .query_row([], |row| Ok(Revision(unsigned(row.get(0)?))))
+        })
+    }
+
+    /// The stamp as it was last seen, if that is not too long ago.
+    fn watched(&self) -> Option<Arc<Stamp>> {
+        let watched = self.stamp.read();
+        watched
+            .as_ref()
+            .filter(|watched| watched.seen.elapsed() < LOOK_AROUND)
+            .map(|watched| Arc::clone(&watched.stamp))
+    }
+
+    /// The stamp, looked for anew if it is not in its place any more.
+    fn stamp(&self) -> Option<Arc<Stamp>> {
+        let mut watched = self.stamp.write();
+        let kept = watched.take().map(|watched| watched.stamp).filter(|stamp| stamp.in_place());
+        let stamp = kept.or_else(|| match self.database.access() {
+            Access::ReadWrite => Stamp::make(&self.stamp_path, self.database.owner()).ok().map(Arc::new),
+            Access::ReadOnly => Stamp::peek(&self.stamp_path).map(Arc::new),
+        })?;
+        *watched = Some(Watched { stamp: Arc::clone(&stamp), seen: Instant::now() });
+        Some(stamp)
+    }
+
+    fn transact(
+        &self,
+        connection: &Connection,
+        stamp: Option<&Stamp>,
+        base: Revision,
+        head: (&[u8], &[u8]),
+        changes: &[Change],
+    ) -> Result<Revision, Error> {
+        let failed = |error: &rusqlite::Error| self.database.failed(error);
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| failed(&e))?;
+        let now: i64 = connection
+            .prepare_cached("SELECT revision FROM head")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(|e| failed(&e))?;
+        if Revision(unsigned(now)) != base {
+            return Err(Error::Conflict);
+        }
+        if let Some(stamp) = stamp {
+            stamp.mark(random(), Moment::Committing)?;
+        }
+        let revision = Revision(base.0.saturating_add(1));
+        for change in changes {
+            let done = match change {
+                Change::Put(record, terms) => put(connection, record, terms).map(|()| true),
+                Change::Remove(id) => remove(connection, *id),
+            };
+            if !done.map_err(|e| failed(&e))? {
+                return Err(Error::Conflict);
+            }
+        }
+        let (clear, sealed) = head;
+        connection
+            .prepare_cached("UPDATE head SET revision = ?1, clear = ?2, sealed = ?3")
+            .and_then(|mut statement| statement.execute(params![signed(revision.0), clear, sealed]))
+            .map_err(|e| failed(&e))?;
+        connection.execute_batch("COMMIT").map_err(|e| failed(&e))?;
+        if let Some(stamp) = stamp {
+            settle(connection, stamp);
+        }
+        Ok(revision)
+    }
+}
+
+/// Says that nobody is committing. If it cannot be said, readers go on asking the database.
+fn settle(connection: &Connection, stamp: &Stamp) {
+    if connection.execute_batch("BEGIN IMMEDIATE").is_ok() {
+        let _ = stamp.mark(random(), Moment::Settled);
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+}
+
+fn put(connection: &Connection, record: &Record, terms: &[Term]) -> rusqlite::Result<()> {
+    remove(connection, record.id)?;
+    let Record { id, version, clear, sealed, tag } = record;
+    let kept: Vec<u8> = terms.iter().flat_map(|term| term.0).collect();
+    let mut statement = connection.prepare_cached("INSERT INTO body (terms, clear, sealed) VALUES (?1, ?2, ?3)")?;
+    let body = statement.insert(params![kept, clear, sealed])?;
+    connection
+        .prepare_cached("INSERT INTO record (id, version, tag, body) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![id.0, signed(version.0), tag, body])?;
+    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO term (term, record) VALUES (?1, ?2)")?;
+    for term in terms {
+        statement.execute(params![term.0, id.0])?;
+    }
+    Ok(())
+}
+
+/// Whether there was something to remove.
+fn remove(connection: &Connection, id: RecordId) -> rusqlite::Result<bool> {
+    let body: Option<i64> = connection
+        .prepare_cached("SELECT body FROM record WHERE id = ?1")?
+        .query_row(params![id.0], |row| row.get(0))
+        .optional()?;
+    let Some(body) = body else { return Ok(false) };
+    let terms: Vec<u8> = connection
+        .prepare_cached("SELECT terms FROM body WHERE number = ?1")?
+        .query_row(params![body], |row| row.get(0))
+        .optional()?
+        .unwrap_or_default();
+    let mut statement = connection.prepare_cached("DELETE FROM term WHERE term = ?1 AND record = ?2")?;
+    for term in terms.chunks_exact(16) {
+        statement.execute(params![term, id.0])?;
+    }
+    connection.prepare_cached("DELETE FROM body WHERE number = ?1")?.execute(params![body])?;
+    connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute(params![id.0])?;
+    Ok(true)
+}
+
+impl Store for SqliteStore {
+    fn head(&self) -> Result<Head, Error> {
+        self.database.read(|connection| {
+            connection.prepare_cached("SELECT revision, clear, sealed FROM head")?.query_row([], |row| {
+                Ok(Head { revision: Revision(unsigned(row.get(0)?)), clear: row.get(1)?, sealed: row.get(2)? })
+            })
+        })
+    }
+
+    fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT version, tag, clear, sealed FROM record JOIN body ON number = body WHERE id = ?1",
+            )?;
+            let read = statement.query_row(params![id.0], |row| {
+                let version = Revision(unsigned(row.get(0)?));
+                Ok(Record { id, version, tag: row.get(1)?, clear: row.get(2)?, sealed: row.get(3)? })
+            });
+            read.optional()
+        })
+    }
+
+    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let after = after.map(|id| id.0.to_vec()).unwrap_or_default();
+        let query = match terms.split_first() {
+            None => "SELECT id FROM record WHERE id > ?1 ORDER BY id LIMIT ?2".to_owned(),
+            Some((_, others)) => {
+                let conditions: String = (4..4 + others.len())
+                    .map(|n| format!(" AND EXISTS (SELECT 1 FROM term o WHERE o.term = ?{n} AND o.record = t.record)"))
+                    .collect();
+                format!(
+                    "SELECT t.record FROM term t WHERE t.term = ?3 AND t.record > ?1{conditions} ORDER BY t.record LIMIT ?2"
+                )
+            }
+        };
+        let given: Vec<Value> = [Value::Blob(after), Value::Integer(limit)]
+            .into_iter()
+            .chain(terms.iter().map(|term| Value::Blob(term.0.to_vec())))
+            .collect();
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(&query)?;
+            let rows = statement.query_map(params_from_iter(given.iter()), |row| Ok(RecordId(row.get(0)?)))?;
+            rows.collect()
+        })
+    }
+
+    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error> {
+        // Names have 16 bytes, so this is behind the last of them.
+        let last = [[first_byte].as_slice(), &[0xff; 16]].concat();
+        self.database.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT id, version, tag FROM record WHERE id >= ?1 AND id <= ?2 ORDER BY id")?;
+            let rows = statement.query_map(params![[first_byte], last], |row| {
+                Ok(Mark { id: RecordId(row.get(0)?), version: Revision(unsigned(row.get(1)?)), tag: row.get(2)? })
+            })?;
+            rows.collect()
+        })
+    }
+
+    fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {
+        let stamp = self.watched().or_else(|| self.stamp());
+        self.database.write(|connection| {
+            let outcome = self.transact(connection, stamp.as_deref(), base, (&clear, &sealed), &changes);
+            let verdict = match outcome {
+                Ok(_) | Err(Error::Conflict | Error::Busy) => Verdict::Keep,
+                Err(_) => Verdict::Drop,
+            };
+            (outcome, verdict)
+        })
+    }
+
+    fn glance(&self) -> Result<u64, Error> {
+        let stamp = match self.watched() {
+            Some(stamp) => Some(stamp),
+            None => {
+                self.database.in_place()?;
+                self.stamp()
+            }
+        };
+        match stamp.and_then(|stamp| stamp.look()) {
+            Some(number) => Ok(number),
+            // Odd, so that it is never taken for a stamp.
+            None => Ok(self.revision()?.0.wrapping_mul(2) | 1),
+        }
+    }
+
+    fn writable(&self) -> bool {
+        self.database.access() == Access::ReadWrite
+    }
+}
+
+/// A number that was not there before.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// SQLite counts up to 2^63, and no store is committed to as often.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
