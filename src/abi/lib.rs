@@ -1,8 +1,8 @@
 //! The C ABI of PKCS#11: turns what C brings into owned Rust values, asks the engine, and writes the
 //! answer where C wants it. It decides nothing.
 //!
-//! [`functions`] is the table of all functions. The rules about the caller's memory are each in one
-//! place: [`memory`] reads and writes it, `output` and `attributes` know how PKCS#11 wants to be answered,
+//! `functions` is the table of all functions. The rules about the caller's memory are each in one
+//! place: `memory` reads and writes it, `output` and `attributes` know how PKCS#11 wants to be answered,
 //! `template` and `params` what it asks. `process` is the module's life: initialised, finalised, forked.
 
 mod ask;

@@ -150,9 +150,10 @@ pub(crate) unsafe fn write<T: Copy>(ptr: NonNull<T>, values: &[T]) {
     unsafe { ptr::copy_nonoverlapping(values.as_ptr().cast::<u8>(), ptr.as_ptr().cast::<u8>(), size_of_val(values)) }
 }
 
-/// Whether something of that length at that address ends before memory does.
+/// Whether something of that length at that address ends before memory does: a process has at most the
+/// lower half of all addresses.
 fn fits(address: usize, len: usize) -> bool {
-    isize::try_from(len).is_ok() && address.checked_add(len).is_some()
+    address.checked_add(len).is_some_and(|end| isize::try_from(end).is_ok())
 }
 
 #[cfg(test)]
