@@ -153,7 +153,11 @@ pub(crate) unsafe fn write<T: Copy>(ptr: NonNull<T>, values: &[T]) {
 /// Whether something of that length at that address ends before memory does: a process has at most the
 /// lower half of all addresses.
 fn fits(address: usize, len: usize) -> bool {
-    address.checked_add(len).is_some_and(|end| isize::try_from(end).is_ok())
+    /// No system gives a process more addresses than this, in bits.
+    const ADDRESS_BITS: u32 = if usize::BITS == 64 { 57 } else { usize::BITS };
+    address
+        .checked_add(len)
+        .is_some_and(|end| isize::try_from(end).is_ok() && end.checked_shr(ADDRESS_BITS - 1).unwrap_or(0) == 0)
 }
 
 #[cfg(test)]
