@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `<serial>.<slot>.token` | the token; with a `-wal` and a `-shm` beside it while it is in use |
-//! | `<serial>.<slot>.seq` | eight bytes that change with each commit: see [`stamp`] |
+//! | `<serial>.<slot>.seq` | eight bytes that change with each commit: see `stamp` |
 //! | `<serial>.<slot>.state` | the counters, in the state directory |
 //! | `next-slot` | the number below which no slot is given again |
 //! | `.lock` | held while a file is made or removed |
