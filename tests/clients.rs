@@ -8,7 +8,7 @@ use std::{
 
 fn module_path() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join("libstrongroom.so")
+    test.with_file_name("libstrongroom.so")
 }
 
 struct Store(PathBuf);

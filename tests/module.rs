@@ -26,7 +26,7 @@ struct Fixture {
 
 fn module_path() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join("libstrongroom.so")
+    test.with_file_name("libstrongroom.so")
 }
 
 fn pin(text: &str) -> AuthPin {
