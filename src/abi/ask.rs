@@ -5,7 +5,7 @@ use cryptoki_sys::{
     CK_UTF8CHAR, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_CONTEXT_SPECIFIC, CKU_SO, CKU_USER,
 };
 use engine::{Access, Engine, Error, User};
-use types::{Mechanism, ObjectHandle, Produced, Room, Rv, SessionHandle, SlotId};
+use types::{Mechanism, ObjectHandle, Output, OutputResult, Rv, SessionHandle, SlotId};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -107,7 +107,7 @@ pub(crate) unsafe fn pump(
     data_len: CK_ULONG,
     out: *mut CK_BYTE,
     out_len: *mut CK_ULONG,
-    call: impl FnOnce(&Engine, SessionHandle, &[u8], Room<'_>) -> Result<Produced, Error>,
+    call: impl FnOnce(&Engine, SessionHandle, &[u8], Output<'_>) -> Result<OutputResult, Error>,
 ) -> Outcome {
     process::with(|engine| {
         // SAFETY: by our caller's promise, which is the same.
@@ -115,10 +115,10 @@ pub(crate) unsafe fn pump(
         if target.overlaps(input) {
             let copy = Zeroizing::new(memory::owned(input).map_err(Fault::of(Rv::ARGUMENTS_BAD))?);
             // SAFETY: what is read is ours now.
-            return unsafe { target.fill(|room| call(engine, session(s), &copy, room)) };
+            return unsafe { target.fill(|out| call(engine, session(s), &copy, out)) };
         }
         // SAFETY: they do not overlap.
-        unsafe { target.fill(|room| call(engine, session(s), input, room)) }
+        unsafe { target.fill(|out| call(engine, session(s), input, out)) }
     })
 }
 
@@ -130,11 +130,11 @@ pub(crate) unsafe fn drain(
     s: CK_SESSION_HANDLE,
     out: *mut CK_BYTE,
     out_len: *mut CK_ULONG,
-    call: impl FnOnce(&Engine, SessionHandle, Room<'_>) -> Result<Produced, Error>,
+    call: impl FnOnce(&Engine, SessionHandle, Output<'_>) -> Result<OutputResult, Error>,
 ) -> Outcome {
     process::with(|engine| {
         // SAFETY: by our caller's promise; nothing of the caller's is read.
-        unsafe { Target::new(out, out_len)?.fill(|room| call(engine, session(s), room)) }
+        unsafe { Target::new(out, out_len)?.fill(|out| call(engine, session(s), out)) }
     })
 }
 
@@ -168,7 +168,7 @@ pub(crate) unsafe fn find(
         let list = std::ptr::NonNull::new(list).ok_or(Rv::ARGUMENTS_BAD)?;
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let found: Vec<CK_OBJECT_HANDLE> = engine.find(session(s), max)?.iter().map(|handle| to_c(handle.0)).collect();
-        // SAFETY: no more are found than there is room for, by our caller's promise.
+        // SAFETY: no more are found than there is out for, by our caller's promise.
         unsafe { memory::write(list, &found) };
         count.write(length_to_c(found.len()));
         Ok(())

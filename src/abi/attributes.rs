@@ -85,7 +85,7 @@ unsafe fn put(entry: &CK_ATTRIBUTE, bytes: &[u8], tally: &mut Tally) -> CK_ULONG
         tally.too_small = true;
         return CK_UNAVAILABLE_INFORMATION;
     }
-    // SAFETY: by our caller's promise there is room for what fits into `ulValueLen`.
+    // SAFETY: by our caller's promise there is out for what fits into `ulValueLen`.
     unsafe { memory::write(place, bytes) };
     length
 }
@@ -102,7 +102,7 @@ unsafe fn put_template(entry: &CK_ATTRIBUTE, template: &Template, tally: &mut Ta
         tally.too_small = true;
         return Ok(CK_UNAVAILABLE_INFORMATION);
     }
-    // SAFETY: by our caller's promise there is room for as many, and something is in it.
+    // SAFETY: by our caller's promise there is out for as many, and something is in it.
     let mut entries = unsafe { template::entries(place.as_ptr(), length_to_c(template.len())) }
         .map_err(Fault::of(Rv::ATTRIBUTE_VALUE_INVALID))?;
     for (entry, (name, value)) in entries.iter_mut().zip(template) {
@@ -115,7 +115,7 @@ unsafe fn put_template(entry: &CK_ATTRIBUTE, template: &Template, tally: &mut Ta
     Ok(length)
 }
 
-/// Whether the caller has given so much room. That a length cannot be told is what an earlier call may
+/// Whether the caller has given so much out. That a length cannot be told is what an earlier call may
 /// have left behind, and not a buffer without end.
 fn has_room(entry: &CK_ATTRIBUTE, length: CK_ULONG) -> bool {
     entry.ulValueLen != CK_UNAVAILABLE_INFORMATION && length <= entry.ulValueLen

@@ -55,10 +55,10 @@ impl Boundary {
 /// Keeps a panic of ours off the host's terminal: its place is traced, its words are not, for they might
 /// repeat an argument. Once per process; a panic of anybody else goes where it went before. In the
 /// shared object there is nobody else, since its standard library is its own.
-pub(crate) fn hush() {
-    static HUSHED: AtomicBool = AtomicBool::new(false);
+pub(crate) fn silence_panics() {
+    static SILENCED: AtomicBool = AtomicBool::new(false);
     // Not `Once`, which a child forked meanwhile would wait for.
-    if HUSHED.swap(true, Ordering::Relaxed) {
+    if SILENCED.swap(true, Ordering::Relaxed) {
         return;
     }
     let others = panic::take_hook();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_panic_stops_here_and_everything_after_it() {
-        hush();
+        silence_panics();
         let boundary = Boundary::new();
         assert_eq!(boundary.cross("C_Test", || panic!("on purpose")), CKR_GENERAL_ERROR);
         assert_eq!(boundary.cross("C_Test", || Ok(())), CKR_GENERAL_ERROR, "nothing is tried again");
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_panic_outside_is_not_ours() {
-        hush();
+        silence_panics();
         assert!(!INSIDE.get());
         let boundary = Boundary::new();
         assert_eq!(boundary.cross("C_Test", || if INSIDE.get() { Ok(()) } else { Err(Rv::CANCEL) }), CKR_OK);

@@ -115,14 +115,14 @@ pub(crate) unsafe fn value<T: Copy>(ptr: *const T) -> Option<T> {
 
 /// A place of the caller's for one value.
 #[derive(Debug)]
-pub(crate) struct Place<T>(NonNull<T>);
+pub(crate) struct TokenLocation<T>(NonNull<T>);
 
-impl<T: Copy> Place<T> {
+impl<T: Copy> TokenLocation<T> {
     /// `None` if `ptr` is null.
     ///
     /// # Safety
     /// Unless null, `ptr` must be to a `T` that may be read and written to, aligned or not, as long as the
-    /// `Place` lives; whatever bits are there must make a `T`.
+    /// `TokenLocation` lives; whatever bits are there must make a `T`.
     pub(crate) unsafe fn new(ptr: *mut T) -> Option<Self> {
         NonNull::new(ptr).map(Self)
     }
@@ -188,7 +188,7 @@ mod tests {
                 assert_eq!(elements::<u64>(ptr::null(), len, usize::MAX), Err(Fault::Impossible));
             }
             assert_eq!(value::<u64>(ptr::null()), None);
-            assert!(Place::<u64>::new(ptr::null_mut()).is_none());
+            assert!(TokenLocation::<u64>::new(ptr::null_mut()).is_none());
         }
     }
 
@@ -220,13 +220,13 @@ mod tests {
 
     #[test]
     fn alignment_does_not_matter() {
-        let mut room = [0u8; 33];
-        let odd = room.as_mut_ptr().wrapping_add(1).cast::<u64>();
+        let mut out = [0u8; 33];
+        let odd = out.as_mut_ptr().wrapping_add(1).cast::<u64>();
         // SAFETY: four numbers fit behind the first byte, aligned or not.
         unsafe {
             write(NonNull::new(odd).unwrap(), &[1, 2, 3, 4]);
             assert_eq!(elements(odd, 4, 4), Ok(vec![1, 2, 3, 4]));
-            let place = Place::new(odd).unwrap();
+            let place = TokenLocation::new(odd).unwrap();
             assert_eq!(place.read(), 1);
             place.write(9);
             assert_eq!(value(odd), Some(9));

@@ -1,32 +1,32 @@
 use std::ptr::NonNull;
 
 use cryptoki_sys::{CK_BYTE, CK_ULONG};
-use types::{Produced, Room, Rv};
+use types::{Output, OutputResult, Rv};
 
 use crate::{
     Outcome, memory,
-    memory::Place,
+    memory::TokenLocation,
     number::{from_c, length_to_c},
 };
 
 /// A place of the caller's for one value, which it must give.
 ///
 /// # Safety
-/// As for [`Place::new`].
-pub(crate) unsafe fn place<T: Copy>(ptr: *mut T) -> Result<Place<T>, Rv> {
+/// As for [`TokenLocation::new`].
+pub(crate) unsafe fn place<T: Copy>(ptr: *mut T) -> Result<TokenLocation<T>, Rv> {
     // SAFETY: by our caller's promise, which is the same.
-    unsafe { Place::new(ptr) }.ok_or(Rv::ARGUMENTS_BAD)
+    unsafe { TokenLocation::new(ptr) }.ok_or(Rv::ARGUMENTS_BAD)
 }
 
 /// Where the caller wants an output of variable length: PKCS#11, 5.2, for all functions.
 pub(crate) struct Target {
     buffer: Option<NonNull<CK_BYTE>>,
-    length: Place<CK_ULONG>,
+    length: TokenLocation<CK_ULONG>,
 }
 
 impl Target {
     /// # Safety
-    /// Unless null, `length` must be as for [`Place::new`], and `buffer` to as many bytes as it says.
+    /// Unless null, `length` must be as for [`TokenLocation::new`], and `buffer` to as many bytes as it says.
     pub(crate) unsafe fn new(buffer: *mut CK_BYTE, length: *mut CK_ULONG) -> Result<Self, Rv> {
         // SAFETY: by our caller's promise, which is the same.
         let length = unsafe { place(length) }?;
@@ -47,16 +47,16 @@ impl Target {
     /// # Safety
     /// The promise made to [`Target::new`] must still hold, and nobody may look at the buffer meanwhile:
     /// what `call` reads must not overlap it.
-    pub(crate) unsafe fn fill<E: Into<Rv>>(self, call: impl FnOnce(Room<'_>) -> Result<Produced, E>) -> Outcome {
-        let room = match self.buffer {
-            None => Room::Ask,
+    pub(crate) unsafe fn fill<E: Into<Rv>>(self, call: impl FnOnce(Output<'_>) -> Result<OutputResult, E>) -> Outcome {
+        let out = match self.buffer {
+            None => Output::LengthQuery,
             // SAFETY: by the promise made to `new` and to us.
-            Some(buffer) => Room::Into(unsafe { memory::buffer(buffer, self.length.read()) }),
+            Some(buffer) => Output::Buffer(unsafe { memory::buffer(buffer, self.length.read()) }),
         };
-        let (length, outcome) = match call(room).map_err(Into::into)? {
-            Produced::Length(needed) => (needed, Ok(())),
-            Produced::TooSmall(needed) => (needed, Err(Rv::BUFFER_TOO_SMALL)),
-            Produced::Written(written) => (written, Ok(())),
+        let (length, outcome) = match call(out).map_err(Into::into)? {
+            OutputResult::Length(needed) => (needed, Ok(())),
+            OutputResult::TooSmall(needed) => (needed, Err(Rv::BUFFER_TOO_SMALL)),
+            OutputResult::Written(written) => (written, Ok(())),
         };
         self.length.write(length_to_c(length));
         outcome
@@ -66,7 +66,7 @@ impl Target {
 /// Puts out a list whose length the caller may ask for first: slots, mechanisms, interfaces.
 ///
 /// # Safety
-/// Unless null, `count` must be as for [`Place::new`], and `list` to as many elements as it says.
+/// Unless null, `count` must be as for [`TokenLocation::new`], and `list` to as many elements as it says.
 pub(crate) unsafe fn list<T: Copy>(list: *mut T, count: *mut CK_ULONG, items: &[T]) -> Outcome {
     // SAFETY: by our caller's promise, which is the same.
     let count = unsafe { place(count) }?;
@@ -90,8 +90,8 @@ mod tests {
 
     use super::*;
 
-    fn put(bytes: &'static [u8]) -> impl FnOnce(Room<'_>) -> Result<Produced, Rv> {
-        move |room| Ok(room.put(bytes))
+    fn put(bytes: &'static [u8]) -> impl FnOnce(Output<'_>) -> Result<OutputResult, Rv> {
+        move |out| Ok(out.put(bytes))
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         let mut len = 3;
         // SAFETY: the place is ours.
         let outcome = unsafe {
-            Target::new(ptr::null_mut(), &raw mut len).unwrap().fill(|_| Err::<Produced, _>(Rv::DEVICE_ERROR))
+            Target::new(ptr::null_mut(), &raw mut len).unwrap().fill(|_| Err::<OutputResult, _>(Rv::DEVICE_ERROR))
         };
         assert_eq!((outcome, len), (Err(Rv::DEVICE_ERROR), 3));
     }
@@ -168,13 +168,13 @@ mod tests {
             ((16, 0), (20, 1), false),
             ((0, 64), (8, 0), false),
         ];
-        for ((to, room), (from, len), overlap) in cases {
-            let mut room = room;
+        for ((to, out), (from, len), overlap) in cases {
+            let mut out = out;
             // SAFETY: all offsets are within `memory`, which nobody writes to.
             unsafe {
                 let input = if len == 0 { &[] } else { memory::bytes(base.add(from), len).unwrap() };
-                let target = Target::new(base.add(to), &raw mut room).unwrap();
-                assert_eq!(target.overlaps(input), overlap, "{to} {room} / {from} {len}");
+                let target = Target::new(base.add(to), &raw mut out).unwrap();
+                assert_eq!(target.overlaps(input), overlap, "{to} {out} / {from} {len}");
             }
         }
     }

@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::CK_C_INITIALIZE_ARGS;
-use engine::{Engine, Quiet, Settings};
+use engine::{Engine, ForkGuard, Settings};
 use types::Rv;
 
 use crate::{Outcome, boundary, log, memory};
@@ -67,7 +67,7 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     if current.as_deref().is_some_and(Instance::is_ours) {
         return Err(Rv::CRYPTOKI_ALREADY_INITIALIZED);
     }
-    boundary::hush();
+    boundary::silence_panics();
     log::start();
     watch_forks()?;
 
@@ -128,24 +128,24 @@ fn watch_forks() -> Outcome {
 
 thread_local! {
     /// Held by the thread that forks, from before until after.
-    static QUIET: Cell<Option<Quiet>> = const { Cell::new(None) };
+    static FORK_GUARD: Cell<Option<ForkGuard>> = const { Cell::new(None) };
 }
 
 unsafe extern "C" fn about_to_fork() {
-    let _ = QUIET.try_with(|held| {
+    let _ = FORK_GUARD.try_with(|held| {
         // Registered twice, it is held already.
-        let quiet = held.take().unwrap_or_else(engine::quiet);
-        held.set(Some(quiet));
+        let guard = held.take().unwrap_or_else(engine::fork_guard);
+        held.set(Some(guard));
     });
 }
 
 unsafe extern "C" fn has_forked() {
-    let _ = QUIET.try_with(|held| drop(held.take()));
+    let _ = FORK_GUARD.try_with(|held| drop(held.take()));
 }
 
 unsafe extern "C" fn is_forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    let _ = QUIET.try_with(|held| drop(held.take()));
+    let _ = FORK_GUARD.try_with(|held| drop(held.take()));
 }
 
 #[cfg(test)]

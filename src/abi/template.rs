@@ -21,7 +21,7 @@ pub(crate) unsafe fn read(ptr: *const CK_ATTRIBUTE, count: CK_ULONG) -> Result<T
     // SAFETY: by our caller's promise, which is the same.
     let attributes = unsafe { entries(ptr, count) }.map_err(Fault::of(Rv::ARGUMENTS_BAD))?;
     let mut left = TEMPLATE_MAX;
-    let mut template = room(attributes.len())?;
+    let mut template = out(attributes.len())?;
     for attribute in attributes {
         let name = name(&attribute);
         let value = match name.kind() {
@@ -65,7 +65,7 @@ unsafe fn nested(attribute: &CK_ATTRIBUTE, left: &mut usize) -> Result<Template,
     let count = nested_count(attribute.ulValueLen).ok_or(INVALID)?;
     // SAFETY: by our caller's promise.
     let attributes = unsafe { entries(attribute.pValue.cast(), count) }.map_err(Fault::of(INVALID))?;
-    let mut template = room(attributes.len())?;
+    let mut template = out(attributes.len())?;
     for attribute in attributes {
         let name = name(&attribute);
         let value = match name.kind() {
@@ -120,7 +120,7 @@ fn numbers(bytes: &[u8]) -> Result<Vec<u64>, Rv> {
     if !rest.is_empty() {
         return Err(Rv::ATTRIBUTE_VALUE_INVALID);
     }
-    let mut numbers = room(whole.len())?;
+    let mut numbers = out(whole.len())?;
     numbers.extend(whole.iter().map(|bytes| from_c(CK_ULONG::from_ne_bytes(*bytes))));
     Ok(numbers)
 }
@@ -134,10 +134,10 @@ fn date(bytes: &[u8]) -> Option<Option<Date>> {
     digits.iter().all(u8::is_ascii_digit).then_some(Some(Date(digits)))
 }
 
-fn room<T>(len: usize) -> Result<Vec<T>, Rv> {
-    let mut room = Vec::new();
-    room.try_reserve_exact(len).map_err(|_| Rv::HOST_MEMORY)?;
-    Ok(room)
+fn out<T>(len: usize) -> Result<Vec<T>, Rv> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(len).map_err(|_| Rv::HOST_MEMORY)?;
+    Ok(out)
 }
 
 /// An entry that asks for an attribute, or gives one.
@@ -308,7 +308,7 @@ mod tests {
         let attribute = entry(AttributeType::CLASS, odd[1..].as_mut_ptr(), 8);
         let mut memory = [0u8; size_of::<CK_ATTRIBUTE>() + 1];
         let ptr = memory[1..].as_mut_ptr().cast::<CK_ATTRIBUTE>();
-        // SAFETY: there is room for one, aligned or not.
+        // SAFETY: there is out for one, aligned or not.
         unsafe {
             ptr.write_unaligned(attribute);
             assert_eq!(read(ptr, 1).unwrap()[0].1.as_number(), Some(3));

@@ -26,7 +26,7 @@ pub(crate) type Hmac = fn(Hash, &[u8]) -> Result<Arc<dyn MacKey>, Error>;
 /// Takes PKCS#1 v1.5 encryption padding off `em`, the raw RSA decryption of `ciphertext`, all of the
 /// modulus' length; `d` is the private exponent, which may lack leading zeros. A wrong padding gives a
 /// message of which an observer cannot tell that it was never sent: it depends on `d` and `ciphertext`
-/// alone (draft-irtf-cfrg-rsa-guidance, section 7). No branch and no address depends on a secret; only the
+/// alone (builder-irtf-cfrg-rsa-guidance, section 7). No branch and no address depends on a secret; only the
 /// length of what is returned is seen, and the caller gives that out anyway.
 ///
 /// # Errors
@@ -94,7 +94,7 @@ fn draw_length(draws: &[u8], size: u32) -> u32 {
 
 /// The key for [`expand`], which none but the owner of `d` can compute for this ciphertext.
 fn derivation_key(d: &[u8], ciphertext: &[u8], hmac: Hmac) -> Result<Arc<dyn MacKey>, Error> {
-    // The draft takes SHA-256 of `d` as the key. HMAC does that by itself to what is longer than a block of
+    // The builder takes SHA-256 of `d` as the key. HMAC does that by itself to what is longer than a block of
     // SHA-256, as RSA keys are, but `d` must first have the modulus' length.
     let mut exponent = Secret::new(vec![0; ciphertext.len()]);
     if let Some(low) = exponent.get_mut(ciphertext.len() - d.len()..) {
@@ -105,7 +105,7 @@ fn derivation_key(d: &[u8], ciphertext: &[u8], hmac: Hmac) -> Result<Arc<dyn Mac
     hmac(Hash::Sha256, &*key)
 }
 
-/// The draft's IRPRF: `bits / 8` pseudorandom bytes for this purpose.
+/// The builder's IRPRF: `bits / 8` pseudorandom bytes for this purpose.
 fn expand(key: &dyn MacKey, purpose: &[u8], bits: u16, output: &mut [u8]) -> Result<(), Error> {
     for (index, chunk) in output.chunks_mut(CODE).enumerate() {
         let index = u16::try_from(index).map_err(|_| Error::Fault)?;
@@ -124,7 +124,7 @@ mod tests {
         rsa::{PrivateKey, PrivateParts},
     };
 
-    // The key and examples of draft-irtf-cfrg-rsa-guidance, B.1.
+    // The key and examples of builder-irtf-cfrg-rsa-guidance, B.1.
     const N: &str = "c8cc839714098da56caa23640f93dc8997c16372968fc1b0c6df5113c1c94e8b21e48ad2297e65419011b4e6d8f5e73b\
         1b78b257400321d1ef6b602d4ec8ce8d141c94905eb4ad306639a49206534b6e7f2607423e97dffd133c88d721399def\
         bc7e96ccdcbd7f3aae1fe892712bfb4929817d511666440a1facb7a208f5ea165910add8a3f2d497202360ccb632024f\

@@ -11,14 +11,8 @@ pub enum Error {
     SlotIdInvalid,
     /// The slot's token has not been initialised.
     TokenNotInitialized,
-    /// The token cannot be read: damaged, or written by a newer release.
-    TokenNotRecognized,
-    /// The token cannot be written by this process.
-    TokenWriteProtected,
     /// There is no such session.
     SessionHandleInvalid,
-    /// The flag for serial sessions is missing.
-    SessionParallelNotSupported,
     /// The session is read-only and the call writes token objects.
     SessionReadOnly,
     /// Sessions are open.
@@ -27,14 +21,10 @@ pub enum Error {
     SessionReadOnlyExists,
     /// The security officer is logged in, so there may be no read-only session.
     SessionReadWriteSoExists,
-    /// No more sessions can be opened.
-    SessionCount,
     /// The PIN is wrong.
     PinIncorrect,
     /// The PIN is locked after too many wrong ones.
     PinLocked,
-    /// The PIN has a character that cannot be in one.
-    PinInvalid,
     /// The PIN is too short or too long.
     PinLenRange,
     /// The user's PIN was never set.
@@ -101,14 +91,10 @@ pub enum Error {
     CurveNotSupported,
     /// The domain parameters are invalid.
     DomainParamsInvalid,
-    /// The public key is invalid.
-    PublicKeyInvalid,
     /// An operation of this kind is going on in the session.
     OperationActive,
     /// No operation of this kind is going on in the session.
     OperationNotInitialized,
-    /// The operation cannot be cancelled.
-    OperationCancelFailed,
     /// The session's operations cannot be saved.
     StateUnsaveable,
     /// What should be a saved state is not one.
@@ -117,16 +103,6 @@ pub enum Error {
     RandomSeedNotSupported,
     /// The function is there by name only: this token has no use for it.
     FunctionNotSupported,
-    /// Nothing runs in parallel here.
-    FunctionNotParallel,
-    /// No slot event has happened.
-    NoEvent,
-    /// The module has not been initialised in this process.
-    NotInitialized,
-    /// The module has been initialised already.
-    AlreadyInitialized,
-    /// The module cannot use the caller's locks.
-    CantLock,
     /// A buffer of that size cannot be had.
     HostMemory,
     /// The medium failed.
@@ -146,18 +122,13 @@ impl From<&Error> for Rv {
             Error::ArgumentsBad => Self::ARGUMENTS_BAD,
             Error::SlotIdInvalid => Self::SLOT_ID_INVALID,
             Error::TokenNotInitialized => Self::TOKEN_NOT_RECOGNIZED,
-            Error::TokenNotRecognized => Self::TOKEN_NOT_RECOGNIZED,
-            Error::TokenWriteProtected => Self::TOKEN_WRITE_PROTECTED,
             Error::SessionHandleInvalid => Self::SESSION_HANDLE_INVALID,
-            Error::SessionParallelNotSupported => Self::SESSION_PARALLEL_NOT_SUPPORTED,
             Error::SessionReadOnly => Self::SESSION_READ_ONLY,
             Error::SessionExists => Self::SESSION_EXISTS,
             Error::SessionReadOnlyExists => Self::SESSION_READ_ONLY_EXISTS,
             Error::SessionReadWriteSoExists => Self::SESSION_READ_WRITE_SO_EXISTS,
-            Error::SessionCount => Self::SESSION_COUNT,
             Error::PinIncorrect => Self::PIN_INCORRECT,
             Error::PinLocked => Self::PIN_LOCKED,
-            Error::PinInvalid => Self::PIN_INVALID,
             Error::PinLenRange => Self::PIN_LEN_RANGE,
             Error::UserPinNotInitialized => Self::USER_PIN_NOT_INITIALIZED,
             Error::UserAlreadyLoggedIn => Self::USER_ALREADY_LOGGED_IN,
@@ -191,19 +162,12 @@ impl From<&Error> for Rv {
             Error::WrappedKeyLenRange => Self::WRAPPED_KEY_LEN_RANGE,
             Error::CurveNotSupported => Self::CURVE_NOT_SUPPORTED,
             Error::DomainParamsInvalid => Self::DOMAIN_PARAMS_INVALID,
-            Error::PublicKeyInvalid => Self::PUBLIC_KEY_INVALID,
             Error::OperationActive => Self::OPERATION_ACTIVE,
             Error::OperationNotInitialized => Self::OPERATION_NOT_INITIALIZED,
-            Error::OperationCancelFailed => Self::OPERATION_CANCEL_FAILED,
             Error::StateUnsaveable => Self::STATE_UNSAVEABLE,
             Error::SavedStateInvalid => Self::SAVED_STATE_INVALID,
             Error::RandomSeedNotSupported => Self::RANDOM_SEED_NOT_SUPPORTED,
             Error::FunctionNotSupported => Self::FUNCTION_NOT_SUPPORTED,
-            Error::FunctionNotParallel => Self::FUNCTION_NOT_PARALLEL,
-            Error::NoEvent => Self::NO_EVENT,
-            Error::NotInitialized => Self::CRYPTOKI_NOT_INITIALIZED,
-            Error::AlreadyInitialized => Self::CRYPTOKI_ALREADY_INITIALIZED,
-            Error::CantLock => Self::CANT_LOCK,
             Error::HostMemory => Self::HOST_MEMORY,
             Error::Store(fault) => match fault {
                 store::Error::Full(_) => Self::DEVICE_MEMORY,

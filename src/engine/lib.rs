@@ -22,7 +22,7 @@ mod wrapping;
 
 use std::sync::Arc;
 
-use store::{Cabinet, sqlite::SqliteCabinet};
+use store::{TokenDirectory, sqlite::SqliteTokenDirectory};
 use types::SessionHandle;
 
 use handles::Table;
@@ -33,7 +33,7 @@ pub use error::Error;
 pub use session::{Access, SessionInfo, State};
 pub use settings::Settings;
 pub use slot::{SlotInfo, TokenInfo};
-pub use store::sqlite::{Quiet, quiet};
+pub use store::sqlite::{ForkGuard, fork_guard};
 pub use token::{Report, Summary};
 pub use verbs::{User, View};
 
@@ -55,14 +55,14 @@ impl Engine {
     /// A module over the embedded store. Touches nothing: not the store, not the process.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let cabinet = SqliteCabinet::new(settings.store.clone(), settings.state.clone());
-        Self::over(Arc::new(cabinet), settings)
+        let token_directory = SqliteTokenDirectory::new(settings.store.clone(), settings.state.clone());
+        Self::over(Arc::new(token_directory), settings)
     }
 
     /// A module over any store.
     #[must_use]
-    pub fn over(cabinet: Arc<dyn Cabinet>, settings: Settings) -> Self {
-        Self { slots: Slots::new(cabinet), sessions: Table::new(), settings }
+    pub fn over(token_directory: Arc<dyn TokenDirectory>, settings: Settings) -> Self {
+        Self { slots: Slots::new(token_directory), sessions: Table::new(), settings }
     }
 
     /// What the module was set to.

@@ -2,11 +2,11 @@ use std::{mem, sync::Arc};
 
 use crypto::{Secret, digest::Digest};
 use store::RecordId;
-use types::{ObjectHandle, Produced, Room, Template};
+use types::{ObjectHandle, Output, OutputResult, Template};
 
 use crate::{
     Error,
-    mechanism::{Signing, Transform, Verifying, Whole},
+    mechanism::{Signing, SinglePart, Transform, Verifying},
     slot::Slot,
 };
 
@@ -18,9 +18,9 @@ pub(crate) struct Operations {
     pub(crate) decryption: Operation<Keyed<Transform>>,
     pub(crate) digest: Operation<Box<dyn Digest>>,
     pub(crate) signature: Operation<Keyed<Signing>>,
-    pub(crate) signature_recovery: Operation<Keyed<Box<dyn Whole>>>,
+    pub(crate) signature_recovery: Operation<Keyed<Box<dyn SinglePart>>>,
     pub(crate) verification: Operation<Keyed<Checking>>,
-    pub(crate) verification_recovery: Operation<Keyed<Box<dyn Whole>>>,
+    pub(crate) verification_recovery: Operation<Keyed<Box<dyn SinglePart>>>,
 }
 
 impl Operations {
@@ -66,8 +66,8 @@ impl Operations {
         verification_recovery.end_private();
     }
 
-    /// The consents that operations wait for.
-    pub(crate) fn consents(&mut self) -> impl Iterator<Item = &mut Consent> {
+    /// The context_logins that operations wait for.
+    pub(crate) fn context_logins(&mut self) -> impl Iterator<Item = &mut ContextLogin> {
         let Self {
             search: _,
             encryption: _,
@@ -78,7 +78,9 @@ impl Operations {
             verification: _,
             verification_recovery: _,
         } = self;
-        [decryption.consent(), signature.consent(), signature_recovery.consent()].into_iter().flatten()
+        [decryption.context_login(), signature.context_login(), signature_recovery.context_login()]
+            .into_iter()
+            .flatten()
     }
 }
 
@@ -98,20 +100,20 @@ pub(crate) enum Operation<T> {
 /// An operation with a key, and what allows its use.
 pub(crate) struct Keyed<T> {
     pub(crate) run: T,
-    pub(crate) permit: Permit,
+    pub(crate) authorization: KeyAuthorization,
 }
 
 /// Whether a key that was allowed at the start may still be used.
-pub(crate) struct Permit {
+pub(crate) struct KeyAuthorization {
     slot: Arc<Slot>,
     /// The login that showed the key, if it is a private object.
     login_epoch: Option<u64>,
-    pub(crate) consent: Consent,
+    pub(crate) context_login: ContextLogin,
 }
 
 /// Whether the user has to give his PIN for this one use (CKA_ALWAYS_AUTHENTICATE).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consent {
+pub(crate) enum ContextLogin {
     NotNeeded,
     Needed,
     Given,
@@ -130,14 +132,14 @@ pub(crate) struct Search {
     pub(crate) records: std::vec::IntoIter<RecordId>,
 }
 
-impl Permit {
-    pub(crate) fn new(slot: &Arc<Slot>, login_epoch: Option<u64>, consent: Consent) -> Self {
-        Self { slot: Arc::clone(slot), login_epoch, consent }
+impl KeyAuthorization {
+    pub(crate) fn new(slot: &Arc<Slot>, login_epoch: Option<u64>, context_login: ContextLogin) -> Self {
+        Self { slot: Arc::clone(slot), login_epoch, context_login }
     }
 
     fn check(&self) -> Result<(), Error> {
         let logged_out = self.login_epoch.is_some_and(|epoch| epoch != self.slot.token.login_epoch());
-        if logged_out || self.consent == Consent::Needed { Err(Error::UserNotLoggedIn) } else { Ok(()) }
+        if logged_out || self.context_login == ContextLogin::Needed { Err(Error::UserNotLoggedIn) } else { Ok(()) }
     }
 
     fn is_private(&self) -> bool {
@@ -183,7 +185,7 @@ impl<T> Operation<Keyed<T>> {
     /// Ends the operation if its key is a private object.
     pub(crate) fn end_private(&mut self) {
         if let Self::Ready(keyed) | Self::Streaming(keyed) = self
-            && keyed.permit.is_private()
+            && keyed.authorization.is_private()
         {
             *self = Self::Idle;
         }
@@ -192,12 +194,12 @@ impl<T> Operation<Keyed<T>> {
         }
     }
 
-    /// The consent that the operation waits for.
-    pub(crate) fn consent(&mut self) -> Option<&mut Consent> {
+    /// The context_login that the operation waits for.
+    pub(crate) fn context_login(&mut self) -> Option<&mut ContextLogin> {
         match self {
-            Self::Ready(keyed) | Self::Streaming(keyed) => match keyed.permit.consent {
-                Consent::NotNeeded => None,
-                Consent::Needed | Consent::Given => Some(&mut keyed.permit.consent),
+            Self::Ready(keyed) | Self::Streaming(keyed) => match keyed.authorization.context_login {
+                ContextLogin::NotNeeded => None,
+                ContextLogin::Needed | ContextLogin::Given => Some(&mut keyed.authorization.context_login),
             },
             Self::Idle | Self::Done(_) => None,
         }
@@ -206,63 +208,63 @@ impl<T> Operation<Keyed<T>> {
 
 /// Whether a length that was told beforehand is what comes out, or only enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Foretold {
+pub(crate) enum LengthHint {
     Exactly,
     AtMost,
 }
 
 impl Operation<Keyed<Transform>> {
     /// The whole input in one call.
-    pub(crate) fn once(&mut self, input: &[u8], room: Room<'_>, foretold: Foretold) -> Result<Produced, Error> {
+    pub(crate) fn once(&mut self, input: &[u8], out: Output<'_>, hint: LengthHint) -> Result<OutputResult, Error> {
         if let Self::Done(output) = self {
             let output = mem::take(output);
-            return Ok(self.deliver(output, room));
+            return Ok(self.deliver(output, out));
         }
         let mut keyed = self.take_ready()?;
-        keyed.permit.check()?;
+        keyed.authorization.check()?;
         let needed = match &keyed.run {
             Transform::Stream(cipher) => cipher.once_len(input.len()),
-            Transform::Whole(whole) => whole.output_len(input.len()),
+            Transform::SinglePart(whole) => whole.output_len(input.len()),
         };
-        let buffer = match room {
-            Room::Ask => {
+        let buffer = match out {
+            Output::LengthQuery => {
                 *self = Self::Ready(keyed);
-                return Ok(Produced::Length(needed));
+                return Ok(OutputResult::Length(needed));
             }
-            Room::Into(buffer) => buffer,
+            Output::Buffer(buffer) => buffer,
         };
-        if buffer.len() < needed && foretold == Foretold::Exactly {
+        if buffer.len() < needed && hint == LengthHint::Exactly {
             *self = Self::Ready(keyed);
-            return Ok(Produced::TooSmall(needed));
+            return Ok(OutputResult::TooSmall(needed));
         }
         match &mut keyed.run {
             Transform::Stream(cipher) => match buffer.get_mut(..needed) {
-                Some(place) => Ok(Produced::Written(cipher.once(input, place)?)),
+                Some(place) => Ok(OutputResult::Written(cipher.once(input, place)?)),
                 None => {
                     let mut output = wiped(needed)?;
                     let len = cipher.once(input, &mut output)?;
                     output.truncate(len);
-                    Ok(self.deliver(output, Room::Into(buffer)))
+                    Ok(self.deliver(output, Output::Buffer(buffer)))
                 }
             },
-            Transform::Whole(whole) => {
+            Transform::SinglePart(whole) => {
                 let output = whole.run(input)?;
-                Ok(self.deliver(output, Room::Into(buffer)))
+                Ok(self.deliver(output, Output::Buffer(buffer)))
             }
         }
     }
 
     /// A part of the input.
-    pub(crate) fn update(&mut self, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+    pub(crate) fn update(&mut self, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let (mut keyed, state) = self.take_part()?;
-        keyed.permit.check()?;
+        keyed.authorization.check()?;
         let Transform::Stream(cipher) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         let needed = cipher.update_len(input.len());
-        let (state, produced) = match room {
-            Room::Ask => (state, Produced::Length(needed)),
-            Room::Into(buffer) => match buffer.get_mut(..needed) {
-                Some(place) => (Self::Streaming as fn(_) -> _, Produced::Written(cipher.update(input, place)?)),
-                None => (state, Produced::TooSmall(needed)),
+        let (state, produced) = match out {
+            Output::LengthQuery => (state, OutputResult::Length(needed)),
+            Output::Buffer(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => (Self::Streaming as fn(_) -> _, OutputResult::Written(cipher.update(input, place)?)),
+                None => (state, OutputResult::TooSmall(needed)),
             },
         };
         *self = state(keyed);
@@ -270,27 +272,27 @@ impl Operation<Keyed<Transform>> {
     }
 
     /// The end of the input.
-    pub(crate) fn finish(&mut self, room: Room<'_>) -> Result<Produced, Error> {
+    pub(crate) fn finish(&mut self, out: Output<'_>) -> Result<OutputResult, Error> {
         if let Self::Done(output) = self {
             let output = mem::take(output);
-            return Ok(self.deliver(output, room));
+            return Ok(self.deliver(output, out));
         }
         let (mut keyed, state) = self.take_part()?;
-        keyed.permit.check()?;
+        keyed.authorization.check()?;
         let Transform::Stream(cipher) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         let needed = cipher.finish_len();
-        match room {
-            Room::Ask => {
+        match out {
+            Output::LengthQuery => {
                 *self = state(keyed);
-                Ok(Produced::Length(needed))
+                Ok(OutputResult::Length(needed))
             }
-            Room::Into(buffer) => match buffer.get_mut(..needed) {
-                Some(place) => Ok(Produced::Written(cipher.finish(place)?)),
+            Output::Buffer(buffer) => match buffer.get_mut(..needed) {
+                Some(place) => Ok(OutputResult::Written(cipher.finish(place)?)),
                 None => {
                     let mut output = wiped(needed)?;
                     let len = cipher.finish(&mut output)?;
                     output.truncate(len);
-                    Ok(self.deliver(output, Room::Into(buffer)))
+                    Ok(self.deliver(output, Output::Buffer(buffer)))
                 }
             },
         }
@@ -299,50 +301,50 @@ impl Operation<Keyed<Transform>> {
 
 impl<T> Operation<T> {
     /// Puts out what is ready; if it does not fit, keeps it for the next call.
-    fn deliver(&mut self, output: Secret, room: Room<'_>) -> Produced {
-        let produced = room.put(&output);
+    fn deliver(&mut self, output: Secret, out: Output<'_>) -> OutputResult {
+        let produced = out.put(&output);
         *self = match produced {
-            Produced::Written(_) => Self::Idle,
-            Produced::Length(_) | Produced::TooSmall(_) => Self::Done(output),
+            OutputResult::Written(_) => Self::Idle,
+            OutputResult::Length(_) | OutputResult::TooSmall(_) => Self::Done(output),
         };
         produced
     }
 }
 
-impl Operation<Keyed<Box<dyn Whole>>> {
+impl Operation<Keyed<Box<dyn SinglePart>>> {
     /// The whole input in one call.
-    pub(crate) fn once(&mut self, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+    pub(crate) fn once(&mut self, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         if let Self::Done(output) = self {
             let output = mem::take(output);
-            return Ok(self.deliver(output, room));
+            return Ok(self.deliver(output, out));
         }
         let mut keyed = self.take_ready()?;
-        keyed.permit.check()?;
-        if let Room::Ask = room {
+        keyed.authorization.check()?;
+        if let Output::LengthQuery = out {
             let needed = keyed.run.output_len(input.len());
             *self = Self::Ready(keyed);
-            return Ok(Produced::Length(needed));
+            return Ok(OutputResult::Length(needed));
         }
         let output = keyed.run.run(input)?;
-        Ok(self.deliver(output, room))
+        Ok(self.deliver(output, out))
     }
 }
 
 impl Operation<Keyed<Signing>> {
     /// The whole message in one call.
-    pub(crate) fn once(&mut self, message: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+    pub(crate) fn once(&mut self, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let mut keyed = self.take_ready()?;
-        keyed.permit.check()?;
-        let (Signing::Stream(signer) | Signing::Whole(signer)) = &mut keyed.run;
+        keyed.authorization.check()?;
+        let (Signing::Stream(signer) | Signing::SinglePart(signer)) = &mut keyed.run;
         let needed = signer.signature_len();
-        let produced = match room {
-            Room::Ask => Produced::Length(needed),
-            Room::Into(buffer) => match buffer.get_mut(..needed) {
+        let produced = match out {
+            Output::LengthQuery => OutputResult::Length(needed),
+            Output::Buffer(buffer) => match buffer.get_mut(..needed) {
                 Some(place) => {
                     signer.once(message, place)?;
-                    return Ok(Produced::Written(needed));
+                    return Ok(OutputResult::Written(needed));
                 }
-                None => Produced::TooSmall(needed),
+                None => OutputResult::TooSmall(needed),
             },
         };
         *self = Self::Ready(keyed);
@@ -352,7 +354,7 @@ impl Operation<Keyed<Signing>> {
     /// A part of the message.
     pub(crate) fn update(&mut self, message: &[u8]) -> Result<(), Error> {
         let (mut keyed, _) = self.take_part()?;
-        keyed.permit.check()?;
+        keyed.authorization.check()?;
         let Signing::Stream(signer) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         signer.update(message)?;
         *self = Self::Streaming(keyed);
@@ -360,19 +362,19 @@ impl Operation<Keyed<Signing>> {
     }
 
     /// The end of the message.
-    pub(crate) fn finish(&mut self, room: Room<'_>) -> Result<Produced, Error> {
+    pub(crate) fn finish(&mut self, out: Output<'_>) -> Result<OutputResult, Error> {
         let (mut keyed, state) = self.take_part()?;
-        keyed.permit.check()?;
+        keyed.authorization.check()?;
         let Signing::Stream(signer) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         let needed = signer.signature_len();
-        let produced = match room {
-            Room::Ask => Produced::Length(needed),
-            Room::Into(buffer) => match buffer.get_mut(..needed) {
+        let produced = match out {
+            Output::LengthQuery => OutputResult::Length(needed),
+            Output::Buffer(buffer) => match buffer.get_mut(..needed) {
                 Some(place) => {
                     signer.finish(place)?;
-                    return Ok(Produced::Written(needed));
+                    return Ok(OutputResult::Written(needed));
                 }
-                None => Produced::TooSmall(needed),
+                None => OutputResult::TooSmall(needed),
             },
         };
         *self = state(keyed);
@@ -383,17 +385,17 @@ impl Operation<Keyed<Signing>> {
 impl Operation<Keyed<Checking>> {
     /// The whole message in one call, with the signature unless it was given at the start.
     pub(crate) fn once(&mut self, message: &[u8], signature: Option<&[u8]>) -> Result<(), Error> {
-        let Keyed { run: Checking { mut verifying, signature: kept }, permit } = self.take_ready()?;
-        permit.check()?;
+        let Keyed { run: Checking { mut verifying, signature: kept }, authorization } = self.take_ready()?;
+        authorization.check()?;
         let signature = one_of(signature, kept.as_deref())?;
-        let (Verifying::Stream(verifier) | Verifying::Whole(verifier)) = &mut verifying;
+        let (Verifying::Stream(verifier) | Verifying::SinglePart(verifier)) = &mut verifying;
         verifier.once(message, signature)
     }
 
     /// A part of the message.
     pub(crate) fn update(&mut self, message: &[u8], given: Given) -> Result<(), Error> {
         let (mut keyed, _) = self.take_part()?;
-        keyed.permit.check()?;
+        keyed.authorization.check()?;
         if keyed.run.signature.is_some() != (given == Given::AtTheStart) {
             return Err(Error::OperationNotInitialized);
         }
@@ -407,8 +409,8 @@ impl Operation<Keyed<Checking>> {
 
     /// The end of the message, with the signature unless it was given at the start.
     pub(crate) fn finish(&mut self, signature: Option<&[u8]>) -> Result<(), Error> {
-        let (Keyed { run: Checking { mut verifying, signature: kept }, permit }, _) = self.take_part()?;
-        permit.check()?;
+        let (Keyed { run: Checking { mut verifying, signature: kept }, authorization }, _) = self.take_part()?;
+        authorization.check()?;
         let signature = one_of(signature, kept.as_deref())?;
         let Verifying::Stream(verifier) = &mut verifying else { return Err(Error::OperationNotInitialized) };
         verifier.finish(signature)
@@ -433,18 +435,18 @@ fn one_of<'a>(now: Option<&'a [u8]>, before: Option<&'a [u8]>) -> Result<&'a [u8
 
 impl Operation<Box<dyn Digest>> {
     /// The whole message in one call.
-    pub(crate) fn once(&mut self, message: &[u8], room: Room<'_>) -> Result<Produced, Error> {
+    pub(crate) fn once(&mut self, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let mut digest = self.take_ready()?;
         let needed = digest.output_len();
-        let produced = match room {
-            Room::Ask => Produced::Length(needed),
-            Room::Into(buffer) => match buffer.get_mut(..needed) {
+        let produced = match out {
+            Output::LengthQuery => OutputResult::Length(needed),
+            Output::Buffer(buffer) => match buffer.get_mut(..needed) {
                 Some(place) => {
                     digest.update(message);
                     digest.finish(place);
-                    return Ok(Produced::Written(needed));
+                    return Ok(OutputResult::Written(needed));
                 }
-                None => Produced::TooSmall(needed),
+                None => OutputResult::TooSmall(needed),
             },
         };
         *self = Self::Ready(digest);
@@ -460,17 +462,17 @@ impl Operation<Box<dyn Digest>> {
     }
 
     /// The end of the message.
-    pub(crate) fn finish(&mut self, room: Room<'_>) -> Result<Produced, Error> {
+    pub(crate) fn finish(&mut self, out: Output<'_>) -> Result<OutputResult, Error> {
         let (mut digest, state) = self.take_part()?;
         let needed = digest.output_len();
-        let produced = match room {
-            Room::Ask => Produced::Length(needed),
-            Room::Into(buffer) => match buffer.get_mut(..needed) {
+        let produced = match out {
+            Output::LengthQuery => OutputResult::Length(needed),
+            Output::Buffer(buffer) => match buffer.get_mut(..needed) {
                 Some(place) => {
                     digest.finish(place);
-                    return Ok(Produced::Written(needed));
+                    return Ok(OutputResult::Written(needed));
                 }
-                None => Produced::TooSmall(needed),
+                None => OutputResult::TooSmall(needed),
             },
         };
         *self = state(digest);

@@ -7,19 +7,19 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use store::{Cabinet, Place, RecordId};
+use store::{RecordId, TokenDirectory, TokenLocation};
 use types::{AttributeType, ObjectHandle, SessionHandle, SlotId};
 
 use crate::{
     Access, Error, Settings,
     handles::Table,
-    object::{Attributes, Home, Object},
+    object::{Attributes, Object, ObjectLocation},
     token::{Role, Token},
 };
 
 /// The slots: one for each token, and one more for the next.
 pub(crate) struct Slots {
-    cabinet: Arc<dyn Cabinet>,
+    directory: Arc<dyn TokenDirectory>,
     /// Those whose tokens this process has opened.
     opened: RwLock<BTreeMap<SlotId, Arc<Slot>>>,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Slot {
     pub(crate) id: SlotId,
     pub(crate) token: Token,
     /// The sessions that are open with it.
-    pub(crate) census: Mutex<Census>,
+    pub(crate) open_sessions: Mutex<OpenSessions>,
     objects: Table<Arc<Entry>>,
     /// The handles of token objects, so that one object has one handle.
     records: RwLock<HashMap<RecordId, ObjectHandle>>,
@@ -44,7 +44,7 @@ const HELD_AT_MOST: usize = 2048;
 
 /// Who has sessions open.
 #[derive(Default)]
-pub(crate) struct Census {
+pub(crate) struct OpenSessions {
     pub(crate) read_only: BTreeSet<SessionHandle>,
     pub(crate) read_write: BTreeSet<SessionHandle>,
 }
@@ -58,7 +58,7 @@ enum Entry {
 /// When a token object was looked at: what it was then, it is until one of the two differs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
-    glance: u64,
+    change_counter: u64,
     login_epoch: u64,
 }
 
@@ -112,7 +112,7 @@ pub struct TokenInfo {
     pub firmware: (u8, u8),
 }
 
-impl Census {
+impl OpenSessions {
     /// The sessions of one kind.
     pub(crate) fn of(&mut self, access: Access) -> &mut BTreeSet<SessionHandle> {
         match access {
@@ -131,13 +131,13 @@ impl Census {
 }
 
 impl Slots {
-    pub(crate) fn new(cabinet: Arc<dyn Cabinet>) -> Self {
-        Self { cabinet, opened: RwLock::default() }
+    pub(crate) fn new(directory: Arc<dyn TokenDirectory>) -> Self {
+        Self { directory, opened: RwLock::default() }
     }
 
     /// The slots that have a token. A place that cannot be listed has none; the reason is logged.
-    pub(crate) fn places(&self) -> Vec<Place> {
-        self.cabinet.tokens().unwrap_or_else(|fault| {
+    pub(crate) fn locations(&self) -> Vec<TokenLocation> {
+        self.directory.tokens().unwrap_or_else(|fault| {
             tracing::warn!(%fault, "the tokens cannot be listed");
             Vec::new()
         })
@@ -145,7 +145,7 @@ impl Slots {
 
     /// The slot in which the next token will be.
     pub(crate) fn free(&self) -> SlotId {
-        let number = self.cabinet.free_slot().unwrap_or_else(|fault| {
+        let number = self.directory.free_slot().unwrap_or_else(|fault| {
             tracing::warn!(%fault, "the free slot cannot be told");
             0
         });
@@ -160,10 +160,10 @@ impl Slots {
         if let Some(slot) = self.opened.read().get(&id) {
             return Ok(Arc::clone(slot));
         }
-        let Some(place) = self.places().into_iter().find(|place| u64::from(place.slot) == id.0) else {
+        let Some(location) = self.locations().into_iter().find(|location| u64::from(location.slot) == id.0) else {
             return Err(if id == self.free() { Error::TokenNotInitialized } else { Error::SlotIdInvalid });
         };
-        let token = Token::open(self.cabinet.as_ref(), &place, settings)?;
+        let token = Token::open(self.directory.as_ref(), &location, settings)?;
         let slot = Arc::new(Slot::new(id, token));
         // Another thread may have been faster; then its slot is the one.
         Ok(Arc::clone(self.opened.write().entry(id).or_insert(slot)))
@@ -172,17 +172,20 @@ impl Slots {
     /// Makes a token in the free slot.
     pub(crate) fn create(&self, id: SlotId, so_pin: &[u8], label: &[u8; 32], settings: &Settings) -> Result<(), Error> {
         let number = u32::try_from(id.0).map_err(|_| Error::SlotIdInvalid)?;
-        let token = Token::create(self.cabinet.as_ref(), number, so_pin, label, settings)?;
+        let token = Token::create(self.directory.as_ref(), number, so_pin, label, settings)?;
         self.opened.write().insert(id, Arc::new(Slot::new(id, token)));
         Ok(())
     }
 
     /// Removes a token for good.
     pub(crate) fn remove(&self, id: SlotId) -> Result<(), Error> {
-        let place =
-            self.places().into_iter().find(|place| u64::from(place.slot) == id.0).ok_or(Error::SlotIdInvalid)?;
+        let location = self
+            .locations()
+            .into_iter()
+            .find(|location| u64::from(location.slot) == id.0)
+            .ok_or(Error::SlotIdInvalid)?;
         self.opened.write().remove(&id);
-        Ok(self.cabinet.remove(&place)?)
+        Ok(self.directory.remove(&location)?)
     }
 }
 
@@ -191,7 +194,7 @@ impl Slot {
         Self {
             id,
             token,
-            census: Mutex::default(),
+            open_sessions: Mutex::default(),
             objects: Table::new(),
             records: RwLock::default(),
             session_objects: Mutex::default(),
@@ -221,7 +224,7 @@ impl Slot {
 
     /// Now. To be asked before an object is read: a change after it is seen at the next use.
     pub(crate) fn moment(&self) -> Result<Moment, Error> {
-        Ok(Moment { glance: self.token.glance()?, login_epoch: self.token.login_epoch() })
+        Ok(Moment { change_counter: self.token.change_counter()?, login_epoch: self.token.login_epoch() })
     }
 
     fn reload(&self, record: RecordId, place: &RwLock<Option<Held>>, now: Moment) -> Result<Arc<Object>, Error> {
@@ -271,8 +274,8 @@ impl Slot {
         let mut records = self.records.write();
         *records.entry(record).or_insert_with(|| {
             let private = object.attributes.flag(AttributeType::PRIVATE);
-            let room = self.held.load(Ordering::Relaxed) < HELD_AT_MOST;
-            let held = read.filter(|_| room).map(|since| Held { object: Arc::new(object), since });
+            let out = self.held.load(Ordering::Relaxed) < HELD_AT_MOST;
+            let held = read.filter(|_| out).map(|since| Held { object: Arc::new(object), since });
             if held.is_some() {
                 self.held.fetch_add(1, Ordering::Relaxed);
             }
@@ -313,7 +316,7 @@ impl Slot {
 
     /// Ends the session objects of a session that is closed.
     pub(crate) fn forget_session(&self, session: SessionHandle) {
-        self.forget_where(|object| object.home == Home::Session(session));
+        self.forget_where(|object| object.home == ObjectLocation::Session(session));
     }
 
     /// Ends what only the user may have, when nobody is logged in any more: the handles of private objects

@@ -8,7 +8,7 @@ use crate::{
     Error, der as keys,
     key::{Lengths, Material},
     mechanism::{Mechanism, Parts},
-    object::{Attributes, Draft, Object},
+    object::{Attributes, Object, ObjectBuilder},
 };
 
 /// How an unwrapped key lies in what an unwrapping gives.
@@ -42,13 +42,13 @@ pub(crate) fn to_wrap(key: &Object, row: &Mechanism) -> Result<Secret, Error> {
 }
 
 /// The attributes of the key that was unwrapped: its value, or what is in its PKCS#8. Its class and type
-/// are the draft's.
+/// are the builder's.
 ///
 /// # Errors
-/// [`Error::WrappedKeyLenRange`] if its length contradicts the draft, [`Error::WrappedKeyInvalid`] if it is
+/// [`Error::WrappedKeyLenRange`] if its length contradicts the builder, [`Error::WrappedKeyInvalid`] if it is
 /// no private key of that type, [`Error::TemplateIncomplete`] if nothing says how long it is.
-pub(crate) fn from_wrapped(plain: &[u8], draft: &Draft, row: &Mechanism) -> Result<Parts, Error> {
-    let template = draft.attributes();
+pub(crate) fn from_wrapped(plain: &[u8], builder: &ObjectBuilder, row: &Mechanism) -> Result<Parts, Error> {
+    let template = builder.attributes();
     let class = template.class().ok_or(Error::TemplateIncomplete(AttributeType::CLASS))?;
     let key_type = template.key_type().ok_or(Error::TemplateIncomplete(AttributeType::KEY_TYPE))?;
     match class {
@@ -171,7 +171,7 @@ mod tests {
         curve::Curve,
         mechanism::{
             Parts,
-            fixture::{self, bytes, draft, number, row},
+            fixture::{self, builder, bytes, number, row},
         },
         object::Origin,
     };
@@ -179,15 +179,15 @@ mod tests {
     /// The value that is made of `plain`.
     fn secret(id: MechanismType, plain: &[u8], key_type: KeyType, len: Option<u64>) -> Result<Vec<u8>, Error> {
         let template = len.map(|len| number(AttributeType::VALUE_LEN, len)).into_iter().collect();
-        let draft = draft(ObjectClass::SECRET_KEY, key_type, Origin::Unwrapped, template)?;
-        let parts = from_wrapped(plain, &draft, row(id))?;
+        let builder = builder(ObjectClass::SECRET_KEY, key_type, Origin::Unwrapped, template)?;
+        let parts = from_wrapped(plain, &builder, row(id))?;
         let [(AttributeType::VALUE, value)] = parts.as_slice() else { panic!("a secret key has one part") };
         Ok(value.as_bytes().unwrap().to_vec())
     }
 
     fn private(id: MechanismType, plain: &[u8], key_type: KeyType) -> Result<Parts, Error> {
-        let draft = draft(ObjectClass::PRIVATE_KEY, key_type, Origin::Unwrapped, vec![])?;
-        from_wrapped(plain, &draft, row(id))
+        let builder = builder(ObjectClass::PRIVATE_KEY, key_type, Origin::Unwrapped, vec![])?;
+        from_wrapped(plain, &builder, row(id))
     }
 
     const AES: KeyType = KeyType::AES;

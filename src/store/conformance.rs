@@ -1,13 +1,13 @@
 //! What every store must do, as one function that each store's test calls.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)] // It is a test.
 
-use crate::{Cabinet, Change, Error, Place, Record, RecordId, Revision, Serial, Store, Term};
+use crate::{Change, Error, IndexTerm, Record, RecordId, Revision, Serial, Store, TokenDirectory, TokenLocation};
 
-/// Panics with the rule that is broken. `make` gives an empty cabinet each time.
+/// Panics with the rule that is broken. `make` gives an empty directory each time.
 ///
 /// # Panics
 /// If a rule is broken.
-pub fn conformance(make: &dyn Fn() -> Box<dyn Cabinet>) {
+pub fn conformance(make: &dyn Fn() -> Box<dyn TokenDirectory>) {
     an_empty_cabinet_has_no_tokens(make().as_ref());
     a_slot_is_given_once(make().as_ref());
     a_commit_is_whole_and_refused_from_an_old_base(make().as_ref());
@@ -16,8 +16,8 @@ pub fn conformance(make: &dyn Fn() -> Box<dyn Cabinet>) {
     counters_count(make().as_ref());
 }
 
-fn place(slot: u32) -> Place {
-    Place { slot, serial: Serial::new(&format!("{:016x}", 0xabc0 + u64::from(slot))).expect("16 digits") }
+fn location(slot: u32) -> TokenLocation {
+    TokenLocation { slot, serial: Serial::new(&format!("{:016x}", 0xabc0 + u64::from(slot))).expect("16 digits") }
 }
 
 fn record(first: u8, last: u8, version: u64) -> Record {
@@ -27,41 +27,41 @@ fn record(first: u8, last: u8, version: u64) -> Record {
     Record { id: RecordId(id), version: Revision(version), clear, sealed, tag: [last; 16] }
 }
 
-fn term(byte: u8) -> Term {
-    Term([byte; 16])
+fn term(byte: u8) -> IndexTerm {
+    IndexTerm([byte; 16])
 }
 
-fn an_empty_cabinet_has_no_tokens(cabinet: &dyn Cabinet) {
-    assert_eq!(cabinet.tokens(), Ok(vec![]));
-    assert_eq!(cabinet.free_slot(), Ok(0), "the first slot is 0");
-    assert_eq!(cabinet.open(&place(0)).err(), Some(Error::Missing));
+fn an_empty_cabinet_has_no_tokens(directory: &dyn TokenDirectory) {
+    assert_eq!(directory.tokens(), Ok(vec![]));
+    assert_eq!(directory.free_slot(), Ok(0), "the first slot is 0");
+    assert_eq!(directory.open(&location(0)).err(), Some(Error::Missing));
 }
 
-fn a_slot_is_given_once(cabinet: &dyn Cabinet) {
-    assert_eq!(cabinet.create(&place(3), vec![], vec![]).err(), Some(Error::Conflict), "3 is not the free slot");
+fn a_slot_is_given_once(directory: &dyn TokenDirectory) {
+    assert_eq!(directory.create(&location(3), vec![], vec![]).err(), Some(Error::Conflict), "3 is not the free slot");
     for slot in 0..2 {
-        cabinet.create(&place(slot), vec![1], vec![2]).expect("the free slot can be taken");
-        assert_eq!(cabinet.free_slot(), Ok(slot + 1));
+        directory.create(&location(slot), vec![1], vec![2]).expect("the free slot can be taken");
+        assert_eq!(directory.free_slot(), Ok(slot + 1));
     }
-    assert_eq!(cabinet.tokens(), Ok(vec![place(0), place(1)]));
-    cabinet.remove(&place(1)).expect("a token can be removed");
-    assert_eq!(cabinet.tokens(), Ok(vec![place(0)]));
-    assert_eq!(cabinet.free_slot(), Ok(2), "a removed token's slot is not given again");
-    assert_eq!(cabinet.open(&place(1)).err(), Some(Error::Missing));
+    assert_eq!(directory.tokens(), Ok(vec![location(0), location(1)]));
+    directory.remove(&location(1)).expect("a token can be removed");
+    assert_eq!(directory.tokens(), Ok(vec![location(0)]));
+    assert_eq!(directory.free_slot(), Ok(2), "a removed token's slot is not given again");
+    assert_eq!(directory.open(&location(1)).err(), Some(Error::Missing));
 }
 
-fn a_commit_is_whole_and_refused_from_an_old_base(cabinet: &dyn Cabinet) {
-    let store = cabinet.create(&place(0), b"clear".to_vec(), b"sealed".to_vec()).expect("create");
+fn a_commit_is_whole_and_refused_from_an_old_base(directory: &dyn TokenDirectory) {
+    let store = directory.create(&location(0), b"clear".to_vec(), b"sealed".to_vec()).expect("create");
     let head = store.head().expect("head");
     assert_eq!((head.revision, &head.clear[..], &head.sealed[..]), (Revision(0), &b"clear"[..], &b"sealed"[..]));
     assert!(store.writable());
 
     let (one, two) = (record(1, 1, 1), record(1, 2, 1));
-    let glance = store.glance().expect("glance");
-    assert_eq!(store.glance(), Ok(glance), "nothing has changed");
+    let change_counter = store.change_counter().expect("change_counter");
+    assert_eq!(store.change_counter(), Ok(change_counter), "nothing has changed");
     let changes = vec![Change::Put(one.clone(), vec![]), Change::Put(two.clone(), vec![])];
     assert_eq!(store.commit(Revision(0), b"c".to_vec(), b"s".to_vec(), changes), Ok(Revision(1)));
-    assert_ne!(store.glance(), Ok(glance), "a commit shows at a glance");
+    assert_ne!(store.change_counter(), Ok(change_counter), "a commit shows at a change_counter");
     assert_eq!(store.read(one.id), Ok(Some(one.clone())));
     assert_eq!(store.read(two.id), Ok(Some(two.clone())));
     assert_eq!(store.read(RecordId([9; 16])), Ok(None));
@@ -80,21 +80,21 @@ fn a_commit_is_whole_and_refused_from_an_old_base(cabinet: &dyn Cabinet) {
     assert_eq!(store.commit(Revision(1), vec![], vec![], changes), Ok(Revision(2)));
     assert_eq!(store.read(newer.id), Ok(Some(newer.clone())), "replaced");
     assert_eq!(store.read(two.id), Ok(None), "removed");
-    let marks = store.marks(1).expect("marks");
+    let digests = store.digests(1).expect("digests");
     assert_eq!(
-        marks.iter().map(|mark| (mark.id, mark.version, mark.tag)).collect::<Vec<_>>(),
+        digests.iter().map(|digest| (digest.id, digest.version, digest.tag)).collect::<Vec<_>>(),
         vec![(newer.id, newer.version, newer.tag)]
     );
 }
 
-fn records_are_found_by_their_terms(cabinet: &dyn Cabinet) {
-    let store = cabinet.create(&place(0), vec![], vec![]).expect("create");
+fn records_are_found_by_their_terms(directory: &dyn TokenDirectory) {
+    let store = directory.create(&location(0), vec![], vec![]).expect("create");
     let all: Vec<Record> = (0..40).map(|n| record(n % 4, n, 1)).collect();
     let terms = |n: u8| vec![term(n % 2), term(10 + n % 4)];
     let put = |n: usize| Change::Put(all[n].clone(), terms(u8::try_from(n).expect("small")));
     store.commit(Revision(0), vec![], vec![], (0..40).map(put).collect()).expect("commit");
 
-    let found = |terms: &[Term]| store.find(terms, None, 1000).expect("find");
+    let found = |terms: &[IndexTerm]| store.find(terms, None, 1000).expect("find");
     assert_eq!(found(&[]).len(), 40);
     assert!(found(&[]).is_sorted(), "in the order of the names");
     assert_eq!(found(&[term(0)]).len(), 20);
@@ -112,8 +112,8 @@ fn records_are_found_by_their_terms(cabinet: &dyn Cabinet) {
         }
         assert_eq!(pages, found(&terms), "pages make the whole");
     }
-    assert_eq!(store.marks(2).expect("marks").len(), 10);
-    assert_eq!(store.marks(255).expect("marks").len(), 0);
+    assert_eq!(store.digests(2).expect("digests").len(), 10);
+    assert_eq!(store.digests(255).expect("digests").len(), 0);
 
     let again = Change::Put(Record { version: Revision(2), ..all[0].clone() }, vec![term(77)]);
     store.commit(Revision(1), vec![], vec![], vec![again, Change::Remove(all[1].id)]).expect("commit");
@@ -122,25 +122,25 @@ fn records_are_found_by_their_terms(cabinet: &dyn Cabinet) {
     assert_eq!(found(&[term(1)]).len(), 19, "a removed record is not found");
 }
 
-fn a_second_handle_sees_what_the_first_commits(cabinet: &dyn Cabinet) {
-    let first = cabinet.create(&place(0), vec![], vec![]).expect("create");
-    let second = cabinet.open(&place(0)).expect("open");
-    let glance = second.glance().expect("glance");
+fn a_second_handle_sees_what_the_first_commits(directory: &dyn TokenDirectory) {
+    let first = directory.create(&location(0), vec![], vec![]).expect("create");
+    let second = directory.open(&location(0)).expect("open");
+    let change_counter = second.change_counter().expect("change_counter");
     first.commit(Revision(0), vec![], vec![], vec![Change::Put(record(5, 5, 1), vec![term(5)])]).expect("commit");
-    assert_ne!(second.glance(), Ok(glance));
+    assert_ne!(second.change_counter(), Ok(change_counter));
     assert_eq!(second.find(&[term(5)], None, 10), Ok(vec![record(5, 5, 1).id]));
     assert_eq!(second.commit(Revision(0), vec![], vec![], vec![]), Err(Error::Conflict));
     assert_eq!(second.commit(Revision(1), vec![], vec![], vec![]), Ok(Revision(2)));
     assert_eq!(first.head().expect("head").revision, Revision(2));
 }
 
-fn counters_count(cabinet: &dyn Cabinet) {
-    cabinet.create(&place(0), vec![], vec![]).expect("create");
-    let counters = cabinet.counters(&place(0)).expect("counters");
+fn counters_count(directory: &dyn TokenDirectory) {
+    directory.create(&location(0), vec![], vec![]).expect("create");
+    let counters = directory.counters(&location(0)).expect("counters");
     assert_eq!(counters.count("a"), Ok(0), "never raised");
     assert_eq!((counters.raise("a"), counters.raise("a")), (Ok(1), Ok(2)));
     assert_eq!(counters.raise("b"), Ok(1), "each name for itself");
-    let again = cabinet.counters(&place(0)).expect("counters");
+    let again = directory.counters(&location(0)).expect("counters");
     assert_eq!(again.count("a"), Ok(2), "kept");
     again.clear("a").expect("clear");
     again.clear("never").expect("clear what was never raised");

@@ -1,14 +1,17 @@
 //! A medium that fails on purpose, at a chosen call: how the callers of a store are tested.
 //!
-//! Wrap a cabinet with [`Faulty::cabinet`] (or a single store with [`Faulty::new`]), keep its [`Plan`], and tell
-//! the plan what goes wrong. All that was opened through one cabinet follows, and counts for, the same plan.
+//! Wrap a directory with [`Faulty::directory`] (or a single store with [`Faulty::new`]), keep its [`Plan`], and tell
+//! the plan what goes wrong. All that was opened through one directory follows, and counts for, the same plan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{Cabinet, Change, Counters, Error, Head, Mark, Place, Record, RecordId, Revision, Store, Term};
+use crate::{
+    Change, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Store, TokenDirectory,
+    TokenLocation,
+};
 
 /// What can be made to fail. [`Store::writable`] cannot, and is not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,29 +22,29 @@ pub enum Verb {
     Read,
     /// [`Store::find`].
     Find,
-    /// [`Store::marks`].
-    Marks,
+    /// [`Store::digests`].
+    Digests,
     /// [`Store::commit`].
     Commit,
-    /// [`Store::glance`].
-    Glance,
+    /// [`Store::change_counter`].
+    ChangeCounter,
     /// [`Counters::count`].
     Count,
     /// [`Counters::raise`].
     Raise,
     /// [`Counters::clear`].
     Clear,
-    /// [`Cabinet::tokens`].
+    /// [`TokenDirectory::tokens`].
     Tokens,
-    /// [`Cabinet::free_slot`].
+    /// [`TokenDirectory::free_slot`].
     FreeSlot,
-    /// [`Cabinet::open`].
+    /// [`TokenDirectory::open`].
     Open,
-    /// [`Cabinet::create`].
+    /// [`TokenDirectory::create`].
     Create,
-    /// [`Cabinet::remove`].
+    /// [`TokenDirectory::remove`].
     Remove,
-    /// [`Cabinet::counters`].
+    /// [`TokenDirectory::counters`].
     Counters,
 }
 
@@ -151,7 +154,7 @@ impl Plan {
     }
 }
 
-/// A store, its counters or a cabinet that fails as its plan says.
+/// A store, its counters or a directory that fails as its plan says.
 pub struct Faulty<S: ?Sized> {
     plan: Arc<Plan>,
     inner: Arc<S>,
@@ -165,10 +168,10 @@ impl<S: ?Sized> Faulty<S> {
     }
 }
 
-impl Faulty<dyn Cabinet> {
-    /// A cabinet that works until its plan, which comes with it, is told otherwise.
+impl Faulty<dyn TokenDirectory> {
+    /// A directory that works until its plan, which comes with it, is told otherwise.
     #[must_use]
-    pub fn cabinet(inner: impl Cabinet + 'static) -> (Self, Arc<Plan>) {
+    pub fn directory(inner: impl TokenDirectory + 'static) -> (Self, Arc<Plan>) {
         let plan = Arc::new(Plan::default());
         (Self::new(Arc::new(inner), Arc::clone(&plan)), plan)
     }
@@ -187,20 +190,20 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.plan.run(Verb::Read, || self.inner.read(id))
     }
 
-    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
+    fn find(&self, terms: &[IndexTerm], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
         self.plan.run(Verb::Find, || self.inner.find(terms, after, limit))
     }
 
-    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error> {
-        self.plan.run(Verb::Marks, || self.inner.marks(first_byte))
+    fn digests(&self, first_byte: u8) -> Result<Vec<RecordDigest>, Error> {
+        self.plan.run(Verb::Digests, || self.inner.digests(first_byte))
     }
 
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {
         self.plan.run(Verb::Commit, || self.inner.commit(base, clear, sealed, changes))
     }
 
-    fn glance(&self) -> Result<u64, Error> {
-        self.plan.run(Verb::Glance, || self.inner.glance())
+    fn change_counter(&self) -> Result<u64, Error> {
+        self.plan.run(Verb::ChangeCounter, || self.inner.change_counter())
     }
 
     fn writable(&self) -> bool {
@@ -222,8 +225,8 @@ impl<S: Counters + ?Sized> Counters for Faulty<S> {
     }
 }
 
-impl Cabinet for Faulty<dyn Cabinet> {
-    fn tokens(&self) -> Result<Vec<Place>, Error> {
+impl TokenDirectory for Faulty<dyn TokenDirectory> {
+    fn tokens(&self) -> Result<Vec<TokenLocation>, Error> {
         self.plan.run(Verb::Tokens, || self.inner.tokens())
     }
 
@@ -231,21 +234,21 @@ impl Cabinet for Faulty<dyn Cabinet> {
         self.plan.run(Verb::FreeSlot, || self.inner.free_slot())
     }
 
-    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error> {
-        self.plan.run(Verb::Open, || Ok(self.store(self.inner.open(place)?)))
+    fn open(&self, location: &TokenLocation) -> Result<Arc<dyn Store>, Error> {
+        self.plan.run(Verb::Open, || Ok(self.store(self.inner.open(location)?)))
     }
 
-    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
-        self.plan.run(Verb::Create, || Ok(self.store(self.inner.create(place, clear, sealed)?)))
+    fn create(&self, location: &TokenLocation, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
+        self.plan.run(Verb::Create, || Ok(self.store(self.inner.create(location, clear, sealed)?)))
     }
 
-    fn remove(&self, place: &Place) -> Result<(), Error> {
-        self.plan.run(Verb::Remove, || self.inner.remove(place))
+    fn remove(&self, location: &TokenLocation) -> Result<(), Error> {
+        self.plan.run(Verb::Remove, || self.inner.remove(location))
     }
 
-    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error> {
+    fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {
         self.plan.run(Verb::Counters, || {
-            let inner = self.inner.counters(place)?;
+            let inner = self.inner.counters(location)?;
             Ok(Arc::new(Faulty::new(inner, Arc::clone(&self.plan))) as Arc<dyn Counters>)
         })
     }
@@ -253,7 +256,7 @@ impl Cabinet for Faulty<dyn Cabinet> {
 
 #[cfg(test)]
 mod tests {
-    use crate::memory::{MemoryCabinet, MemoryStore};
+    use crate::memory::{MemoryStore, MemoryTokenDirectory};
 
     use super::*;
 
@@ -268,7 +271,7 @@ mod tests {
 
     #[test]
     fn without_faults_it_does_what_every_store_must() {
-        crate::conformance::conformance(&|| Box::new(Faulty::cabinet(MemoryCabinet::new()).0));
+        crate::conformance::conformance(&|| Box::new(Faulty::directory(MemoryTokenDirectory::new()).0));
     }
 
     #[test]
@@ -294,8 +297,8 @@ mod tests {
     fn a_lasting_fault_lasts_until_it_is_healed() {
         let (store, plan) = store();
         plan.fail(Fault { verb: None, nth: 2, when: When::Before, span: Span::Lasting, error: Error::Busy });
-        assert!(store.glance().is_ok());
-        assert_eq!(store.glance(), Err(Error::Busy));
+        assert!(store.change_counter().is_ok());
+        assert_eq!(store.change_counter(), Err(Error::Busy));
         assert_eq!(store.head(), Err(Error::Busy));
         plan.heal();
         assert!(store.head().is_ok());

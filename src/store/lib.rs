@@ -1,7 +1,7 @@
 //! Opaque sealed records.
 //!
 //! This crate knows no key and no word of PKCS#11. It keeps what it is given, finds it again by opaque
-//! terms, and changes it all at once or not at all. Two seams: a [`Cabinet`] holds stores, a [`Store`]
+//! terms, and changes it all at once or not at all. Two seams: a [`TokenDirectory`] holds stores, a [`Store`]
 //! holds the records of one token.
 #![forbid(unsafe_code)]
 
@@ -25,7 +25,7 @@ pub struct Revision(pub u64);
 
 /// By what a record is found: a keyed hash whose meaning only the caller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Term(pub [u8; 16]);
+pub struct IndexTerm(pub [u8; 16]);
 
 /// What is kept under a [`RecordId`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Record {
 
 /// A record without its contents: what is needed to tell whether records were exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
+pub struct RecordDigest {
     /// The record's name.
     pub id: RecordId,
     /// Its version.
@@ -68,7 +68,7 @@ pub struct Head {
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Writes a record, new or not, and the terms by which it is found from now on.
-    Put(Record, Vec<Term>),
+    Put(Record, Vec<IndexTerm>),
     /// Removes a record, which must be there, and its terms.
     Remove(RecordId),
 }
@@ -83,10 +83,10 @@ pub trait Store: Send + Sync {
 
     /// The records that carry each of `terms`, in the order of their names, from the first after `after`,
     /// at most `limit`. The first term should be the rarest. Without terms: every record.
-    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error>;
+    fn find(&self, terms: &[IndexTerm], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error>;
 
-    /// The marks of all records whose name begins with this byte, in order.
-    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error>;
+    /// The digests of all records whose name begins with this byte, in order.
+    fn digests(&self, first_byte: u8) -> Result<Vec<RecordDigest>, Error>;
 
     /// Applies all changes and the new head or none, if the store is still at `base`; the new revision is
     /// `base + 1`. What it returns `Ok` for survives the loss of power.
@@ -98,7 +98,7 @@ pub trait Store: Send + Sync {
     /// A number that differs from the one before if anybody, in any process, has committed in between.
     /// Cheap enough for each use of a key. It says nothing else: not how much, and two numbers may differ
     /// though nothing has changed.
-    fn glance(&self) -> Result<u64, Error>;
+    fn change_counter(&self) -> Result<u64, Error>;
 
     /// Whether a commit can succeed as far as file permissions tell.
     fn writable(&self) -> bool;
@@ -137,7 +137,7 @@ impl Serial {
 
 /// Where a token stands: its serial and its slot, which never change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct TokenLocation {
     /// The number of the slot; small, given once, never given again.
     pub slot: u32,
     /// The token's name.
@@ -145,28 +145,28 @@ pub struct Place {
 }
 
 /// A place with several stores. Listing writes nothing, and a place that is not there has no tokens.
-pub trait Cabinet: Send + Sync {
+pub trait TokenDirectory: Send + Sync {
     /// Which tokens there are, in the order of their slots. Opens none of them, writes nothing.
     ///
     /// # Errors
     /// [`Error::Unreadable`] if the place is there and cannot be listed.
-    fn tokens(&self) -> Result<Vec<Place>, Error>;
+    fn tokens(&self) -> Result<Vec<TokenLocation>, Error>;
 
     /// The number that the next token's slot gets. Writes nothing.
     fn free_slot(&self) -> Result<u32, Error>;
 
     /// Opens a token's store.
-    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error>;
+    fn open(&self, location: &TokenLocation) -> Result<Arc<dyn Store>, Error>;
 
     /// Makes a store at revision 0 with this head and no records, all or nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the slot is not [`Cabinet::free_slot`] any more.
-    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error>;
+    /// [`Error::Conflict`] if the slot is not [`TokenDirectory::free_slot`] any more.
+    fn create(&self, location: &TokenLocation, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error>;
 
     /// Removes a token and all that belongs to it. Its slot is not given again.
-    fn remove(&self, place: &Place) -> Result<(), Error>;
+    fn remove(&self, location: &TokenLocation) -> Result<(), Error>;
 
     /// The counters of a token.
-    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error>;
+    fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error>;
 }

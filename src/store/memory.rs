@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::{Cabinet, Change, Counters, Error, Head, Mark, Place, Record, RecordId, Revision, Serial, Store, Term};
+use crate::{
+    Change, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Serial, Store, TokenDirectory,
+    TokenLocation,
+};
 
-/// A cabinet without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
+/// A directory without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
 #[derive(Default)]
-pub struct MemoryCabinet {
+pub struct MemoryTokenDirectory {
     tokens: RwLock<Tokens>,
 }
 
@@ -27,25 +30,25 @@ struct Token {
     counters: Arc<MemoryCounters>,
 }
 
-impl MemoryCabinet {
-    /// An empty cabinet.
+impl MemoryTokenDirectory {
+    /// An empty directory.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn token<T>(&self, place: &Place, of: impl FnOnce(&Token) -> T) -> Result<T, Error> {
+    fn token<T>(&self, location: &TokenLocation, of: impl FnOnce(&Token) -> T) -> Result<T, Error> {
         let tokens = self.tokens.read();
-        let token = tokens.by_serial.get(&place.serial).filter(|token| token.slot == place.slot);
+        let token = tokens.by_serial.get(&location.serial).filter(|token| token.slot == location.slot);
         token.map(of).ok_or(Error::Missing)
     }
 }
 
-impl Cabinet for MemoryCabinet {
-    fn tokens(&self) -> Result<Vec<Place>, Error> {
+impl TokenDirectory for MemoryTokenDirectory {
+    fn tokens(&self) -> Result<Vec<TokenLocation>, Error> {
         let tokens = self.tokens.read();
-        let mut places: Vec<Place> =
-            tokens.by_serial.iter().map(|(serial, t)| Place { slot: t.slot, serial: serial.clone() }).collect();
+        let mut places: Vec<TokenLocation> =
+            tokens.by_serial.iter().map(|(serial, t)| TokenLocation { slot: t.slot, serial: serial.clone() }).collect();
         places.sort();
         Ok(places)
     }
@@ -54,30 +57,30 @@ impl Cabinet for MemoryCabinet {
         Ok(self.tokens.read().next_slot)
     }
 
-    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error> {
-        self.token(place, |token| Arc::clone(&token.store) as Arc<dyn Store>)
+    fn open(&self, location: &TokenLocation) -> Result<Arc<dyn Store>, Error> {
+        self.token(location, |token| Arc::clone(&token.store) as Arc<dyn Store>)
     }
 
-    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
+    fn create(&self, location: &TokenLocation, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
         let mut tokens = self.tokens.write();
-        if place.slot != tokens.next_slot || tokens.by_serial.contains_key(&place.serial) {
+        if location.slot != tokens.next_slot || tokens.by_serial.contains_key(&location.serial) {
             return Err(Error::Conflict);
         }
-        tokens.next_slot = place.slot.checked_add(1).ok_or_else(|| Error::Full("every slot is taken".to_owned()))?;
+        tokens.next_slot = location.slot.checked_add(1).ok_or_else(|| Error::Full("every slot is taken".to_owned()))?;
         let store = Arc::new(MemoryStore::new(clear, sealed));
-        let token = Token { slot: place.slot, store: Arc::clone(&store), counters: Arc::default() };
-        tokens.by_serial.insert(place.serial.clone(), token);
+        let token = Token { slot: location.slot, store: Arc::clone(&store), counters: Arc::default() };
+        tokens.by_serial.insert(location.serial.clone(), token);
         Ok(store)
     }
 
-    fn remove(&self, place: &Place) -> Result<(), Error> {
-        self.token(place, |token| token.store.discard())?;
-        self.tokens.write().by_serial.remove(&place.serial);
+    fn remove(&self, location: &TokenLocation) -> Result<(), Error> {
+        self.token(location, |token| token.store.discard())?;
+        self.tokens.write().by_serial.remove(&location.serial);
         Ok(())
     }
 
-    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error> {
-        self.token(place, |token| Arc::clone(&token.counters) as Arc<dyn Counters>)
+    fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {
+        self.token(location, |token| Arc::clone(&token.counters) as Arc<dyn Counters>)
     }
 }
 
@@ -90,8 +93,8 @@ pub struct MemoryStore {
 
 struct Contents {
     head: Head,
-    records: BTreeMap<RecordId, (Record, Vec<Term>)>,
-    index: BTreeSet<(Term, RecordId)>,
+    records: BTreeMap<RecordId, (Record, Vec<IndexTerm>)>,
+    index: BTreeSet<(IndexTerm, RecordId)>,
 }
 
 impl MemoryStore {
@@ -123,7 +126,7 @@ impl Store for MemoryStore {
         self.with(|contents| contents.records.get(&id).map(|(record, _)| record.clone()))
     }
 
-    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
+    fn find(&self, terms: &[IndexTerm], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
         self.with(|contents| match terms {
             [] => contents.all(after).take(limit).collect(),
             [first, others @ ..] => contents
@@ -134,13 +137,15 @@ impl Store for MemoryStore {
         })
     }
 
-    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error> {
+    fn digests(&self, first_byte: u8) -> Result<Vec<RecordDigest>, Error> {
         let (mut first, mut last) = ([0; 16], [u8::MAX; 16]);
         first[0] = first_byte;
         last[0] = first_byte;
         self.with(|contents| {
             let records = contents.records.range(RecordId(first)..=RecordId(last));
-            records.map(|(id, (record, _))| Mark { id: *id, version: record.version, tag: record.tag }).collect()
+            records
+                .map(|(id, (record, _))| RecordDigest { id: *id, version: record.version, tag: record.tag })
+                .collect()
         })
     }
 
@@ -160,7 +165,7 @@ impl Store for MemoryStore {
         Ok(revision)
     }
 
-    fn glance(&self) -> Result<u64, Error> {
+    fn change_counter(&self) -> Result<u64, Error> {
         Ok(self.stamp.load(Ordering::Acquire))
     }
 
@@ -175,7 +180,7 @@ impl Contents {
         self.records.range((from, Bound::Unbounded)).map(|(id, _)| *id)
     }
 
-    fn carrying(&self, term: Term, after: Option<RecordId>) -> impl Iterator<Item = RecordId> {
+    fn carrying(&self, term: IndexTerm, after: Option<RecordId>) -> impl Iterator<Item = RecordId> {
         let from = after.map_or(Bound::Included((term, RecordId([0; 16]))), |id| Bound::Excluded((term, id)));
         let to = Bound::Included((term, RecordId([u8::MAX; 16])));
         self.index.range((from, to)).map(|(_, id)| *id)
@@ -237,6 +242,6 @@ mod tests {
 
     #[test]
     fn it_does_what_every_store_must() {
-        crate::conformance::conformance(&|| Box::new(MemoryCabinet::new()));
+        crate::conformance::conformance(&|| Box::new(MemoryTokenDirectory::new()));
     }
 }

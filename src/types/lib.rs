@@ -20,7 +20,7 @@ pub use attribute::{AttributeType, Kind};
 pub use class::{CertificateType, HwFeatureType, KeyType, ObjectClass, ProfileId};
 pub use handle::{ObjectHandle, SessionHandle, SlotId};
 pub use mechanism::MechanismType;
-pub use output::{Produced, Room};
+pub use output::{Output, OutputResult};
 pub use params::{Kdf, Mechanism, Mgf, Params, Shape};
 pub use rv::Rv;
 pub use secret::{Buffer, Secret};

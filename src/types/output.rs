@@ -1,15 +1,15 @@
 /// Where the caller wants an output (PKCS#11, 5.2).
 #[derive(Debug)]
-pub enum Room<'a> {
+pub enum Output<'a> {
     /// Nowhere yet: it asks for the length. The operation stays as it is.
-    Ask,
+    LengthQuery,
     /// Into this buffer, if it fits.
-    Into(&'a mut [u8]),
+    Buffer(&'a mut [u8]),
 }
 
 /// What became of an output. In all three cases the length is told to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Produced {
+pub enum OutputResult {
     /// It was asked for: this many bytes are enough.
     Length(usize),
     /// The buffer is too small, and this many bytes are enough. The operation stays as it is.
@@ -18,18 +18,18 @@ pub enum Produced {
     Written(usize),
 }
 
-impl Room<'_> {
+impl Output<'_> {
     /// Puts out bytes that are there already.
     #[must_use]
-    pub fn put(self, bytes: &[u8]) -> Produced {
+    pub fn put(self, bytes: &[u8]) -> OutputResult {
         match self {
-            Self::Ask => Produced::Length(bytes.len()),
-            Self::Into(buffer) => match buffer.get_mut(..bytes.len()) {
+            Self::LengthQuery => OutputResult::Length(bytes.len()),
+            Self::Buffer(buffer) => match buffer.get_mut(..bytes.len()) {
                 Some(place) => {
                     place.copy_from_slice(bytes);
-                    Produced::Written(bytes.len())
+                    OutputResult::Written(bytes.len())
                 }
-                None => Produced::TooSmall(bytes.len()),
+                None => OutputResult::TooSmall(bytes.len()),
             },
         }
     }

@@ -8,7 +8,7 @@ use types::{KeyType, MechanismType, Params, Shape};
 
 use crate::{Error, object::Object, wrapping::Padding};
 
-use super::{ALL_KEYS, Mechanism, SECRET_KEYS, Transform, Whole, mac, no_parameter, secret};
+use super::{ALL_KEYS, Mechanism, SECRET_KEYS, SinglePart, Transform, mac, no_parameter, secret};
 
 /// What all rows have that use an AES key. Sizes are in bytes.
 const AES: Mechanism = Mechanism { key_size: (16, 32), keys: &[KeyType::AES], ..Mechanism::BLANK };
@@ -42,10 +42,10 @@ macro_rules! key_wrap {
             id: MechanismType::$id,
             shape: $shape,
             encrypt: Some(|key, params| {
-                Ok(Transform::Whole(Box::new(Wrapping { key: Arc::clone(aes(key)?), how: $how(params)? })))
+                Ok(Transform::SinglePart(Box::new(Wrapping { key: Arc::clone(aes(key)?), how: $how(params)? })))
             }),
             decrypt: Some(|key, params| {
-                Ok(Transform::Whole(Box::new(Unwrapping { key: Arc::clone(aes(key)?), how: $how(params)? })))
+                Ok(Transform::SinglePart(Box::new(Unwrapping { key: Arc::clone(aes(key)?), how: $how(params)? })))
             }),
             wrap: Some(|key, params, plain| Ok(aes(key)?.wrap($how(params)?, &filled(plain, $padding))?)),
             unwrap: Some(|key, params, wrapped| Ok(aes(key)?.unwrap($how(params)?, wrapped)?)),
@@ -61,7 +61,7 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
         id: MechanismType::AES_KEY_GEN,
         key_size: (16, 32),
         makes: Some(KeyType::AES),
-        generate: Some(|params, draft| secret::generate(params, draft, KeyType::AES)),
+        generate: Some(|params, builder| secret::generate(params, builder, KeyType::AES)),
         ..Mechanism::BLANK
     },
     mode!(AES_ECB, Shape::None, ecb, SECRET_KEYS, Padding::Zeros(BLOCK)),
@@ -243,7 +243,7 @@ struct Wrapping {
     how: KeyWrap,
 }
 
-impl Whole for Wrapping {
+impl SinglePart for Wrapping {
     fn output_len(&self, input_len: usize) -> usize {
         input_len.div_ceil(SEMIBLOCK).saturating_add(1).saturating_mul(SEMIBLOCK)
     }
@@ -258,7 +258,7 @@ struct Unwrapping {
     how: KeyWrap,
 }
 
-impl Whole for Unwrapping {
+impl SinglePart for Unwrapping {
     fn output_len(&self, input_len: usize) -> usize {
         input_len.saturating_sub(SEMIBLOCK)
     }

@@ -8,7 +8,7 @@ use crate::{
     Error,
     curve::Curve,
     key::{Lengths, Material},
-    object::{Draft, Object},
+    object::{Object, ObjectBuilder},
 };
 
 use super::{
@@ -224,8 +224,8 @@ const KDFS: [(Kdf, Hash); 5] = [
     (Kdf::SHA512_KDF, Hash::Sha512),
 ];
 
-/// The bytes of the key that the draft describes, from a shared secret.
-fn derive(key: &Object, params: &Params, draft: &Draft) -> Result<Secret, Error> {
+/// The bytes of the key that the builder describes, from a shared secret.
+fn derive(key: &Object, params: &Params, builder: &ObjectBuilder) -> Result<Secret, Error> {
     let Params::Ecdh { kdf, shared, public } = params else { return Err(Error::MechanismParamInvalid) };
     let hash = match KDFS.iter().find(|(known, _)| known == kdf) {
         Some((_, hash)) => Some(*hash),
@@ -233,7 +233,7 @@ fn derive(key: &Object, params: &Params, draft: &Draft) -> Result<Secret, Error>
         None if *kdf == Kdf::NULL && shared.is_empty() => None,
         None => return Err(Error::MechanismParamInvalid),
     };
-    let template = draft.attributes();
+    let template = builder.attributes();
     let key_type = template.key_type().unwrap_or(KeyType::GENERIC_SECRET);
     let lengths = Lengths::of(key_type).ok_or(Error::TemplateInconsistent("such a key cannot be derived"))?;
     let wanted = lengths.wanted(template)?;
@@ -278,7 +278,7 @@ fn expand(hash: Hash, secret: &[u8], shared: &[u8], len: usize) -> Result<Secret
     Ok(output)
 }
 
-fn generate_pair(params: &Params, public: &Draft, key_type: KeyType) -> Result<(Parts, Parts), Error> {
+fn generate_pair(params: &Params, public: &ObjectBuilder, key_type: KeyType) -> Result<(Parts, Parts), Error> {
     no_parameter(params)?;
     let ec_params = AttributeType::EC_PARAMS;
     let named = public.attributes().bytes(ec_params).ok_or(Error::TemplateIncomplete(ec_params))?;

@@ -43,7 +43,7 @@ macro_rules! key_gen {
             id: MechanismType::$id,
             key_size: KEY_SIZE,
             makes: Some(KeyType::$key_type),
-            generate: Some(|params, draft| secret::generate(params, draft, KeyType::$key_type)),
+            generate: Some(|params, builder| secret::generate(params, builder, KeyType::$key_type)),
             ..Mechanism::BLANK
         }
     };

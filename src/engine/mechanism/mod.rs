@@ -21,7 +21,7 @@ use types::{AttributeType, KeyType, MechanismType, ObjectClass, Params, Shape, V
 
 use crate::{
     Error,
-    object::{Draft, Object},
+    object::{Object, ObjectBuilder},
     wrapping::Padding,
 };
 
@@ -45,8 +45,8 @@ pub struct Mechanism {
     pub(crate) decrypt: Option<Start<Transform>>,
     pub(crate) sign: Option<Start<Signing>>,
     pub(crate) verify: Option<Start<Verifying>>,
-    pub(crate) sign_recover: Option<Start<Box<dyn Whole>>>,
-    pub(crate) verify_recover: Option<Start<Box<dyn Whole>>>,
+    pub(crate) sign_recover: Option<Start<Box<dyn SinglePart>>>,
+    pub(crate) verify_recover: Option<Start<Box<dyn SinglePart>>>,
     pub(crate) generate: Option<Generate>,
     pub(crate) generate_pair: Option<GeneratePair>,
     pub(crate) wrap: Option<Wrap>,
@@ -61,15 +61,15 @@ pub struct Mechanism {
 /// Begins an operation with a key.
 pub(crate) type Start<T> = fn(&Object, &Params) -> Result<T, Error>;
 /// Makes a secret key.
-pub(crate) type Generate = fn(&Params, &Draft) -> Result<Parts, Error>;
+pub(crate) type Generate = fn(&Params, &ObjectBuilder) -> Result<Parts, Error>;
 /// Makes a key pair, the public key first.
-pub(crate) type GeneratePair = fn(&Params, &Draft, &Draft) -> Result<(Parts, Parts), Error>;
+pub(crate) type GeneratePair = fn(&Params, &ObjectBuilder, &ObjectBuilder) -> Result<(Parts, Parts), Error>;
 /// Wraps what [`crate::wrapping::to_wrap`] gives of a key.
 pub(crate) type Wrap = fn(&Object, &Params, &[u8]) -> Result<Vec<u8>, Error>;
 /// Gives what [`crate::wrapping::from_wrapped`] makes a key of.
 pub(crate) type Unwrap = fn(&Object, &Params, &[u8]) -> Result<Secret, Error>;
-/// Gives the value of a new secret key, as long as the draft says.
-pub(crate) type Derive = fn(&Object, &Params, &Draft) -> Result<Secret, Error>;
+/// Gives the value of a new secret key, as long as the builder says.
+pub(crate) type Derive = fn(&Object, &Params, &ObjectBuilder) -> Result<Secret, Error>;
 
 /// Attributes that making a key gives.
 pub(crate) type Parts = Vec<(AttributeType, Value)>;
@@ -79,11 +79,11 @@ pub(crate) enum Transform {
     /// In as many parts as the caller likes.
     Stream(Box<dyn Cipher>),
     /// In one part only.
-    Whole(Box<dyn Whole>),
+    SinglePart(Box<dyn SinglePart>),
 }
 
 /// Something that is done to a whole input at once.
-pub(crate) trait Whole: Send {
+pub(crate) trait SinglePart: Send {
     /// How many bytes come out at most of `input_len` bytes.
     fn output_len(&self, input_len: usize) -> usize;
 
@@ -95,7 +95,7 @@ pub(crate) enum Signing {
     /// In as many parts as the caller likes.
     Stream(Box<dyn Signer>),
     /// In one part only.
-    Whole(Box<dyn Signer>),
+    SinglePart(Box<dyn Signer>),
 }
 
 /// A running verification.
@@ -103,10 +103,10 @@ pub(crate) enum Verifying {
     /// In as many parts as the caller likes.
     Stream(Box<dyn Verifier>),
     /// In one part only.
-    Whole(Box<dyn Verifier>),
+    SinglePart(Box<dyn Verifier>),
 }
 
-/// Makes a signature or MAC. One that is [`Signing::Whole`] is only asked for `once`.
+/// Makes a signature or MAC. One that is [`Signing::SinglePart`] is only asked for `once`.
 pub(crate) trait Signer: Send {
     /// Length of the signature in bytes, exactly.
     fn signature_len(&self) -> usize;
@@ -123,7 +123,7 @@ pub(crate) trait Signer: Send {
     }
 }
 
-/// Checks a signature or MAC. One that is [`Verifying::Whole`] is only asked for `once`.
+/// Checks a signature or MAC. One that is [`Verifying::SinglePart`] is only asked for `once`.
 pub(crate) trait Verifier: Send {
     fn update(&mut self, data: &[u8]) -> Result<(), Error>;
 

@@ -10,12 +10,13 @@ use types::{AttributeType, KeyType, MechanismType, Mgf, Params, Shape, Value};
 
 use crate::{
     Error,
-    object::{Draft, Object},
+    object::{Object, ObjectBuilder},
     wrapping::Padding,
 };
 
 use super::{
-    ALL_KEYS, Mechanism, Parts, SECRET_KEYS, Signing, Transform, Verifying, Whole, digest, no_parameter, put, random,
+    ALL_KEYS, Mechanism, Parts, SECRET_KEYS, Signing, SinglePart, Transform, Verifying, digest, no_parameter, put,
+    random,
     signature::{self, Check, Sign},
 };
 
@@ -221,10 +222,10 @@ struct Encryption {
 fn encryption(key: &Object, scheme: Scheme) -> Result<Transform, Error> {
     let key = Arc::clone(public(key)?);
     scheme.limit(key.size())?;
-    Ok(Transform::Whole(Box::new(Encryption { key, scheme })))
+    Ok(Transform::SinglePart(Box::new(Encryption { key, scheme })))
 }
 
-impl Whole for Encryption {
+impl SinglePart for Encryption {
     fn output_len(&self, _input_len: usize) -> usize {
         self.key.size()
     }
@@ -244,10 +245,10 @@ struct Decryption {
 fn decryption(key: &Object, scheme: Scheme) -> Result<Transform, Error> {
     let key = Arc::clone(private(key)?);
     let limit = scheme.limit(key.size())?;
-    Ok(Transform::Whole(Box::new(Decryption { key, scheme, limit })))
+    Ok(Transform::SinglePart(Box::new(Decryption { key, scheme, limit })))
 }
 
-impl Whole for Decryption {
+impl SinglePart for Decryption {
     fn output_len(&self, _input_len: usize) -> usize {
         self.limit
     }
@@ -400,11 +401,11 @@ fn verify_message(key: &Object, format: Format, hash: Hash) -> Result<Verifying,
     signature::check_digested(checking_key(key, format)?, hash)
 }
 
-fn sign_recoverably(key: &Object, format: Format) -> Result<Box<dyn Whole>, Error> {
+fn sign_recoverably(key: &Object, format: Format) -> Result<Box<dyn SinglePart>, Error> {
     Ok(Box::new(signing_key(key, format)?))
 }
 
-impl Whole for SigningKey {
+impl SinglePart for SigningKey {
     fn output_len(&self, _input_len: usize) -> usize {
         self.key.size()
     }
@@ -416,12 +417,12 @@ impl Whole for SigningKey {
     }
 }
 
-fn recover(key: &Object, format: Format) -> Result<Box<dyn Whole>, Error> {
+fn recover(key: &Object, format: Format) -> Result<Box<dyn SinglePart>, Error> {
     Ok(Box::new(checking_key(key, format)?))
 }
 
 /// Verification with recovery: what was signed comes out of the signature.
-impl Whole for CheckingKey {
+impl SinglePart for CheckingKey {
     fn output_len(&self, _input_len: usize) -> usize {
         match self.format {
             Format::Pkcs1 => self.key.size().saturating_sub(11),
@@ -496,7 +497,7 @@ const USUAL_EXPONENT: &[u8] = &[1, 0, 1];
 /// Longer public exponents are slow for everybody and safer for nobody (FIPS 186-5, A.1.1).
 const MAX_EXPONENT_BITS: usize = 256;
 
-fn generate_pair(params: &Params, public: &Draft, _private: &Draft) -> Result<(Parts, Parts), Error> {
+fn generate_pair(params: &Params, public: &ObjectBuilder, _private: &ObjectBuilder) -> Result<(Parts, Parts), Error> {
     no_parameter(params)?;
     let template = public.attributes();
     let modulus_bits = AttributeType::MODULUS_BITS;

@@ -27,7 +27,7 @@ struct Message<K> {
 /// How a message gets to a key.
 enum Intake {
     /// As it is, in one part.
-    Whole,
+    SinglePart,
     /// As it is; parts are collected.
     Collected(Vec<u8>),
     /// As its digest.
@@ -36,7 +36,7 @@ enum Intake {
 
 /// A signature over what the caller gives, in one part.
 pub(super) fn sign_whole(key: impl Sign) -> Signing {
-    Signing::Whole(Box::new(Message { key, intake: Intake::Whole }))
+    Signing::SinglePart(Box::new(Message { key, intake: Intake::SinglePart }))
 }
 
 /// A signature over a message that has to be there as a whole.
@@ -51,7 +51,7 @@ pub(super) fn sign_digested(key: impl Sign, hash: Hash) -> Result<Signing, Error
 
 /// Checks a signature over what the caller gives, in one part.
 pub(super) fn check_whole(key: impl Check) -> Verifying {
-    Verifying::Whole(Box::new(Message { key, intake: Intake::Whole }))
+    Verifying::SinglePart(Box::new(Message { key, intake: Intake::SinglePart }))
 }
 
 /// Checks a signature over a message that has to be there as a whole.
@@ -67,7 +67,7 @@ pub(super) fn check_digested(key: impl Check, hash: Hash) -> Result<Verifying, E
 impl Intake {
     fn update(&mut self, data: &[u8]) -> Result<(), Error> {
         match self {
-            Self::Whole => Err(Error::Internal("a message of one part came in several")),
+            Self::SinglePart => Err(Error::Internal("a message of one part came in several")),
             Self::Collected(message) => {
                 message.try_reserve(data.len()).map_err(|_| Error::HostMemory)?;
                 message.extend_from_slice(data);
@@ -83,7 +83,7 @@ impl Intake {
     /// Gives `key` what was fed.
     fn finish(&mut self, key: impl FnOnce(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         match self {
-            Self::Whole => Err(Error::Internal("a message of one part came in several")),
+            Self::SinglePart => Err(Error::Internal("a message of one part came in several")),
             Self::Collected(message) => key(message),
             Self::Digested(digest) => {
                 let mut output = [0; MAX_OUTPUT_LEN];
@@ -96,7 +96,7 @@ impl Intake {
     /// Gives `key` a message of which nothing was fed before.
     fn once(&mut self, data: &[u8], key: impl FnOnce(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         match self {
-            Self::Whole | Self::Collected(_) => key(data),
+            Self::SinglePart | Self::Collected(_) => key(data),
             Self::Digested(digest) => {
                 digest.update(data);
                 self.finish(key)

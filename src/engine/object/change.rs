@@ -1,7 +1,7 @@
 use types::{AttributeType, ObjectClass, Template, Value};
 
 use super::{
-    Attributes, Standing,
+    Attributes, SessionRights,
     rules::{self, Change},
     template::{must_be_consistent, unique_id},
 };
@@ -17,14 +17,14 @@ const APART: [(AttributeType, AttributeType); 2] =
 /// # Errors
 /// [`Error::ActionProhibited`] if the object cannot be modified, [`Error::AttributeReadOnly`] if an
 /// attribute cannot, or not to this value; and those of templates.
-pub(crate) fn modify(object: &Attributes, changes: Template, standing: Standing) -> Result<Attributes, Error> {
+pub(crate) fn modify(object: &Attributes, changes: Template, rights: SessionRights) -> Result<Attributes, Error> {
     // "Trusted certificates cannot be modified." But trust may end.
     let sealed =
-        object.class() == Some(ObjectClass::CERTIFICATE) && object.flag(AttributeType::TRUSTED) && !standing.officer;
+        object.class() == Some(ObjectClass::CERTIFICATE) && object.flag(AttributeType::TRUSTED) && !rights.officer;
     if sealed || !object.flag(AttributeType::MODIFIABLE) {
         return Err(Error::ActionProhibited);
     }
-    apply(object.duplicate(), changes, Change::Modify, standing)
+    apply(object.duplicate(), changes, Change::Modify, rights)
 }
 
 /// A second object like the first, but for what the template says (`C_CopyObject`).
@@ -32,7 +32,7 @@ pub(crate) fn modify(object: &Attributes, changes: Template, standing: Standing)
 /// # Errors
 /// [`Error::ActionProhibited`] if the object cannot be copied, [`Error::TemplateInconsistent`] if everybody
 /// could see the copy of what not everybody could see; else those of [`modify`].
-pub(crate) fn copy(object: &Attributes, changes: Template, standing: Standing) -> Result<Attributes, Error> {
+pub(crate) fn copy(object: &Attributes, changes: Template, rights: SessionRights) -> Result<Attributes, Error> {
     if !object.flag(AttributeType::COPYABLE) {
         return Err(Error::ActionProhibited);
     }
@@ -41,7 +41,7 @@ pub(crate) fn copy(object: &Attributes, changes: Template, standing: Standing) -
         // Trust was given to that object, not to this one.
         original.set(AttributeType::TRUSTED, Value::Flag(false));
     }
-    let mut copy = apply(original, changes, Change::Copy, standing)?;
+    let mut copy = apply(original, changes, Change::Copy, rights)?;
     if object.flag(AttributeType::PRIVATE) && !copy.flag(AttributeType::PRIVATE) {
         return Err(Error::TemplateInconsistent("the copy of a private object is private"));
     }
@@ -49,8 +49,8 @@ pub(crate) fn copy(object: &Attributes, changes: Template, standing: Standing) -
     Ok(copy)
 }
 
-fn apply(object: Attributes, changes: Template, change: Change, standing: Standing) -> Result<Attributes, Error> {
-    let species = rules::of(&object).ok_or(Error::ActionProhibited)?;
+fn apply(object: Attributes, changes: Template, change: Change, rights: SessionRights) -> Result<Attributes, Error> {
+    let kind = rules::of(&object).ok_or(Error::ActionProhibited)?;
     let mut changed = object.duplicate();
     let mut seen = Vec::with_capacity(changes.len());
     for (name, value) in changes {
@@ -58,9 +58,9 @@ fn apply(object: Attributes, changes: Template, change: Change, standing: Standi
             return Err(Error::TemplateInconsistent("an attribute stands twice"));
         }
         seen.push(name);
-        let rule = species.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
+        let rule = kind.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
         rule.check(&value)?;
-        let allowed = rule.may_become(object.get(name), &value, change, standing.officer);
+        let allowed = rule.may_become(object.get(name), &value, change, rights.officer);
         if !allowed || joins(&object, &changed, name, &value) {
             return Err(Error::AttributeReadOnly(name));
         }

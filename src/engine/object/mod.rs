@@ -21,19 +21,19 @@ pub(crate) use attributes::Attributes;
 pub(crate) use change::{copy, modify};
 pub(crate) use reading::{matches, readable, size};
 pub(crate) use rules::Origin;
-pub(crate) use template::{Draft, Standing};
+pub(crate) use template::{ObjectBuilder, SessionRights};
 
 /// An object as it is at one time. Changing an object makes a new one.
 pub(crate) struct Object {
     pub(crate) attributes: Attributes,
-    pub(crate) home: Home,
+    pub(crate) home: ObjectLocation,
     /// What is ready to compute with; made at first use.
     material: OnceLock<Result<Material, Error>>,
 }
 
 /// Where an object lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Home {
+pub(crate) enum ObjectLocation {
     /// In the memory of this process, until the session that made it ends.
     Session(SessionHandle),
     /// In the token's store.
@@ -41,7 +41,7 @@ pub(crate) enum Home {
 }
 
 impl Object {
-    pub(crate) fn new(attributes: Attributes, home: Home) -> Self {
+    pub(crate) fn new(attributes: Attributes, home: ObjectLocation) -> Self {
         Self { attributes, home, material: OnceLock::new() }
     }
 

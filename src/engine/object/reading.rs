@@ -13,7 +13,7 @@ use crate::Error;
 /// [`Error::AttributeSensitive`] if it may not be seen, also when it is not there;
 /// [`Error::AttributeTypeInvalid`] if the object has no such attribute.
 pub(crate) fn readable(object: &Attributes, name: AttributeType) -> Result<&Value, Error> {
-    let rule = rules::of(object).and_then(|species| species.rule(name));
+    let rule = rules::of(object).and_then(|kind| kind.rule(name));
     let rule = rule.ok_or(Error::AttributeTypeInvalid(name))?;
     if hidden(object, rule) {
         return Err(Error::AttributeSensitive(name));

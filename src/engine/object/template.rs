@@ -3,25 +3,25 @@ use types::{AttributeType, Template, UNAVAILABLE, Value};
 
 use super::{
     Attributes,
-    rules::{self, Origin, Species},
+    rules::{self, ObjectKind, Origin},
 };
 use crate::Error;
 
 /// Who asks, as far as attributes care.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct SessionRights {
     /// Whether it is the security officer.
     pub(crate) officer: bool,
 }
 
 /// What the caller wants of a new object, checked.
-pub(crate) struct Draft {
+pub(crate) struct ObjectBuilder {
     attributes: Attributes,
     origin: Origin,
-    species: &'static Species,
+    kind: &'static ObjectKind,
 }
 
-impl Draft {
+impl ObjectBuilder {
     /// Takes a template in. `preset` is what the call itself decides; who says otherwise contradicts it.
     ///
     /// # Errors
@@ -29,28 +29,27 @@ impl Draft {
     pub(crate) fn new(
         template: Template,
         origin: Origin,
-        standing: Standing,
+        rights: SessionRights,
         preset: &[(AttributeType, Value)],
     ) -> Result<Self, Error> {
         let attributes = merge(template, preset)?;
-        let species = rules::for_new(&attributes)?;
-        if !species.arises(origin) {
+        let kind = rules::for_new(&attributes)?;
+        if !kind.arises(origin) {
             return Err(Error::TemplateInconsistent("such an object does not come to be in this way"));
         }
         for (name, value) in attributes.iter() {
-            let rule = species.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
+            let rule = kind.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
             rule.check(value)?;
-            if rule.refused(origin) || (rule.officers() && *value == Value::Flag(true) && !may_trust(origin, standing))
-            {
+            if rule.refused(origin) || (rule.officers() && *value == Value::Flag(true) && !may_trust(origin, rights)) {
                 return Err(Error::AttributeReadOnly(name));
             }
         }
-        if let Some(rule) = species.rules().find(|rule| rule.needed(origin) && !attributes.has(rule.name)) {
+        if let Some(rule) = kind.rules().find(|rule| rule.needed(origin) && !attributes.has(rule.name)) {
             return Err(Error::TemplateIncomplete(rule.name));
         }
         must_protect(&attributes, origin, preset)?;
         must_be_consistent(&attributes)?;
-        Ok(Self { attributes, origin, species })
+        Ok(Self { attributes, origin, kind })
     }
 
     /// What the template and the call say, without defaults.
@@ -64,10 +63,10 @@ impl Draft {
     /// # Errors
     /// Those of templates, and for numbers that are no such key.
     pub(crate) fn complete(self, parts: Vec<(AttributeType, Value)>) -> Result<Attributes, Error> {
-        let Self { mut attributes, origin, species } = self;
+        let Self { mut attributes, origin, kind } = self;
         for (name, value) in parts {
-            let kind = matches!(name, AttributeType::CLASS | AttributeType::KEY_TYPE);
-            if species.rule(name).is_none() || (kind && attributes.get(name) != Some(&value)) {
+            let names_the_kind = matches!(name, AttributeType::CLASS | AttributeType::KEY_TYPE);
+            if kind.rule(name).is_none() || (names_the_kind && attributes.get(name) != Some(&value)) {
                 return Err(Error::Internal("making a key gave an attribute that it does not have"));
             }
             attributes.set(name, value);
@@ -80,16 +79,16 @@ impl Draft {
                 }
             }
         }
-        species.set_defaults(&mut attributes);
-        if let Some(rule) = species.rules().find(|rule| rule.essential() && !attributes.has(rule.name)) {
+        kind.set_defaults(&mut attributes);
+        if let Some(rule) = kind.rules().find(|rule| rule.essential() && !attributes.has(rule.name)) {
             return Err(match origin {
                 Origin::Created => Error::TemplateIncomplete(rule.name),
                 Origin::Unwrapped => Error::WrappedKeyInvalid,
                 Origin::Generated(_) | Origin::Derived { .. } => Error::Internal("making a key gave too little of it"),
             });
         }
-        (species.settle)(&mut attributes, origin)?;
-        set_provenance(&mut attributes, species, origin);
+        (kind.settle)(&mut attributes, origin)?;
+        set_provenance(&mut attributes, kind, origin);
         attributes.set(AttributeType::UNIQUE_ID, unique_id()?);
         must_be_consistent(&attributes)?;
         Ok(attributes)
@@ -119,8 +118,8 @@ fn merge(template: Template, preset: &[(AttributeType, Value)]) -> Result<Attrib
 
 /// A key that comes from outside, or from another key, is not trusted before the security officer has seen
 /// what it is.
-fn may_trust(origin: Origin, standing: Standing) -> bool {
-    standing.officer && matches!(origin, Origin::Created | Origin::Generated(_))
+fn may_trust(origin: Origin, rights: SessionRights) -> bool {
+    rights.officer && matches!(origin, Origin::Created | Origin::Generated(_))
 }
 
 /// Refuses a template that makes a key less protected than what it comes from.
@@ -152,8 +151,8 @@ pub(super) fn must_be_consistent(attributes: &Attributes) -> Result<(), Error> {
 }
 
 /// Where a key comes from, and how it has been protected from the beginning.
-fn set_provenance(attributes: &mut Attributes, species: &Species, origin: Origin) {
-    if species.rule(AttributeType::LOCAL).is_some() {
+fn set_provenance(attributes: &mut Attributes, kind: &ObjectKind, origin: Origin) {
+    if kind.rule(AttributeType::LOCAL).is_some() {
         let (local, mechanism) = match origin {
             Origin::Generated(mechanism) => (true, mechanism.0),
             Origin::Created | Origin::Unwrapped | Origin::Derived { .. } => (false, UNAVAILABLE),
@@ -161,7 +160,7 @@ fn set_provenance(attributes: &mut Attributes, species: &Species, origin: Origin
         attributes.set(AttributeType::LOCAL, Value::Flag(local));
         attributes.set(AttributeType::KEY_GEN_MECHANISM, Value::Number(mechanism));
     }
-    if species.rule(AttributeType::SENSITIVE).is_some() {
+    if kind.rule(AttributeType::SENSITIVE).is_some() {
         let (sensitive, kept) =
             (attributes.flag(AttributeType::SENSITIVE), !attributes.flag(AttributeType::EXTRACTABLE));
         let (always, never) = match origin {

@@ -1,6 +1,6 @@
 //! Index terms: by what objects are found without unsealing all of them.
 
-use store::Term;
+use store::IndexTerm;
 use types::{AttributeType, Value};
 
 use super::{
@@ -28,7 +28,7 @@ const INDEXED: [AttributeType; 11] = [
 const ASKED_AT_MOST: usize = 2;
 
 /// Makes terms. Those of private objects say nothing to who has not the token's key; those of public
-/// objects anybody can make who reads the charter, like the objects themselves.
+/// objects anybody can make who reads the token header, like the objects themselves.
 pub(super) enum Indexer<'a> {
     Private(&'a Keys),
     Public(Hasher),
@@ -45,22 +45,22 @@ impl<'a> Indexer<'a> {
     }
 
     /// The terms by which an object is found.
-    pub(super) fn terms(&self, attributes: &Attributes) -> Vec<Term> {
+    pub(super) fn terms(&self, attributes: &Attributes) -> Vec<IndexTerm> {
         INDEXED.iter().filter_map(|name| Some(self.term(*name, attributes.get(*name)?))).collect()
     }
 
     /// The terms that objects like this have; none if the template has nothing that is indexed.
-    pub(super) fn asked(&self, template: &[(AttributeType, Value)]) -> Vec<Term> {
+    pub(super) fn asked(&self, template: &[(AttributeType, Value)]) -> Vec<IndexTerm> {
         let named = |name: AttributeType| template.iter().find(move |(given, _)| *given == name);
         let terms = INDEXED.iter().filter_map(|name| named(*name).map(|(name, value)| self.term(*name, value)));
         terms.take(ASKED_AT_MOST).collect()
     }
 
-    fn term(&self, name: AttributeType, value: &Value) -> Term {
+    fn term(&self, name: AttributeType, value: &Value) -> IndexTerm {
         let hasher = match self {
             Self::Private(keys) => &keys.index,
             Self::Public(hasher) => hasher,
         };
-        Term(hasher.hash(&[&name.0.to_be_bytes(), &value_bytes(value)]))
+        IndexTerm(hasher.hash(&[&name.0.to_be_bytes(), &value_bytes(value)]))
     }
 }

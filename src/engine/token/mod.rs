@@ -7,9 +7,9 @@
 //!
 //! | part of the head | bytes |
 //! | --- | --- |
-//! | charter, clear | `STRGROOM`, format (2), serial (16), epoch (8), salt (16), label (32), the officer's wrap, 0 or 1, the user's wrap if 1, checksum (16) |
+//! | token header, clear | `STRGROOM`, format (2), serial (16), epoch (8), salt (16), label (32), the officer's wrap, 0 or 1, the user's wrap if 1, checksum (16) |
 //! | a wrap | Argon2id memory in KiB (4), passes (4), lanes (4), store secret used (1) and its fingerprint (8), salt (16), nonce (12), the token key sealed (32), tag (16) |
-//! | header, sealed | nonce (12), sealed: revision (8), count (8), hash of the charter (32), 256 bucket hashes (16 each); tag (16) |
+//! | header, sealed | nonce (12), sealed: revision (8), count (8), hash of the token header (32), 256 bucket hashes (16 each); tag (16) |
 //!
 //! | part of a record | bytes |
 //! | --- | --- |
@@ -22,7 +22,7 @@
 //!
 //! The key that a PIN gives is HKDF of (Argon2id of the PIN, store secret). It unwraps the token key, from
 //! which all others are derived: one for the header, one for each object, one for index terms, one for
-//! marks. Making the token anew makes a new token key and counts the epoch.
+//! digests. Making the token anew makes a new token key and counts the epoch.
 //!
 //! # What is noticed
 //!
@@ -34,15 +34,15 @@
 //! today's.
 
 mod bytes;
-mod charter;
-mod header;
 mod index;
 mod objects;
 mod pin;
 mod record;
 mod seal;
+mod sealed_header;
 #[cfg(test)]
 mod tests;
+mod token_header;
 
 use std::{
     collections::HashMap,
@@ -54,16 +54,16 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use store::{Cabinet, Change, Counters, Head, Place, Revision, Serial, Store};
+use store::{Change, Counters, Head, Revision, Serial, Store, TokenDirectory, TokenLocation};
 
 use crate::{
     Error, Settings,
     settings::PinCost,
     token::{
-        charter::Charter,
-        header::{Bucket, Header},
         pin::{Owner, StoreSecret, Wrap},
         seal::{Key, Keys},
+        sealed_header::{DigestBucket, SealedHeader},
+        token_header::TokenHeader,
     },
 };
 
@@ -161,21 +161,25 @@ struct Seen {
     /// The store at the last look.
     current: Option<(u64, Arc<Current>)>,
     /// The hashes of those buckets that were compared with the store.
-    compared: HashMap<u8, Bucket>,
+    compared: HashMap<u8, DigestBucket>,
 }
 
 /// A head that was opened.
 struct Current {
-    charter: Charter,
-    header: Header,
+    token_header: TokenHeader,
+    header: SealedHeader,
     head: Head,
 }
 
 impl Token {
-    pub(crate) fn open(cabinet: &dyn Cabinet, place: &Place, settings: &Settings) -> Result<Self, Error> {
-        let store = cabinet.open(place)?;
-        let token = Self::over(store, cabinet.counters(place)?, &place.serial, settings);
-        token.charter()?;
+    pub(crate) fn open(
+        directory: &dyn TokenDirectory,
+        location: &TokenLocation,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let store = directory.open(location)?;
+        let token = Self::over(store, directory.counters(location)?, &location.serial, settings);
+        token.token_header()?;
         Ok(token)
     }
 
@@ -184,7 +188,7 @@ impl Token {
     /// # Errors
     /// [`Error::SlotIdInvalid`] if it is not free any more, [`Error::PinLenRange`], and the store's.
     pub(crate) fn create(
-        cabinet: &dyn Cabinet,
+        directory: &dyn TokenDirectory,
         slot: u32,
         so_pin: &[u8],
         label: &[u8; 32],
@@ -194,15 +198,15 @@ impl Token {
         let digits: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
         let policy = Policy::of(settings);
-        let (charter, keys) = policy.found(&serial, 1, so_pin, label)?;
-        let clear = charter.encode();
-        let header = Header::blank(Revision(0), &clear).seal(&keys)?;
-        let place = Place { slot, serial };
-        let store = cabinet.create(&place, clear, header).map_err(|fault| match fault {
+        let (token_header, keys) = policy.found(&serial, 1, so_pin, label)?;
+        let clear = token_header.encode();
+        let header = SealedHeader::blank(Revision(0), &clear).seal(&keys)?;
+        let location = TokenLocation { slot, serial };
+        let store = directory.create(&location, clear, header).map_err(|fault| match fault {
             store::Error::Conflict => Error::SlotIdInvalid,
             other => other.into(),
         })?;
-        Ok(Self::over(store, cabinet.counters(&place)?, &place.serial, settings))
+        Ok(Self::over(store, directory.counters(&location)?, &location.serial, settings))
     }
 
     fn over(store: Arc<dyn Store>, counters: Arc<dyn Counters>, serial: &Serial, settings: &Settings) -> Self {
@@ -222,12 +226,13 @@ impl Token {
     /// # Errors
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`], and the store's.
     pub(crate) fn reinitialize(&self, so_pin: &[u8], label: &[u8; 32]) -> Result<(), Error> {
-        let (charter, _) = self.try_pin(Role::Officer, so_pin)?;
-        let (charter, keys) = self.policy.found(&self.serial, charter.epoch.saturating_add(1), so_pin, label)?;
-        let clear = charter.encode();
+        let (token_header, _) = self.try_pin(Role::Officer, so_pin)?;
+        let (token_header, keys) =
+            self.policy.found(&self.serial, token_header.epoch.saturating_add(1), so_pin, label)?;
+        let clear = token_header.encode();
         retrying(|| {
             let head = self.store.head()?;
-            let header = Header::blank(next(head.revision), &clear).seal(&keys)?;
+            let header = SealedHeader::blank(next(head.revision), &clear).seal(&keys)?;
             let records = self.store.find(&[], None, usize::MAX)?;
             let changes = records.into_iter().map(Change::Remove).collect();
             Ok(self.store.commit(head.revision, clear.clone(), header, changes)?)
@@ -239,16 +244,16 @@ impl Token {
 
     /// What the token tells now.
     pub(crate) fn summary(&self) -> Result<Summary, Error> {
-        let charter = self.charter()?;
+        let token_header = self.token_header()?;
         let secret = |wrap: &Wrap| wrap.needs_secret();
         Ok(Summary {
-            label: charter.label,
+            label: token_header.label,
             serial: self.serial.clone(),
-            user_pin_set: charter.user.is_some(),
+            user_pin_set: token_header.user.is_some(),
             write_protected: !self.store.writable(),
             user_tries: self.tries(Role::User)?,
             officer_tries: self.tries(Role::Officer)?,
-            needs_store_secret: secret(&charter.officer) || charter.user.as_ref().is_some_and(secret),
+            needs_store_secret: secret(&token_header.officer) || token_header.user.as_ref().is_some_and(secret),
         })
     }
 
@@ -268,10 +273,10 @@ impl Token {
     /// [`Error::PinLocked`], [`Error::UserPinNotInitialized`], [`Error::Tampered`], and the store's.
     pub(crate) fn login(&self, role: Role, pin: &[u8]) -> Result<(), Error> {
         self.must_be_free_for(role)?;
-        let (charter, keys) = self.try_pin(role, pin)?;
+        let (token_header, keys) = self.try_pin(role, pin)?;
         let login = Arc::new(Login { role, keys, seen: Mutex::default() });
         self.look(&login)?;
-        self.renew(&charter, &login, pin);
+        self.renew(&token_header, &login, pin);
         let mut place = self.login.write();
         // Trying a PIN takes long: somebody may have been faster.
         self.must_be_free_for(role)?;
@@ -322,12 +327,12 @@ impl Token {
     }
 
     /// A number that differs when anybody has committed in between.
-    pub(crate) fn glance(&self) -> Result<u64, Error> {
-        Ok(self.store.glance()?)
+    pub(crate) fn change_counter(&self) -> Result<u64, Error> {
+        Ok(self.store.change_counter()?)
     }
 
-    fn charter(&self) -> Result<Charter, Error> {
-        Charter::decode(&self.store.head()?.clear, &self.serial)
+    fn token_header(&self) -> Result<TokenHeader, Error> {
+        TokenHeader::decode(&self.store.head()?.clear, &self.serial)
     }
 
     fn logged_in(&self) -> Option<Arc<Login>> {
@@ -354,10 +359,10 @@ impl Token {
 
     /// Tries a PIN: it counts as wrong, durably, before it is tried, so that a process that is killed has
     /// not tried for nothing.
-    fn try_pin(&self, role: Role, pin: &[u8]) -> Result<(Charter, Keys), Error> {
+    fn try_pin(&self, role: Role, pin: &[u8]) -> Result<(TokenHeader, Keys), Error> {
         pin::measure(pin)?;
-        let charter = self.charter()?;
-        let wrap = charter.wrap(role).ok_or(Error::UserPinNotInitialized)?;
+        let token_header = self.token_header()?;
+        let wrap = token_header.wrap(role).ok_or(Error::UserPinNotInitialized)?;
         let secret = self.policy.secret()?;
         if self.counters.count(role.counter())? >= self.policy.tries {
             return Err(Error::PinLocked);
@@ -374,13 +379,13 @@ impl Token {
         if tried > self.policy.tries {
             return Err(Error::PinLocked);
         }
-        let owner = Owner { role, serial: &self.serial, epoch: charter.epoch };
+        let owner = Owner { role, serial: &self.serial, epoch: token_header.epoch };
         let Some(key) = wrap.open(pin, owner, secret.as_ref())? else {
             return Err(if tried == self.policy.tries { Error::PinLocked } else { Error::PinIncorrect });
         };
         self.settle(role);
-        let keys = Keys::new(key, &self.serial, charter.epoch)?;
-        Ok((charter, keys))
+        let keys = Keys::new(key, &self.serial, token_header.epoch)?;
+        Ok((token_header, keys))
     }
 
     /// Forgives the wrong PINs of before.
@@ -396,10 +401,10 @@ impl Token {
         let owner = Owner { role, serial: &self.serial, epoch: keys.epoch };
         let wrap = Wrap::make(pin, &keys.token, owner, cost, secret.as_ref())?;
         retrying(|| {
-            let Current { mut charter, mut header, head } = self.read_head(keys)?;
-            charter.set_wrap(role, wrap.clone());
-            let clear = charter.encode();
-            header.charter = seal::digest(&[&clear]);
+            let Current { mut token_header, mut header, head } = self.read_head(keys)?;
+            token_header.set_wrap(role, wrap.clone());
+            let clear = token_header.encode();
+            header.token_header_hash = seal::digest(&[&clear]);
             header.revision = next(head.revision);
             Ok(self.store.commit(head.revision, clear, header.seal(keys)?, Vec::new())?)
         })?;
@@ -407,10 +412,10 @@ impl Token {
     }
 
     /// Makes a PIN as dear as PINs are to be now. If it cannot be written, it stays as it was.
-    fn renew(&self, charter: &Charter, login: &Login, pin: &[u8]) {
+    fn renew(&self, token_header: &TokenHeader, login: &Login, pin: &[u8]) {
         let renewal = || -> Result<(), Error> {
             let secret = self.policy.secret()?;
-            let wrap = charter.wrap(login.role);
+            let wrap = token_header.wrap(login.role);
             match wrap.and_then(|wrap| wrap.renewal(self.policy.cost, secret.as_ref())) {
                 Some(cost) if self.store.writable() => self.rewrap(&login.keys, login.role, pin, cost),
                 _ => Ok(()),
@@ -424,28 +429,28 @@ impl Token {
     /// Reads the head and checks that its parts belong together.
     fn read_head(&self, keys: &Keys) -> Result<Current, Error> {
         let head = self.store.head()?;
-        let charter = Charter::decode(&head.clear, &self.serial)?;
-        if charter.epoch != keys.epoch {
+        let token_header = TokenHeader::decode(&head.clear, &self.serial)?;
+        if token_header.epoch != keys.epoch {
             // Somebody has made the token anew: these keys open nothing any more.
             self.logout();
             return Err(Error::UserNotLoggedIn);
         }
-        let header = Header::open(keys, &head.sealed)?;
+        let header = SealedHeader::open(keys, &head.sealed)?;
         if header.revision != head.revision {
             return Err(Error::Tampered("the token's revision"));
         }
-        if header.charter != seal::digest(&[&head.clear]) {
-            return Err(Error::Tampered("the token's charter"));
+        if header.token_header_hash != seal::digest(&[&head.clear]) {
+            return Err(Error::Tampered("the token's token_header"));
         }
-        Ok(Current { charter, header, head })
+        Ok(Current { token_header, header, head })
     }
 
     /// The head as it is now, read only if anybody has committed since.
     fn look(&self, login: &Login) -> Result<Arc<Current>, Error> {
-        let glance = self.store.glance()?;
+        let change_counter = self.store.change_counter()?;
         let before = login.seen.lock().current.clone();
         if let Some((seen, current)) = &before
-            && *seen == glance
+            && *seen == change_counter
         {
             return Ok(Arc::clone(current));
         }
@@ -453,7 +458,7 @@ impl Token {
         if before.is_some_and(|(_, before)| current.header.revision < before.header.revision) {
             return Err(Error::Tampered("the token: it is older than it was"));
         }
-        login.seen.lock().current = Some((glance, Arc::clone(&current)));
+        login.seen.lock().current = Some((change_counter, Arc::clone(&current)));
         Ok(current)
     }
 }
@@ -467,14 +472,20 @@ impl Policy {
         self.store_secret.as_deref().map(StoreSecret::read).transpose()
     }
 
-    /// A charter without a user, and its new keys.
-    fn found(&self, serial: &Serial, epoch: u64, so_pin: &[u8], label: &[u8; 32]) -> Result<(Charter, Keys), Error> {
+    /// A token header without a user, and its new keys.
+    fn found(
+        &self,
+        serial: &Serial,
+        epoch: u64,
+        so_pin: &[u8],
+        label: &[u8; 32],
+    ) -> Result<(TokenHeader, Keys), Error> {
         let key = Key::random()?;
         let owner = Owner { role: Role::Officer, serial, epoch };
         let officer = Wrap::make(so_pin, &key, owner, self.cost, self.secret()?.as_ref())?;
-        let charter =
-            Charter { serial: serial.clone(), epoch, salt: seal::random()?, label: *label, officer, user: None };
-        Ok((charter, Keys::new(key, serial, epoch)?))
+        let token_header =
+            TokenHeader { serial: serial.clone(), epoch, salt: seal::random()?, label: *label, officer, user: None };
+        Ok((token_header, Keys::new(key, serial, epoch)?))
     }
 }
 

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use store::{Change, Record, RecordId, Term};
+use store::{Change, IndexTerm, Record, RecordId};
 use types::{AttributeType, Value};
 
 use super::{
     Current, Login, Role, Token,
-    header::{self, BUCKETS, Header},
     index::Indexer,
     next, record, retrying, seal,
+    sealed_header::{self, BUCKETS, SealedHeader},
 };
 use crate::{
     Error,
-    object::{Attributes, Home, Object},
+    object::{Attributes, Object, ObjectLocation},
 };
 
 /// How many names are asked of the store at a time.
@@ -46,7 +46,7 @@ impl Token {
             }
             edit.commit()
         })?;
-        let home = |record| Home::Token { record, version };
+        let home = |record| ObjectLocation::Token { record, version };
         Ok(named.into_iter().map(|(id, attributes)| Object::new(attributes, home(id))).collect())
     }
 
@@ -68,7 +68,7 @@ impl Token {
             let attributes = change(&old)?;
             edit.put(id, &attributes, Some(&before))?;
             let version = edit.commit()?;
-            Ok(Object::new(attributes, Home::Token { record: id, version }))
+            Ok(Object::new(attributes, ObjectLocation::Token { record: id, version }))
         })
     }
 
@@ -93,12 +93,12 @@ impl Token {
     pub(crate) fn load(&self, id: RecordId) -> Result<Option<Object>, Error> {
         let Some(login) = self.logged_in() else {
             let Some(stored) = self.store.read(id)? else { return Ok(None) };
-            let home = Home::Token { record: id, version: stored.version };
+            let home = ObjectLocation::Token { record: id, version: stored.version };
             return Ok(record::open_clear(&stored)?.map(|attributes| Object::new(attributes, home)));
         };
         let current = self.look(&login)?;
         let Some(stored) = self.stored(&login, &current, id)? else { return Ok(None) };
-        let home = Home::Token { record: id, version: stored.version };
+        let home = ObjectLocation::Token { record: id, version: stored.version };
         let attributes = visible(&login, record::open(&login.keys, &stored)?);
         Ok(attributes.map(|attributes| Object::new(attributes, home)))
     }
@@ -108,8 +108,8 @@ impl Token {
     pub(crate) fn search(&self, template: &[(AttributeType, Value)]) -> Result<Vec<RecordId>, Error> {
         let login = self.logged_in();
         let salt = match &login {
-            Some(login) => self.look(login)?.charter.salt,
-            None => self.charter()?.salt,
+            Some(login) => self.look(login)?.token_header.salt,
+            None => self.token_header()?.salt,
         };
         let asked = Indexer::public(&salt)?.asked(template);
         if asked.is_empty() {
@@ -164,7 +164,7 @@ impl Token {
         if private && login.role != Role::User { Err(Error::UserNotLoggedIn) } else { Ok(login) }
     }
 
-    fn names(&self, terms: &[Term]) -> Result<Vec<RecordId>, Error> {
+    fn names(&self, terms: &[IndexTerm]) -> Result<Vec<RecordId>, Error> {
         let mut names = Vec::new();
         loop {
             let page = self.store.find(terms, names.last().copied(), PAGE)?;
@@ -184,13 +184,13 @@ impl Token {
     }
 
     /// Compares a bucket with the store, unless that was done since its hash changed.
-    fn compare(&self, login: &Login, header: &Header, first: u8) -> Result<(), Error> {
+    fn compare(&self, login: &Login, header: &SealedHeader, first: u8) -> Result<(), Error> {
         let mut expected = header.bucket(first);
         for _ in 0..16 {
             if login.seen.lock().compared.get(&first) == Some(&expected) {
                 return Ok(());
             }
-            let found = header::bucket_of(&login.keys, &self.store.marks(first)?);
+            let found = sealed_header::bucket_of(&login.keys, &self.store.digests(first)?);
             if found == expected {
                 login.seen.lock().compared.insert(first, expected);
                 return Ok(());
@@ -225,7 +225,7 @@ struct Edit<'a> {
     token: &'a Token,
     login: &'a Login,
     current: Arc<Current>,
-    header: Header,
+    header: SealedHeader,
     changes: Vec<Change>,
 }
 
@@ -235,16 +235,16 @@ impl Edit<'_> {
         let keys = &self.login.keys;
         let sealed = record::seal(keys, id, self.header.revision, attributes)?;
         if let Some(before) = before {
-            self.header.strike(keys, &record::mark(before));
+            self.header.strike(keys, &record::digest_of(before));
         }
-        self.header.enter(keys, &record::mark(&sealed));
-        let terms = Indexer::for_object(attributes, keys, &self.current.charter.salt)?.terms(attributes);
+        self.header.enter(keys, &record::digest_of(&sealed));
+        let terms = Indexer::for_object(attributes, keys, &self.current.token_header.salt)?.terms(attributes);
         self.changes.push(Change::Put(sealed, terms));
         Ok(())
     }
 
     fn remove(&mut self, before: &Record) {
-        self.header.strike(&self.login.keys, &record::mark(before));
+        self.header.strike(&self.login.keys, &record::digest_of(before));
         self.changes.push(Change::Remove(before.id));
     }
 

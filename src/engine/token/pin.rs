@@ -132,7 +132,7 @@ impl Wrap {
         out.put(&self.salt);
     }
 
-    /// `None` if it is cut off or has a mark that we do not write.
+    /// `None` if it is cut off or has a digest that we do not write.
     ///
     /// # Errors
     /// [`Error::Tampered`] if the cost is one that we never write: a cheap one would betray the PIN, an
@@ -155,7 +155,7 @@ impl Wrap {
 
     fn bound(&self, owner: Owner<'_>) -> Vec<u8> {
         let mut bound = b"strongroom wrap".to_vec();
-        bound.put(&super::charter::FORMAT.to_be_bytes());
+        bound.put(&super::token_header::FORMAT.to_be_bytes());
         bound.put(&[owner.role.number()]);
         bound.put(owner.serial.as_str().as_bytes());
         bound.put(&owner.epoch.to_be_bytes());

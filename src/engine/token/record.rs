@@ -1,12 +1,12 @@
 //! Objects as records: attributes as bytes, sealed, and what of them may be read without a key.
 
-use store::{Mark, Record, RecordId, Revision};
+use store::{Record, RecordDigest, RecordId, Revision};
 use types::{AttributeType, Buffer, Date, ObjectClass, Secret, Template, Value};
 
 use super::{
     bytes::{Count, Reader, Sink},
-    charter::FORMAT,
     seal::{self, Keys, NONCE_LEN},
+    token_header::FORMAT,
 };
 use crate::{Error, object::Attributes};
 
@@ -53,8 +53,8 @@ pub(super) fn open_clear(record: &Record) -> Result<Option<Attributes>, Error> {
     record.clear.as_deref().map(|clear| decode(clear).ok_or(RECORD)).transpose()
 }
 
-pub(super) fn mark(record: &Record) -> Mark {
-    Mark { id: record.id, version: record.version, tag: record.tag }
+pub(super) fn digest_of(record: &Record) -> RecordDigest {
+    RecordDigest { id: record.id, version: record.version, tag: record.tag }
 }
 
 /// A public object without what makes it secret; `None` for a private one.

@@ -4,7 +4,7 @@ use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
-use store::{Mark, RecordId, Serial};
+use store::{RecordDigest, RecordId, Serial};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -30,7 +30,7 @@ pub(super) struct Keys {
     /// For the index terms of private objects.
     pub(super) index: Hasher,
     /// For the hashes in the header.
-    pub(super) marks: Hasher,
+    pub(super) digests: Hasher,
     pub(super) serial: Serial,
     pub(super) epoch: u64,
 }
@@ -114,8 +114,8 @@ impl Hasher {
     }
 
     /// A record's share in the hash of its bucket.
-    pub(super) fn hash_mark(&self, mark: &Mark) -> [u8; 16] {
-        self.hash(&[&mark.id.0, &mark.version.0.to_be_bytes(), &mark.tag])
+    pub(super) fn hash_digest(&self, digest: &RecordDigest) -> [u8; 16] {
+        self.hash(&[&digest.id.0, &digest.version.0.to_be_bytes(), &digest.tag])
     }
 }
 
@@ -125,7 +125,7 @@ impl Keys {
         Ok(Self {
             header: derive(b"strongroom header")?,
             index: Hasher::new(derive(b"strongroom index")?.expose())?,
-            marks: Hasher::new(derive(b"strongroom marks")?.expose())?,
+            digests: Hasher::new(derive(b"strongroom digests")?.expose())?,
             token,
             serial: serial.clone(),
             epoch,
@@ -182,7 +182,7 @@ mod tests {
         let again = Keys::new(Key(keys.token.0.clone()), &keys.serial, 2).unwrap();
         assert_ne!(keys.token.expose(), keys.header.expose());
         assert_ne!(keys.header.expose(), again.header.expose(), "the epoch goes in");
-        assert_ne!(keys.index.hash(&[b"a"]), keys.marks.hash(&[b"a"]));
+        assert_ne!(keys.index.hash(&[b"a"]), keys.digests.hash(&[b"a"]));
         let (one, two) = (RecordId([1; 16]), RecordId([2; 16]));
         assert_ne!(keys.object(one).unwrap().expose(), keys.object(two).unwrap().expose());
     }

@@ -1,4 +1,4 @@
-//! The charter: the clear part of the head.
+//! The token header: the clear part of the head.
 
 use store::Serial;
 
@@ -18,7 +18,7 @@ const MAGIC: &[u8; 8] = b"STRGROOM";
 /// What a token says of itself before anybody has logged in. Its checksum is against accidents; who logs
 /// in compares it with the hash in the header. The layout is in the documentation of [`super`].
 #[derive(Clone)]
-pub(super) struct Charter {
+pub(super) struct TokenHeader {
     pub(super) serial: Serial,
     /// Counts token keys. What was sealed under another is not ours.
     pub(super) epoch: u64,
@@ -30,7 +30,7 @@ pub(super) struct Charter {
     pub(super) user: Option<Wrap>,
 }
 
-impl Charter {
+impl TokenHeader {
     pub(super) fn wrap(&self, role: Role) -> Option<&Wrap> {
         match role {
             Role::Officer => Some(&self.officer),
@@ -64,26 +64,26 @@ impl Charter {
         bytes
     }
 
-    /// Reads the charter of the token with this serial.
+    /// Reads the token header of the token with this serial.
     pub(super) fn decode(bytes: &[u8], serial: &Serial) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         if reader.array() != Some(*MAGIC) {
-            return Err(damaged("its charter is not one"));
+            return Err(damaged("its header is not one"));
         }
         match reader.u16() {
             Some(FORMAT) => {}
             Some(newer) if newer > FORMAT => return Err(store::Error::TooNew(newer.into()).into()),
-            _ => return Err(damaged("its charter has no format")),
+            _ => return Err(damaged("its header has no format")),
         }
-        let Some((body, sum)) = bytes.split_last_chunk() else { return Err(damaged("its charter is cut off")) };
+        let Some((body, sum)) = bytes.split_last_chunk() else { return Err(damaged("its header is cut off")) };
         if checksum(body) != *sum {
-            return Err(damaged("its charter does not fit its checksum"));
+            return Err(damaged("its header does not fit its checksum"));
         }
-        let charter = Self::fields(&mut reader).ok_or_else(|| damaged("its charter makes no sense"))??;
-        if charter.serial != *serial {
-            return Err(damaged("its charter is another token's"));
+        let token_header = Self::fields(&mut reader).ok_or_else(|| damaged("its header makes no sense"))??;
+        if token_header.serial != *serial {
+            return Err(damaged("its header is another token's"));
         }
-        Ok(charter)
+        Ok(token_header)
     }
 
     /// What comes after the format.

@@ -1,11 +1,11 @@
-use types::{Mechanism, ObjectHandle, Produced, Room, SessionHandle};
+use types::{Mechanism, ObjectHandle, Output, OutputResult, SessionHandle};
 
 use crate::{
     Engine, Error, mechanism,
-    operation::{Foretold, Keyed, Operation},
+    operation::{Keyed, LengthHint, Operation},
 };
 
-use super::r#use::DECRYPT;
+use super::key_usage::DECRYPT;
 
 impl Engine {
     /// # Errors
@@ -19,7 +19,7 @@ impl Engine {
         let begin = row.decrypt.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &DECRYPT, row)?;
         let run = begin(&key, &mechanism.params)?;
-        operations.decryption = Operation::Ready(Keyed { run, permit: session.permit(&key) });
+        operations.decryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
 
@@ -28,8 +28,8 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed, and the
     /// algorithm's. Each of them ends the operation.
-    pub fn decrypt(&self, session: SessionHandle, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().decryption.once(input, room, Foretold::AtMost)
+    pub fn decrypt(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().decryption.once(input, out, LengthHint::AtMost)
     }
 
     /// A part of a message.
@@ -37,15 +37,15 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], also for a mechanism that takes whole messages only, and the
     /// algorithm's. Each of them ends the operation.
-    pub fn decrypt_update(&self, session: SessionHandle, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().decryption.update(input, room)
+    pub fn decrypt_update(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().decryption.update(input, out)
     }
 
     /// The end of a message.
     ///
     /// # Errors
     /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
-    pub fn decrypt_final(&self, session: SessionHandle, room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().decryption.finish(room)
+    pub fn decrypt_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().decryption.finish(out)
     }
 }

@@ -2,11 +2,11 @@ use types::{AttributeType, KeyType, Mechanism, ObjectClass, ObjectHandle, Sessio
 
 use crate::{
     Engine, Error, mechanism,
-    object::{Draft, Origin},
-    operation::Consent,
+    object::{ObjectBuilder, Origin},
+    operation::ContextLogin,
 };
 
-use super::{r#use::DERIVE, wrap::embedded};
+use super::{key_usage::DERIVE, wrap::embedded};
 
 impl Engine {
     /// Derives a key from another. A template that does not say so gets a secret key, a generic one.
@@ -25,7 +25,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let derive = row.derive.ok_or(Error::MechanismInvalid)?;
         let base = session.key(base, &DERIVE, row)?;
-        if session.permit(&base).consent == Consent::Needed {
+        if session.authorization(&base).context_login == ContextLogin::Needed {
             return Err(Error::UserNotLoggedIn);
         }
         let defaults =
@@ -46,9 +46,9 @@ impl Engine {
             extractable: agreement || flags.flag(AttributeType::EXTRACTABLE),
         };
         let preset = embedded(flags, AttributeType::DERIVE_TEMPLATE);
-        let draft = Draft::new(template, origin, session.standing(), &preset)?;
-        session.must_be_able_to_make(&draft)?;
-        let value = derive(&base, &mechanism.params, &draft)?;
-        session.place(draft.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))])?)
+        let builder = ObjectBuilder::new(template, origin, session.rights(), &preset)?;
+        session.must_be_able_to_make(&builder)?;
+        let value = derive(&base, &mechanism.params, &builder)?;
+        session.place(builder.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))])?)
     }
 }

@@ -1,4 +1,4 @@
-use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, Produced, Room, SessionHandle};
+use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, Output, OutputResult, SessionHandle};
 
 use crate::{Engine, Error, mechanism, operation::Operation};
 
@@ -18,8 +18,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed.
-    pub fn digest(&self, session: SessionHandle, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().digest.once(input, room)
+    pub fn digest(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().digest.once(input, out)
     }
 
     /// A part of a message.
@@ -56,7 +56,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::OperationNotInitialized`].
-    pub fn digest_final(&self, session: SessionHandle, room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().digest.finish(room)
+    pub fn digest_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().digest.finish(out)
     }
 }

@@ -1,4 +1,4 @@
-use types::{Produced, Room, SessionHandle};
+use types::{Output, OutputResult, SessionHandle};
 
 use crate::{
     Engine, Error,
@@ -17,9 +17,9 @@ impl Engine {
         &self,
         session: SessionHandle,
         part: &[u8],
-        room: Room<'_>,
-    ) -> Result<Produced, Error> {
-        self.encrypt_and_feed(session, part, room, |operations, part| operations.digest.update(part))
+        out: Output<'_>,
+    ) -> Result<OutputResult, Error> {
+        self.encrypt_and_feed(session, part, out, |operations, part| operations.digest.update(part))
     }
 
     /// Decrypts a part and digests what comes out.
@@ -30,17 +30,22 @@ impl Engine {
         &self,
         session: SessionHandle,
         part: &[u8],
-        room: Room<'_>,
-    ) -> Result<Produced, Error> {
-        self.decrypt_and_feed(session, part, room, |operations, part| operations.digest.update(part))
+        out: Output<'_>,
+    ) -> Result<OutputResult, Error> {
+        self.decrypt_and_feed(session, part, out, |operations, part| operations.digest.update(part))
     }
 
     /// Signs a part and encrypts it.
     ///
     /// # Errors
     /// Those of [`Engine::sign_update`] and [`Engine::encrypt_update`].
-    pub fn sign_encrypt_update(&self, session: SessionHandle, part: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.encrypt_and_feed(session, part, room, |operations, part| operations.signature.update(part))
+    pub fn sign_encrypt_update(
+        &self,
+        session: SessionHandle,
+        part: &[u8],
+        out: Output<'_>,
+    ) -> Result<OutputResult, Error> {
+        self.encrypt_and_feed(session, part, out, |operations, part| operations.signature.update(part))
     }
 
     /// Decrypts a part and feeds what comes out to a verification.
@@ -51,9 +56,9 @@ impl Engine {
         &self,
         session: SessionHandle,
         part: &[u8],
-        room: Room<'_>,
-    ) -> Result<Produced, Error> {
-        self.decrypt_and_feed(session, part, room, |operations, part| {
+        out: Output<'_>,
+    ) -> Result<OutputResult, Error> {
+        self.decrypt_and_feed(session, part, out, |operations, part| {
             operations.verification.update(part, Given::AtTheEnd)
         })
     }
@@ -62,15 +67,15 @@ impl Engine {
         &self,
         session: SessionHandle,
         part: &[u8],
-        room: Room<'_>,
+        out: Output<'_>,
         feed: Feed,
-    ) -> Result<Produced, Error> {
+    ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let mut operations = session.operations.lock();
         // An empty part changes nothing and shows whether the second operation is there.
         feed(&mut operations, &[])?;
-        let produced = operations.encryption.update(part, room)?;
-        if let Produced::Written(_) = produced {
+        let produced = operations.encryption.update(part, out)?;
+        if let OutputResult::Written(_) = produced {
             feed(&mut operations, part)?;
         }
         Ok(produced)
@@ -80,15 +85,15 @@ impl Engine {
         &self,
         session: SessionHandle,
         part: &[u8],
-        room: Room<'_>,
+        out: Output<'_>,
         feed: Feed,
-    ) -> Result<Produced, Error> {
+    ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let mut operations = session.operations.lock();
         feed(&mut operations, &[])?;
-        let Room::Into(output) = room else { return operations.decryption.update(part, Room::Ask) };
-        let produced = operations.decryption.update(part, Room::Into(output))?;
-        if let Produced::Written(len) = produced {
+        let Output::Buffer(output) = out else { return operations.decryption.update(part, Output::LengthQuery) };
+        let produced = operations.decryption.update(part, Output::Buffer(output))?;
+        if let OutputResult::Written(len) = produced {
             feed(&mut operations, output.get(..len).unwrap_or_default())?;
         }
         Ok(produced)

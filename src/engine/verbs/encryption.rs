@@ -1,11 +1,11 @@
-use types::{Mechanism, ObjectHandle, Produced, Room, SessionHandle};
+use types::{Mechanism, ObjectHandle, Output, OutputResult, SessionHandle};
 
 use crate::{
     Engine, Error, mechanism,
-    operation::{Foretold, Keyed, Operation},
+    operation::{Keyed, LengthHint, Operation},
 };
 
-use super::r#use::ENCRYPT;
+use super::key_usage::ENCRYPT;
 
 impl Engine {
     /// # Errors
@@ -19,7 +19,7 @@ impl Engine {
         let begin = row.encrypt.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &ENCRYPT, row)?;
         let run = begin(&key, &mechanism.params)?;
-        operations.encryption = Operation::Ready(Keyed { run, permit: session.permit(&key) });
+        operations.encryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
 
@@ -28,8 +28,8 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed, and the
     /// algorithm's. Each of them ends the operation.
-    pub fn encrypt(&self, session: SessionHandle, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().encryption.once(input, room, Foretold::Exactly)
+    pub fn encrypt(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().encryption.once(input, out, LengthHint::Exactly)
     }
 
     /// A part of a message.
@@ -37,15 +37,15 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], also for a mechanism that takes whole messages only, and the
     /// algorithm's. Each of them ends the operation.
-    pub fn encrypt_update(&self, session: SessionHandle, input: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().encryption.update(input, room)
+    pub fn encrypt_update(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().encryption.update(input, out)
     }
 
     /// The end of a message.
     ///
     /// # Errors
     /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
-    pub fn encrypt_final(&self, session: SessionHandle, room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().encryption.finish(room)
+    pub fn encrypt_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().encryption.finish(out)
     }
 }

@@ -2,7 +2,7 @@ use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, SessionHandle, 
 
 use crate::{
     Engine, Error, mechanism,
-    object::{Attributes, Draft, Origin},
+    object::{Attributes, ObjectBuilder, Origin},
 };
 
 impl Engine {
@@ -21,10 +21,10 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let generate = row.generate.ok_or(Error::MechanismInvalid)?;
         let preset = preset(ObjectClass::SECRET_KEY, row);
-        let draft = Draft::new(template, Origin::Generated(row.id), session.standing(), &preset)?;
-        session.must_be_able_to_make(&draft)?;
-        let parts = generate(&mechanism.params, &draft)?;
-        session.place(draft.complete(parts)?)
+        let builder = ObjectBuilder::new(template, Origin::Generated(row.id), session.rights(), &preset)?;
+        session.must_be_able_to_make(&builder)?;
+        let parts = generate(&mechanism.params, &builder)?;
+        session.place(builder.complete(parts)?)
     }
 
     /// Makes a key pair: the public key and the private one. If neither template gives a CKA_ID, both get
@@ -42,10 +42,10 @@ impl Engine {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let generate = row.generate_pair.ok_or(Error::MechanismInvalid)?;
-        let standing = session.standing();
+        let rights = session.rights();
         let origin = || Origin::Generated(row.id);
-        let public = Draft::new(public, origin(), standing, &preset(ObjectClass::PUBLIC_KEY, row))?;
-        let private = Draft::new(private, origin(), standing, &preset(ObjectClass::PRIVATE_KEY, row))?;
+        let public = ObjectBuilder::new(public, origin(), rights, &preset(ObjectClass::PUBLIC_KEY, row))?;
+        let private = ObjectBuilder::new(private, origin(), rights, &preset(ObjectClass::PRIVATE_KEY, row))?;
         session.must_be_able_to_make(&public)?;
         session.must_be_able_to_make(&private)?;
         let nameless = !public.attributes().has(AttributeType::ID) && !private.attributes().has(AttributeType::ID);

@@ -6,12 +6,12 @@ use crate::{
     Error,
     mechanism::Mechanism,
     object::Object,
-    operation::{Consent, Permit},
+    operation::{ContextLogin, KeyAuthorization},
     session::Session,
 };
 
 /// A use of a key: what must be true of the key, and what is said if it is not.
-pub(super) struct Use {
+pub(super) struct KeyUsage {
     /// The attribute that allows it.
     pub(super) attribute: AttributeType,
     /// There is no such key.
@@ -20,25 +20,25 @@ pub(super) struct Use {
     pub(super) wrong_type: Error,
 }
 
-impl Use {
+impl KeyUsage {
     const fn of(attribute: AttributeType) -> Self {
         Self { attribute, no_key: Error::KeyHandleInvalid, wrong_type: Error::KeyTypeInconsistent }
     }
 }
 
-pub(super) const ENCRYPT: Use = Use::of(AttributeType::ENCRYPT);
-pub(super) const DECRYPT: Use = Use::of(AttributeType::DECRYPT);
-pub(super) const SIGN: Use = Use::of(AttributeType::SIGN);
-pub(super) const SIGN_RECOVER: Use = Use::of(AttributeType::SIGN_RECOVER);
-pub(super) const VERIFY: Use = Use::of(AttributeType::VERIFY);
-pub(super) const VERIFY_RECOVER: Use = Use::of(AttributeType::VERIFY_RECOVER);
-pub(super) const DERIVE: Use = Use::of(AttributeType::DERIVE);
-pub(super) const WRAP: Use = Use {
+pub(super) const ENCRYPT: KeyUsage = KeyUsage::of(AttributeType::ENCRYPT);
+pub(super) const DECRYPT: KeyUsage = KeyUsage::of(AttributeType::DECRYPT);
+pub(super) const SIGN: KeyUsage = KeyUsage::of(AttributeType::SIGN);
+pub(super) const SIGN_RECOVER: KeyUsage = KeyUsage::of(AttributeType::SIGN_RECOVER);
+pub(super) const VERIFY: KeyUsage = KeyUsage::of(AttributeType::VERIFY);
+pub(super) const VERIFY_RECOVER: KeyUsage = KeyUsage::of(AttributeType::VERIFY_RECOVER);
+pub(super) const DERIVE: KeyUsage = KeyUsage::of(AttributeType::DERIVE);
+pub(super) const WRAP: KeyUsage = KeyUsage {
     attribute: AttributeType::WRAP,
     no_key: Error::WrappingKeyHandleInvalid,
     wrong_type: Error::WrappingKeyTypeInconsistent,
 };
-pub(super) const UNWRAP: Use = Use {
+pub(super) const UNWRAP: KeyUsage = KeyUsage {
     attribute: AttributeType::UNWRAP,
     no_key: Error::UnwrappingKeyHandleInvalid,
     wrong_type: Error::UnwrappingKeyTypeInconsistent,
@@ -46,17 +46,17 @@ pub(super) const UNWRAP: Use = Use {
 
 impl Session {
     /// The key behind a handle, if it may be used in this way with this mechanism.
-    pub(super) fn key(&self, handle: ObjectHandle, r#use: &Use, row: &Mechanism) -> Result<Arc<Object>, Error> {
+    pub(super) fn key(&self, handle: ObjectHandle, usage: &KeyUsage, row: &Mechanism) -> Result<Arc<Object>, Error> {
         let key = self.slot.object(handle).map_err(|fault| match fault {
-            Error::ObjectHandleInvalid => r#use.no_key.clone(),
+            Error::ObjectHandleInvalid => usage.no_key.clone(),
             other => other,
         })?;
         let attributes = &key.attributes;
-        let key_type = attributes.key_type().ok_or_else(|| r#use.no_key.clone())?;
+        let key_type = attributes.key_type().ok_or_else(|| usage.no_key.clone())?;
         if !row.keys.contains(&key_type) {
-            return Err(r#use.wrong_type.clone());
+            return Err(usage.wrong_type.clone());
         }
-        if !attributes.flag(r#use.attribute) {
+        if !attributes.flag(usage.attribute) {
             return Err(Error::KeyFunctionNotPermitted);
         }
         must_allow(&key, row.id)?;
@@ -64,11 +64,11 @@ impl Session {
     }
 
     /// What a running operation with this key has to look at before each step.
-    pub(super) fn permit(&self, key: &Object) -> Permit {
+    pub(super) fn authorization(&self, key: &Object) -> KeyAuthorization {
         let private = key.attributes.flag(AttributeType::PRIVATE);
         let always = key.attributes.flag(AttributeType::ALWAYS_AUTHENTICATE);
-        let consent = if always { Consent::Needed } else { Consent::NotNeeded };
-        Permit::new(&self.slot, private.then(|| self.slot.token.login_epoch()), consent)
+        let context_login = if always { ContextLogin::Needed } else { ContextLogin::NotNeeded };
+        KeyAuthorization::new(&self.slot, private.then(|| self.slot.token.login_epoch()), context_login)
     }
 }
 

@@ -1,6 +1,6 @@
 use types::SessionHandle;
 
-use crate::{Engine, Error, operation::Consent, session::Session, token::Role};
+use crate::{Engine, Error, operation::ContextLogin, session::Session, token::Role};
 
 use super::sessions::log_out;
 
@@ -28,7 +28,7 @@ impl Engine {
         match user {
             User::Officer => log_in_officer(&session, pin),
             User::User => session.slot.token.login(Role::User, pin),
-            User::ContextSpecific => self.consent(&session, pin),
+            User::ContextSpecific => self.context_login(&session, pin),
         }
     }
 
@@ -59,8 +59,8 @@ impl Engine {
         Ok(())
     }
 
-    fn consent(&self, session: &Session, pin: &[u8]) -> Result<(), Error> {
-        if session.operations.lock().consents().next().is_none() {
+    fn context_login(&self, session: &Session, pin: &[u8]) -> Result<(), Error> {
+        if session.operations.lock().context_logins().next().is_none() {
             return Err(Error::OperationNotInitialized);
         }
         // The user's key, so the user's PIN: officers see no private object.
@@ -70,8 +70,8 @@ impl Engine {
             self.end_private_operations(session);
         }
         verified?;
-        for consent in session.operations.lock().consents() {
-            *consent = Consent::Given;
+        for context_login in session.operations.lock().context_logins() {
+            *context_login = ContextLogin::Given;
         }
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Engine {
     /// Ends what is going on with private keys in all sessions with the token. One that is computing just
     /// now is not waited for: it sees at its next call that the login is over.
     fn end_private_operations(&self, session: &Session) {
-        let sessions = session.slot.census.lock().all();
+        let sessions = session.slot.open_sessions.lock().all();
         for handle in sessions {
             if let Ok(other) = self.session(handle)
                 && let Some(mut operations) = other.operations.try_lock()
@@ -92,12 +92,12 @@ impl Engine {
 
 fn log_in_officer(session: &Session, pin: &[u8]) -> Result<(), Error> {
     let slot = &session.slot;
-    if !slot.census.lock().read_only.is_empty() {
+    if !slot.open_sessions.lock().read_only.is_empty() {
         return Err(Error::SessionReadOnlyExists);
     }
     slot.token.login(Role::Officer, pin)?;
     // Checking a PIN takes long, so a read-only session may have been opened in between.
-    if slot.census.lock().read_only.is_empty() {
+    if slot.open_sessions.lock().read_only.is_empty() {
         return Ok(());
     }
     log_out(slot);

@@ -6,6 +6,7 @@ mod digest;
 mod dual;
 mod encryption;
 mod generation;
+mod key_usage;
 mod login;
 mod objects;
 mod random;
@@ -13,7 +14,6 @@ mod search;
 mod sessions;
 mod signature;
 mod slots;
-mod r#use;
 mod verification;
 mod wrap;
 

@@ -4,7 +4,7 @@ use types::{AttributeType, ObjectHandle, SessionHandle, Template, Value};
 
 use crate::{
     Engine, Error,
-    object::{self, Attributes, Draft, Home, Object, Origin, Standing},
+    object::{self, Attributes, Object, ObjectBuilder, ObjectLocation, Origin, SessionRights},
     session::Session,
     token::Role,
 };
@@ -35,9 +35,9 @@ impl Engine {
     /// Those of templates, [`Error::SessionReadOnly`], [`Error::UserNotLoggedIn`], and the store's.
     pub fn create_object(&self, session: SessionHandle, template: Template) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
-        let draft = Draft::new(template, Origin::Created, session.standing(), &[])?;
-        session.must_be_able_to_make(&draft)?;
-        session.place(draft.complete(Vec::new())?)
+        let builder = ObjectBuilder::new(template, Origin::Created, session.rights(), &[])?;
+        session.must_be_able_to_make(&builder)?;
+        session.place(builder.complete(Vec::new())?)
     }
 
     /// Makes an object like another, but for what the template says.
@@ -53,7 +53,7 @@ impl Engine {
     ) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
         let object = session.slot.object(object)?;
-        session.place(object::copy(&object.attributes, template, session.standing())?)
+        session.place(object::copy(&object.attributes, template, session.rights())?)
     }
 
     /// # Errors
@@ -62,13 +62,13 @@ impl Engine {
     pub fn destroy_object(&self, session: SessionHandle, handle: ObjectHandle) -> Result<(), Error> {
         let session = self.session(session)?;
         let object = session.slot.object(handle)?;
-        if let Home::Token { .. } = object.home {
+        if let ObjectLocation::Token { .. } = object.home {
             session.must_be_read_write()?;
         }
         if !object.attributes.flag(AttributeType::DESTROYABLE) {
             return Err(Error::ActionProhibited);
         }
-        if let Home::Token { record, .. } = object.home {
+        if let ObjectLocation::Token { record, .. } = object.home {
             session.slot.token.remove(record)?;
         }
         session.slot.forget(handle);
@@ -100,15 +100,15 @@ impl Engine {
     pub fn set_attributes(&self, session: SessionHandle, handle: ObjectHandle, changes: Template) -> Result<(), Error> {
         let session = self.session(session)?;
         let object = session.slot.object(handle)?;
-        let standing = session.standing();
+        let rights = session.rights();
         match object.home {
-            Home::Session(_) => {
-                let changed = object::modify(&object.attributes, changes, standing)?;
+            ObjectLocation::Session(_) => {
+                let changed = object::modify(&object.attributes, changes, rights)?;
                 session.slot.replace(handle, Object::new(changed, object.home));
             }
-            Home::Token { record, .. } => {
+            ObjectLocation::Token { record, .. } => {
                 session.must_be_read_write()?;
-                session.slot.token.update(record, &mut |now| object::modify(now, duplicate(&changes), standing))?;
+                session.slot.token.update(record, &mut |now| object::modify(now, duplicate(&changes), rights))?;
             }
         }
         Ok(())
@@ -121,13 +121,13 @@ fn duplicate(template: &Template) -> Template {
 
 impl Session {
     /// Who asks, as far as attributes care.
-    pub(super) fn standing(&self) -> Standing {
-        Standing { officer: self.slot.token.role() == Some(Role::Officer) }
+    pub(super) fn rights(&self) -> SessionRights {
+        SessionRights { officer: self.slot.token.role() == Some(Role::Officer) }
     }
 
     /// Refuses early what [`Session::place`] would refuse after the work was done.
-    pub(super) fn must_be_able_to_make(&self, draft: &Draft) -> Result<(), Error> {
-        self.must_be_able_to_keep(draft.attributes())
+    pub(super) fn must_be_able_to_make(&self, builder: &ObjectBuilder) -> Result<(), Error> {
+        self.must_be_able_to_keep(builder.attributes())
     }
 
     fn must_be_able_to_keep(&self, attributes: &Attributes) -> Result<(), Error> {
@@ -141,7 +141,7 @@ impl Session {
     pub(super) fn place(&self, attributes: Attributes) -> Result<ObjectHandle, Error> {
         self.must_be_able_to_keep(&attributes)?;
         if !attributes.flag(AttributeType::TOKEN) {
-            return Ok(self.slot.keep(Object::new(attributes, Home::Session(self.handle))));
+            return Ok(self.slot.keep(Object::new(attributes, ObjectLocation::Session(self.handle))));
         }
         let mut stored = self.slot.token.insert(vec![attributes])?;
         self.token_handle(stored.pop())
@@ -172,7 +172,7 @@ impl Session {
 
     fn token_handle(&self, stored: Option<Object>) -> Result<ObjectHandle, Error> {
         let stored = stored.ok_or(Error::Internal("the token stored fewer objects than it was given"))?;
-        let Home::Token { record, .. } = stored.home else {
+        let ObjectLocation::Token { record, .. } = stored.home else {
             return Err(Error::Internal("the token stored a session object"));
         };
         Ok(self.slot.handle_of(record, stored, None))

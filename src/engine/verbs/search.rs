@@ -2,7 +2,7 @@ use types::{ObjectHandle, SessionHandle, Template};
 
 use crate::{
     Engine, Error,
-    object::{self, Home},
+    object::{self, ObjectLocation},
     operation::Search,
     session::Session,
 };
@@ -72,7 +72,7 @@ impl Session {
         for record in search.records.by_ref() {
             let moment = slot.moment()?;
             let Some(object) = slot.token.load(record)? else { continue };
-            debug_assert!(matches!(object.home, Home::Token { .. }), "a token loads token objects");
+            debug_assert!(matches!(object.home, ObjectLocation::Token { .. }), "a token loads token objects");
             if object::matches(&object.attributes, &search.template) {
                 return Ok(Some(slot.handle_of(record, object, Some(moment))));
             }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use types::{ObjectHandle, Produced, Room, SessionHandle, SlotId};
+use types::{ObjectHandle, Output, OutputResult, SessionHandle, SlotId};
 
 use crate::{
     Access, Engine, Error, SessionInfo,
@@ -30,14 +30,14 @@ impl Engine {
     /// [`Error::SlotIdInvalid`], [`Error::TokenNotInitialized`], [`Error::SessionReadWriteSoExists`].
     pub fn open_session(&self, slot: SlotId, access: Access) -> Result<SessionHandle, Error> {
         let slot = self.slots.open(slot, &self.settings)?;
-        let mut census = slot.census.lock();
+        let mut open_sessions = slot.open_sessions.lock();
         if access == Access::ReadOnly && slot.token.role() == Some(Role::Officer) {
             return Err(Error::SessionReadWriteSoExists);
         }
         let (_, session) = self
             .sessions
             .insert_with(|handle| Arc::new(Session::new(SessionHandle(handle), Arc::clone(&slot), access)));
-        census.of(access).insert(session.handle);
+        open_sessions.of(access).insert(session.handle);
         Ok(session.handle)
     }
 
@@ -47,10 +47,10 @@ impl Engine {
     /// [`Error::SessionHandleInvalid`].
     pub fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
         let session = self.sessions.remove(session.0).ok_or(Error::SessionHandleInvalid)?;
-        let mut census = session.slot.census.lock();
-        census.of(session.access).remove(&session.handle);
+        let mut open_sessions = session.slot.open_sessions.lock();
+        open_sessions.of(session.access).remove(&session.handle);
         session.slot.forget_session(session.handle);
-        if census.is_empty() {
+        if open_sessions.is_empty() {
             log_out(&session.slot);
         }
         Ok(())
@@ -65,7 +65,7 @@ impl Engine {
             Err(Error::TokenNotInitialized) => return Ok(()),
             opened => opened?,
         };
-        let open = slot.census.lock().all();
+        let open = slot.open_sessions.lock().all();
         for session in open {
             match self.close_session(session) {
                 // Another thread may have closed it in between.
@@ -103,7 +103,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::OperationNotInitialized`] if none is going on, else [`Error::StateUnsaveable`].
-    pub fn operation_state(&self, session: SessionHandle, _room: Room<'_>) -> Result<Produced, Error> {
+    pub fn operation_state(&self, session: SessionHandle, _room: Output<'_>) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let operations = session.operations.lock();
         Err(if operations.any_active() { Error::StateUnsaveable } else { Error::OperationNotInitialized })

@@ -1,11 +1,11 @@
-use types::{Mechanism, ObjectHandle, Produced, Room, SessionHandle};
+use types::{Mechanism, ObjectHandle, Output, OutputResult, SessionHandle};
 
 use crate::{
     Engine, Error, mechanism,
     operation::{Keyed, Operation},
 };
 
-use super::r#use::{SIGN, SIGN_RECOVER};
+use super::key_usage::{SIGN, SIGN_RECOVER};
 
 impl Engine {
     /// # Errors
@@ -19,7 +19,7 @@ impl Engine {
         let begin = row.sign.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &SIGN, row)?;
         let run = begin(&key, &mechanism.params)?;
-        operations.signature = Operation::Ready(Keyed { run, permit: session.permit(&key) });
+        operations.signature = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
 
@@ -29,8 +29,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed,
     /// [`Error::UserNotLoggedIn`] if the key asks for the PIN, and the algorithm's. Each of them ends the
     /// operation.
-    pub fn sign(&self, session: SessionHandle, message: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().signature.once(message, room)
+    pub fn sign(&self, session: SessionHandle, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().signature.once(message, out)
     }
 
     /// A part of a message.
@@ -46,8 +46,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
-    pub fn sign_final(&self, session: SessionHandle, room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().signature.finish(room)
+    pub fn sign_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().signature.finish(out)
     }
 
     /// # Errors
@@ -65,7 +65,7 @@ impl Engine {
         let begin = row.sign_recover.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &SIGN_RECOVER, row)?;
         let run = begin(&key, &mechanism.params)?;
-        operations.signature_recovery = Operation::Ready(Keyed { run, permit: session.permit(&key) });
+        operations.signature_recovery = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Engine {
     ///
     /// # Errors
     /// Those of [`Engine::sign`].
-    pub fn sign_recover(&self, session: SessionHandle, data: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().signature_recovery.once(data, room)
+    pub fn sign_recover(&self, session: SessionHandle, data: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().signature_recovery.once(data, out)
     }
 }

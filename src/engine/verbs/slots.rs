@@ -27,7 +27,8 @@ impl Engine {
     /// token, initialised or not.
     #[must_use]
     pub fn slots(&self) -> Vec<SlotId> {
-        let mut slots: Vec<_> = self.slots.places().iter().map(|place| SlotId(u64::from(place.slot))).collect();
+        let mut slots: Vec<_> =
+            self.slots.locations().iter().map(|location| SlotId(u64::from(location.slot))).collect();
         slots.push(self.slots.free());
         slots
     }
@@ -68,7 +69,7 @@ impl Engine {
             Err(fault) => return Err(fault),
         };
         let summary = slot.token.summary()?;
-        let census = slot.census.lock();
+        let open_sessions = slot.open_sessions.lock();
         let states = [
             (true, flag::TOKEN_INITIALIZED | flag::DUAL_CRYPTO_OPERATIONS),
             (summary.user_pin_set, flag::USER_PIN_INITIALIZED),
@@ -84,8 +85,8 @@ impl Engine {
             label: summary.label,
             serial: summary.serial.as_str().to_owned(),
             flags: states.iter().filter(|(holds, _)| *holds).fold(blank.flags, |flags, (_, bits)| flags | bits),
-            sessions: (census.read_only.len() + census.read_write.len()) as u64,
-            rw_sessions: census.read_write.len() as u64,
+            sessions: (open_sessions.read_only.len() + open_sessions.read_write.len()) as u64,
+            rw_sessions: open_sessions.read_write.len() as u64,
             ..blank
         })
     }
@@ -120,8 +121,8 @@ impl Engine {
             opened => opened?,
         };
         // Held until the end, so that nobody opens a session in between.
-        let census = slot.census.lock();
-        if !census.is_empty() {
+        let open_sessions = slot.open_sessions.lock();
+        if !open_sessions.is_empty() {
             return Err(Error::SessionExists);
         }
         slot.token.reinitialize(so_pin, label)?;
@@ -135,8 +136,8 @@ impl Engine {
     /// Those of [`Engine::init_token`].
     pub fn delete_token(&self, slot: SlotId, so_pin: &[u8]) -> Result<(), Error> {
         let opened = self.slots.open(slot, &self.settings)?;
-        let census = opened.census.lock();
-        if !census.is_empty() {
+        let open_sessions = opened.open_sessions.lock();
+        if !open_sessions.is_empty() {
             return Err(Error::SessionExists);
         }
         opened.token.verify_pin(Role::Officer, so_pin)?;

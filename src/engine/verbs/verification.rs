@@ -1,11 +1,11 @@
-use types::{Mechanism, ObjectHandle, Produced, Room, SessionHandle};
+use types::{Mechanism, ObjectHandle, Output, OutputResult, SessionHandle};
 
 use crate::{
     Engine, Error, mechanism,
     operation::{Checking, Given, Keyed, Operation},
 };
 
-use super::r#use::{VERIFY, VERIFY_RECOVER};
+use super::key_usage::{VERIFY, VERIFY_RECOVER};
 
 impl Engine {
     /// # Errors
@@ -93,7 +93,7 @@ impl Engine {
         let begin = row.verify_recover.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &VERIFY_RECOVER, row)?;
         let run = begin(&key, &mechanism.params)?;
-        operations.verification_recovery = Operation::Ready(Keyed { run, permit: session.permit(&key) });
+        operations.verification_recovery = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
 
@@ -101,8 +101,13 @@ impl Engine {
     ///
     /// # Errors
     /// Those of [`Engine::verify`].
-    pub fn verify_recover(&self, session: SessionHandle, signature: &[u8], room: Room<'_>) -> Result<Produced, Error> {
-        self.session(session)?.operations.lock().verification_recovery.once(signature, room)
+    pub fn verify_recover(
+        &self,
+        session: SessionHandle,
+        signature: &[u8],
+        out: Output<'_>,
+    ) -> Result<OutputResult, Error> {
+        self.session(session)?.operations.lock().verification_recovery.once(signature, out)
     }
 
     fn start_verification(
@@ -119,7 +124,7 @@ impl Engine {
         let begin = row.verify.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &VERIFY, row)?;
         let run = Checking { verifying: begin(&key, &mechanism.params)?, signature };
-        operations.verification = Operation::Ready(Keyed { run, permit: session.permit(&key) });
+        operations.verification = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
 }

@@ -1,14 +1,16 @@
 use crypto::Error as Fault;
-use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, Produced, Room, SessionHandle, Template, Value};
+use types::{
+    AttributeType, Mechanism, ObjectClass, ObjectHandle, Output, OutputResult, SessionHandle, Template, Value,
+};
 
 use crate::{
     Engine, Error, mechanism,
-    object::{self, Attributes, Draft, Object, Origin},
-    operation::Consent,
+    object::{self, Attributes, Object, ObjectBuilder, Origin},
+    operation::ContextLogin,
     wrapping,
 };
 
-use super::r#use::{UNWRAP, WRAP};
+use super::key_usage::{UNWRAP, WRAP};
 
 impl Engine {
     /// Wraps a secret or private key.
@@ -23,8 +25,8 @@ impl Engine {
         mechanism: &Mechanism,
         wrapping_key: ObjectHandle,
         key: ObjectHandle,
-        room: Room<'_>,
-    ) -> Result<Produced, Error> {
+        out: Output<'_>,
+    ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let wrap = row.wrap.ok_or(Error::MechanismInvalid)?;
@@ -38,7 +40,7 @@ impl Engine {
             Error::KeyTypeInconsistent => Error::WrappingKeyTypeInconsistent,
             other => other,
         })?;
-        Ok(room.put(&wrapped))
+        Ok(out.put(&wrapped))
     }
 
     /// Unwraps a key and makes an object of it.
@@ -59,12 +61,12 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
         let unwrapping_key = session.key(unwrapping_key, &UNWRAP, row)?;
-        if session.permit(&unwrapping_key).consent == Consent::Needed {
+        if session.authorization(&unwrapping_key).context_login == ContextLogin::Needed {
             return Err(Error::UserNotLoggedIn);
         }
         let preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
-        let draft = Draft::new(template, Origin::Unwrapped, session.standing(), &preset)?;
-        session.must_be_able_to_make(&draft)?;
+        let builder = ObjectBuilder::new(template, Origin::Unwrapped, session.rights(), &preset)?;
+        session.must_be_able_to_make(&builder)?;
         let plain = unwrap(&unwrapping_key, &mechanism.params, wrapped).map_err(|error| match error {
             Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
             Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Error::WrappedKeyInvalid,
@@ -72,8 +74,8 @@ impl Engine {
             Error::KeyTypeInconsistent => Error::UnwrappingKeyTypeInconsistent,
             other => other,
         })?;
-        let parts = wrapping::from_wrapped(&plain, &draft, row)?;
-        session.place(draft.complete(parts)?)
+        let parts = wrapping::from_wrapped(&plain, &builder, row)?;
+        session.place(builder.complete(parts)?)
     }
 }
 

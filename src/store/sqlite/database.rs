@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::connection::{Journal, Mode, Opening};
 use super::file::{self, Fingerprint, Identity, Owner};
 use super::schema::Format;
-use super::{failure, quiet};
+use super::{failure, fork_guard};
 use crate::Error;
 
 /// More readers would wait for the disk, not for each other.
@@ -81,7 +81,7 @@ impl Database {
             returned: Condvar::new(),
             writer: Mutex::new(None),
         });
-        quiet::register(&database);
+        fork_guard::register(&database);
         Ok(database)
     }
 
@@ -105,7 +105,7 @@ impl Database {
 
     /// Reads with one of a few connections. What `read` does is repeated if the file changed meanwhile.
     pub(super) fn read<T>(&self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let _gate = quiet::enter();
+        let _gate = fork_guard::enter();
         for _ in 0..ATTEMPTS {
             let reader = self.borrow()?;
             let result = read(&reader.connection).map_err(|e| self.opening.failed(&e));
@@ -124,7 +124,7 @@ impl Database {
         if self.access == Access::ReadOnly {
             return Err(Error::ReadOnly(self.opening.path.display().to_string()));
         }
-        let _gate = quiet::enter();
+        let _gate = fork_guard::enter();
         let mut writer = self.writer.lock();
         self.in_place()?;
         let connection = match writer.take() {

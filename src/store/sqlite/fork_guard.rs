@@ -10,7 +10,7 @@ static OPEN: Mutex<Vec<Weak<Database>>> = Mutex::new(Vec::new());
 
 /// While it lives, no thread of this process is inside SQLite, and no token file is open.
 #[must_use]
-pub struct Quiet {
+pub struct ForkGuard {
     _open: MutexGuard<'static, Vec<Weak<Database>>>,
     _gate: RwLockWriteGuard<'static, ()>,
 }
@@ -19,11 +19,11 @@ pub struct Quiet {
 /// result lives wait; afterwards they open anew what they need, in the parent and in the child.
 ///
 /// To be called before `fork` (from a `pthread_atfork` handler, say) and dropped after it on both sides.
-pub fn quiet() -> Quiet {
+pub fn fork_guard() -> ForkGuard {
     let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.retain(|database| database.upgrade().inspect(|database| database.close()).is_some());
-    Quiet { _open: open, _gate: gate }
+    ForkGuard { _open: open, _gate: gate }
 }
 
 /// To be held while inside SQLite; never twice by one thread.
@@ -31,7 +31,7 @@ pub(super) fn enter() -> RwLockReadGuard<'static, ()> {
     GATE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets [`quiet`] close what this database has open.
+/// Lets [`fork_guard`] close what this database has open.
 pub(super) fn register(database: &Arc<Database>) {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.retain(|known| known.strong_count() > 0);

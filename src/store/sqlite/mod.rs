@@ -17,23 +17,23 @@
 //!
 //! # Fork
 //! SQLite keeps its view of a process's locks in the process. A child that is forked while a token is open, and opens
-//! it too, believes in locks that only its parent has, and can lose commits once the parent is gone. Hold a [`quiet`]
+//! it too, believes in locks that only its parent has, and can lose commits once the parent is gone. Hold a [`fork_guard`]
 //! over the fork.
 
-mod cabinet;
 mod connection;
 mod counters;
 mod database;
 mod directory;
 mod failure;
 mod file;
-mod quiet;
+mod fork_guard;
 mod schema;
 pub(crate) mod stamp;
 mod store;
+mod token_directory;
 
 #[cfg(test)]
 mod tests;
 
-pub use cabinet::SqliteCabinet;
-pub use quiet::{Quiet, quiet};
+pub use fork_guard::{ForkGuard, fork_guard};
+pub use token_directory::SqliteTokenDirectory;

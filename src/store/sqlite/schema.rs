@@ -19,7 +19,7 @@ pub(super) struct Format {
 /// `STRG`.
 pub(super) static TOKEN: Format = Format {
     application_id: 0x5354_5247,
-    // `record` is what `marks` and `find` read: 70 to a page, however long the bodies are. A body is reached by its
+    // `record` is what `digests` and `find` read: 70 to a page, however long the bodies are. A body is reached by its
     // number, and new ones lie side by side at the end. `terms` repeats the rows of `term`, 16 bytes each, so that
     // they can be found again without an index that turns it round.
     steps: &["

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::V
 use super::database::{Access, Database, Verdict};
 use super::schema::TOKEN;
 use super::stamp::{Moment, Stamp};
-use crate::{Change, Error, Head, Mark, Record, RecordId, Revision, Store, Term};
+use crate::{Change, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Store};
 
 /// How often it is looked whether the files are still in their places.
 const LOOK_AROUND: Duration = Duration::from_millis(100);
@@ -115,7 +115,7 @@ fn settle(connection: &Connection, stamp: &Stamp) {
     }
 }
 
-fn put(connection: &Connection, record: &Record, terms: &[Term]) -> rusqlite::Result<()> {
+fn put(connection: &Connection, record: &Record, terms: &[IndexTerm]) -> rusqlite::Result<()> {
     remove(connection, record.id)?;
     let Record { id, version, clear, sealed, tag } = record;
     let kept: Vec<u8> = terms.iter().flat_map(|term| term.0).collect();
@@ -174,7 +174,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn find(&self, terms: &[Term], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
+    fn find(&self, terms: &[IndexTerm], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let after = after.map(|id| id.0.to_vec()).unwrap_or_default();
         let query = match terms.split_first() {
@@ -199,14 +199,18 @@ impl Store for SqliteStore {
         })
     }
 
-    fn marks(&self, first_byte: u8) -> Result<Vec<Mark>, Error> {
+    fn digests(&self, first_byte: u8) -> Result<Vec<RecordDigest>, Error> {
         // Names have 16 bytes, so this is behind the last of them.
         let last = [[first_byte].as_slice(), &[0xff; 16]].concat();
         self.database.read(|connection| {
             let mut statement = connection
                 .prepare_cached("SELECT id, version, tag FROM record WHERE id >= ?1 AND id <= ?2 ORDER BY id")?;
             let rows = statement.query_map(params![[first_byte], last], |row| {
-                Ok(Mark { id: RecordId(row.get(0)?), version: Revision(unsigned(row.get(1)?)), tag: row.get(2)? })
+                Ok(RecordDigest {
+                    id: RecordId(row.get(0)?),
+                    version: Revision(unsigned(row.get(1)?)),
+                    tag: row.get(2)?,
+                })
             })?;
             rows.collect()
         })
@@ -224,7 +228,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn glance(&self) -> Result<u64, Error> {
+    fn change_counter(&self) -> Result<u64, Error> {
         let stamp = match self.watched() {
             Some(stamp) => Some(stamp),
             None => {

@@ -2,9 +2,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::SqliteCabinet;
+use super::SqliteTokenDirectory;
 use crate::conformance::conformance;
-use crate::{Cabinet, Change, Error, Place, Record, RecordId, Revision, Serial};
+use crate::{Change, Error, Record, RecordId, Revision, Serial, TokenDirectory, TokenLocation};
 
 /// A directory that goes when the test ends.
 struct Scratch(PathBuf);
@@ -18,8 +18,8 @@ impl Scratch {
         Self(path)
     }
 
-    fn cabinet(&self) -> SqliteCabinet {
-        SqliteCabinet::new(self.0.join("store"), self.0.join("state"))
+    fn directory(&self) -> SqliteTokenDirectory {
+        SqliteTokenDirectory::new(self.0.join("store"), self.0.join("state"))
     }
 }
 
@@ -29,8 +29,8 @@ impl Drop for Scratch {
     }
 }
 
-fn place() -> Place {
-    Place { slot: 0, serial: Serial::new("00000000000000ff").unwrap() }
+fn location() -> TokenLocation {
+    TokenLocation { slot: 0, serial: Serial::new("00000000000000ff").unwrap() }
 }
 
 fn record(n: u8) -> Record {
@@ -42,42 +42,42 @@ fn the_sqlite_store_conforms() {
     let scratches = std::sync::Mutex::new(Vec::new());
     conformance(&|| {
         let scratch = Scratch::new();
-        let cabinet = scratch.cabinet();
+        let directory = scratch.directory();
         scratches.lock().unwrap().push(scratch);
-        Box::new(cabinet)
+        Box::new(directory)
     });
 }
 
 #[test]
 fn the_memory_store_conforms() {
-    conformance(&|| Box::new(crate::memory::MemoryCabinet::new()));
+    conformance(&|| Box::new(crate::memory::MemoryTokenDirectory::new()));
 }
 
 #[test]
 fn listing_a_missing_or_empty_directory_writes_nothing() {
     let scratch = Scratch::new();
-    let cabinet = scratch.cabinet();
-    assert_eq!((cabinet.tokens(), cabinet.free_slot()), (Ok(vec![]), Ok(0)));
+    let directory = scratch.directory();
+    assert_eq!((directory.tokens(), directory.free_slot()), (Ok(vec![]), Ok(0)));
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 0);
 }
 
 #[test]
 fn listing_opens_no_token() {
     let scratch = Scratch::new();
-    drop(scratch.cabinet().create(&place(), vec![], vec![]).unwrap());
+    drop(scratch.directory().create(&location(), vec![], vec![]).unwrap());
     let names = || fs::read_dir(scratch.0.join("store")).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
     let before = names();
-    assert_eq!(scratch.cabinet().tokens(), Ok(vec![place()]));
+    assert_eq!(scratch.directory().tokens(), Ok(vec![location()]));
     assert_eq!(names(), before);
 }
 
 #[test]
 fn writers_in_many_threads_lose_nothing() {
     let scratch = Scratch::new();
-    scratch.cabinet().create(&place(), vec![], vec![]).unwrap();
+    scratch.directory().create(&location(), vec![], vec![]).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4u8 {
-            let store = scratch.cabinet().open(&place()).unwrap();
+            let store = scratch.directory().open(&location()).unwrap();
             scope.spawn(move || {
                 for n in 0..25 {
                     loop {
@@ -93,7 +93,7 @@ fn writers_in_many_threads_lose_nothing() {
             });
         }
     });
-    let store = scratch.cabinet().open(&place()).unwrap();
+    let store = scratch.directory().open(&location()).unwrap();
     assert_eq!(store.find(&[], None, 1000).unwrap().len(), 100);
     assert_eq!(store.head().unwrap().revision, Revision(100));
 }
@@ -101,16 +101,16 @@ fn writers_in_many_threads_lose_nothing() {
 #[test]
 fn a_file_of_a_newer_release_is_too_new() {
     let scratch = Scratch::new();
-    drop(scratch.cabinet().create(&place(), vec![], vec![]).unwrap());
+    drop(scratch.directory().create(&location(), vec![], vec![]).unwrap());
     let path = scratch.0.join("store/00000000000000ff.0.token");
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert_eq!(scratch.cabinet().open(&place()).unwrap().head(), Err(Error::TooNew(99)));
+    assert_eq!(scratch.directory().open(&location()).unwrap().head(), Err(Error::TooNew(99)));
 }
 
 #[test]
 fn a_changed_byte_is_refused_or_changes_nothing_and_never_panics() {
     let scratch = Scratch::new();
-    let store = scratch.cabinet().create(&place(), b"clear".to_vec(), b"sealed".to_vec()).unwrap();
+    let store = scratch.directory().create(&location(), b"clear".to_vec(), b"sealed".to_vec()).unwrap();
     store.commit(Revision(0), vec![], vec![], (0..20).map(|n| Change::Put(record(n), vec![])).collect()).unwrap();
     drop(store);
     let path = scratch.0.join("store/00000000000000ff.0.token");
@@ -122,7 +122,7 @@ fn a_changed_byte_is_refused_or_changes_nothing_and_never_panics() {
         for suffix in ["-wal", "-shm"] {
             let _ = fs::remove_file(path.with_file_name(format!("00000000000000ff.0.token{suffix}")));
         }
-        if let Ok(store) = scratch.cabinet().open(&place()) {
+        if let Ok(store) = scratch.directory().open(&location()) {
             let _ = store.head();
             for id in store.find(&[], None, 100).unwrap_or_default() {
                 let _ = store.read(id);
@@ -135,9 +135,9 @@ fn a_changed_byte_is_refused_or_changes_nothing_and_never_panics() {
 fn a_token_that_others_may_write_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = Scratch::new();
-    drop(scratch.cabinet().create(&place(), vec![], vec![]).unwrap());
+    drop(scratch.directory().create(&location(), vec![], vec![]).unwrap());
     let path = scratch.0.join("store/00000000000000ff.0.token");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    let opened = scratch.cabinet().open(&place()).and_then(|store| store.head());
+    let opened = scratch.directory().open(&location()).and_then(|store| store.head());
     assert!(matches!(opened, Err(Error::Unreadable(_))), "{opened:?}");
 }

@@ -10,10 +10,10 @@ use super::directory::{self, Directory};
 use super::schema::TOKEN;
 use super::store::SqliteStore;
 use super::{failure, file};
-use crate::{Cabinet, Counters, Error, Place, Serial, Store};
+use crate::{Counters, Error, Serial, Store, TokenDirectory, TokenLocation};
 
 /// A directory of tokens.
-pub struct SqliteCabinet {
+pub struct SqliteTokenDirectory {
     directory: PathBuf,
     state_directory: PathBuf,
 }
@@ -25,7 +25,7 @@ const NEXT_SLOT: &str = "next-slot";
 /// where slots are given.
 const DOUBLES: u32 = 0x4000_0000;
 
-impl SqliteCabinet {
+impl SqliteTokenDirectory {
     /// Says where the tokens are, and where what must be written even by readers is. Touches nothing.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>, state_directory: impl Into<PathBuf>) -> Self {
@@ -33,7 +33,7 @@ impl SqliteCabinet {
     }
 
     /// The token files, by slot and serial as their names say.
-    fn files(&self) -> Result<BTreeSet<Place>, Error> {
+    fn files(&self) -> Result<BTreeSet<TokenLocation>, Error> {
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(e) => {
@@ -65,19 +65,19 @@ impl SqliteCabinet {
     }
 }
 
-impl Cabinet for SqliteCabinet {
-    fn tokens(&self) -> Result<Vec<Place>, Error> {
+impl TokenDirectory for SqliteTokenDirectory {
+    fn tokens(&self) -> Result<Vec<TokenLocation>, Error> {
         let mut given = BTreeSet::new();
         let mut double = DOUBLES;
         let mut places: Vec<_> = self
             .files()?
             .into_iter()
-            .map(|Place { slot, serial }| {
+            .map(|TokenLocation { slot, serial }| {
                 if given.insert(slot) {
-                    return Place { slot, serial };
+                    return TokenLocation { slot, serial };
                 }
                 double = double.saturating_add(1);
-                Place { slot: double, serial }
+                TokenLocation { slot: double, serial }
             })
             .collect();
         places.sort();
@@ -89,30 +89,30 @@ impl Cabinet for SqliteCabinet {
         Ok(self.remembered().max(highest))
     }
 
-    fn open(&self, place: &Place) -> Result<Arc<dyn Store>, Error> {
-        let stem = self.stem(&place.serial)?;
+    fn open(&self, location: &TokenLocation) -> Result<Arc<dyn Store>, Error> {
+        let stem = self.stem(&location.serial)?;
         let store = SqliteStore::new(&self.path(&format!("{stem}.token"))?, self.path(&format!("{stem}.seq"))?)?;
         Ok(Arc::new(store))
     }
 
-    fn create(&self, place: &Place, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
+    fn create(&self, location: &TokenLocation, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
         let directory = Directory::made(&self.directory)?;
         let lock = directory.lock()?;
-        if place.slot != self.free_slot()? || self.stem(&place.serial).is_ok() {
+        if location.slot != self.free_slot()? || self.stem(&location.serial).is_ok() {
             return Err(Error::Conflict);
         }
         // The number is used up first: if what follows fails, it is not given again.
-        directory.replace(NEXT_SLOT, format!("{}\n", place.slot.saturating_add(1)).as_bytes())?;
-        directory::found(&directory, &format!("{}.token", stem(place)), &TOKEN, |connection| {
+        directory.replace(NEXT_SLOT, format!("{}\n", location.slot.saturating_add(1)).as_bytes())?;
+        directory::found(&directory, &format!("{}.token", stem(location)), &TOKEN, |connection| {
             let query = "INSERT INTO head (only, revision, clear, sealed) VALUES (1, 0, ?1, ?2)";
             connection.execute(query, params![clear, sealed]).map(|_| ())
         })?;
         drop(lock);
-        self.open(place)
+        self.open(location)
     }
 
-    fn remove(&self, place: &Place) -> Result<(), Error> {
-        let stem = self.stem(&place.serial)?;
+    fn remove(&self, location: &TokenLocation) -> Result<(), Error> {
+        let stem = self.stem(&location.serial)?;
         let directory = Directory::existing(&self.directory)?.ok_or(Error::Missing)?;
         let _lock = directory.lock()?;
         let next = self.free_slot()?;
@@ -132,20 +132,20 @@ impl Cabinet for SqliteCabinet {
         Ok(())
     }
 
-    fn counters(&self, place: &Place) -> Result<Arc<dyn Counters>, Error> {
-        let name = format!("{}.state", self.stem(&place.serial)?);
+    fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {
+        let name = format!("{}.state", self.stem(&location.serial)?);
         Ok(Arc::new(SqliteCounters::new(self.state_directory.clone(), name)))
     }
 }
 
-fn stem(place: &Place) -> String {
-    format!("{}.{}", place.serial.as_str(), place.slot)
+fn stem(location: &TokenLocation) -> String {
+    format!("{}.{}", location.serial.as_str(), location.slot)
 }
 
 /// What a file name says, if it is a token's.
-fn place_of(name: &str) -> Option<Place> {
+fn place_of(name: &str) -> Option<TokenLocation> {
     let (serial, slot) = name.strip_suffix(".token")?.split_once('.')?;
-    let place = Place { serial: Serial::new(serial)?, slot: slot.parse().ok()? };
+    let location = TokenLocation { serial: Serial::new(serial)?, slot: slot.parse().ok()? };
     // Written in one way only: no sign, no zeros in front.
-    (place.slot.to_string() == slot).then_some(place)
+    (location.slot.to_string() == slot).then_some(location)
 }

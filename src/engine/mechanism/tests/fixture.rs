@@ -8,7 +8,7 @@ use crate::{
     Error,
     curve::Curve,
     mechanism::{self, Mechanism, Parts},
-    object::{Attributes, Draft, Home, Object, Origin, Standing},
+    object::{Attributes, Object, ObjectBuilder, ObjectLocation, Origin, SessionRights},
 };
 
 /// A key pair.
@@ -27,23 +27,23 @@ pub(crate) fn number(name: AttributeType, number: u64) -> (AttributeType, Value)
     (name, Value::Number(number))
 }
 
-/// A draft of a key of this class and type.
-pub(crate) fn draft(
+/// A builder of a key of this class and type.
+pub(crate) fn builder(
     class: ObjectClass,
     key_type: KeyType,
     origin: Origin,
     mut template: Template,
-) -> Result<Draft, Error> {
+) -> Result<ObjectBuilder, Error> {
     template.push(number(AttributeType::CLASS, class.0));
     template.push(number(AttributeType::KEY_TYPE, key_type.0));
-    Draft::new(template, origin, Standing { officer: false }, &[])
+    ObjectBuilder::new(template, origin, SessionRights { officer: false }, &[])
 }
 
 pub(crate) fn object(class: ObjectClass, key_type: KeyType, parts: Parts) -> Object {
     let mut attributes: Attributes = parts.into_iter().collect();
     attributes.set(AttributeType::CLASS, Value::Number(class.0));
     attributes.set(AttributeType::KEY_TYPE, Value::Number(key_type.0));
-    Object::new(attributes, Home::Session(SessionHandle(1)))
+    Object::new(attributes, ObjectLocation::Session(SessionHandle(1)))
 }
 
 pub(crate) fn secret(key_type: KeyType, value: &[u8]) -> Object {
@@ -59,8 +59,8 @@ pub(crate) fn pair(id: MechanismType, template: Template) -> Pair {
     let row = row(id);
     let key_type = row.makes.unwrap();
     let origin = || Origin::Generated(id);
-    let public = draft(ObjectClass::PUBLIC_KEY, key_type, origin(), template).unwrap();
-    let private = draft(ObjectClass::PRIVATE_KEY, key_type, origin(), vec![]).unwrap();
+    let public = builder(ObjectClass::PUBLIC_KEY, key_type, origin(), template).unwrap();
+    let private = builder(ObjectClass::PRIVATE_KEY, key_type, origin(), vec![]).unwrap();
     let (public, private) = row.generate_pair.unwrap()(&Params::None, &public, &private).unwrap();
     Pair {
         public: object(ObjectClass::PUBLIC_KEY, key_type, public),

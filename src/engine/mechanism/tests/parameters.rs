@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    fixture::{self, bytes, draft, number, object, row, secret},
+    fixture::{self, builder, bytes, number, object, row, secret},
     name,
 };
 
@@ -46,8 +46,8 @@ fn answers(row: &Mechanism, params: &Params) -> Vec<Option<Error>> {
     answers.extend(row.unwrap.map(|unwrap| unwrap(&private, params, &bytes(16)).err()));
     let origin =
         Origin::Derived { always_sensitive: false, never_extractable: false, sensitive: false, extractable: true };
-    let draft = draft(ObjectClass::SECRET_KEY, KeyType::GENERIC_SECRET, origin, vec![]).unwrap();
-    answers.extend(row.derive.map(|derive| derive(&private, params, &draft).err()));
+    let builder = builder(ObjectClass::SECRET_KEY, KeyType::GENERIC_SECRET, origin, vec![]).unwrap();
+    answers.extend(row.derive.map(|derive| derive(&private, params, &builder).err()));
     answers
 }
 
@@ -80,7 +80,7 @@ fn generators_take_no_parameter() {
     let params = Params::OutputLength(1);
     for row in all() {
         let Some(key_type) = row.makes else { continue };
-        let draft = |class| {
+        let builder = |class| {
             let params = |curve: Curve| vec![(AttributeType::EC_PARAMS, Value::bytes(curve.params().unwrap()))];
             let template = match (class, key_type) {
                 (ObjectClass::SECRET_KEY, _) => vec![number(AttributeType::VALUE_LEN, 16)],
@@ -88,14 +88,14 @@ fn generators_take_no_parameter() {
                 (ObjectClass::PUBLIC_KEY, _) => params(Curve::Weierstrass(crypto::ec::Curve::P256)),
                 _ => vec![],
             };
-            draft(class, key_type, Origin::Generated(row.id), template).unwrap()
+            builder(class, key_type, Origin::Generated(row.id), template).unwrap()
         };
         if let Some(generate) = row.generate {
-            let made = generate(&params, &draft(ObjectClass::SECRET_KEY));
+            let made = generate(&params, &builder(ObjectClass::SECRET_KEY));
             assert_eq!(made.err(), Some(Error::MechanismParamInvalid), "{}", name(row));
         }
         if let Some(generate) = row.generate_pair {
-            let made = generate(&params, &draft(ObjectClass::PUBLIC_KEY), &draft(ObjectClass::PRIVATE_KEY));
+            let made = generate(&params, &builder(ObjectClass::PUBLIC_KEY), &builder(ObjectClass::PRIVATE_KEY));
             assert_eq!(made.err(), Some(Error::MechanismParamInvalid), "{}", name(row));
         }
     }
@@ -182,7 +182,8 @@ fn a_key_wrap_encrypts_whole_semiblocks_only() {
         (MechanismType::AES_KEY_WRAP_KWP, 1, true),
         (MechanismType::AES_KEY_WRAP_KWP, 0, false),
     ] {
-        let Ok(crate::mechanism::Transform::Whole(mut whole)) = row(id).encrypt.unwrap()(&key, &Params::None) else {
+        let Ok(crate::mechanism::Transform::SinglePart(mut whole)) = row(id).encrypt.unwrap()(&key, &Params::None)
+        else {
             panic!("{id} is done in one part");
         };
         let done = whole.run(&bytes(len)).map(|_| ());
@@ -236,10 +237,11 @@ fn a_pss_salt_is_as_long_as_the_modulus_lets_it() {
 fn a_pss_digest_has_the_length_of_its_hash() {
     let (public, private) = keys(row(MechanismType::RSA_PKCS_PSS)).unwrap();
     let params = pss(MechanismType::SHA256, Mgf::MGF1_SHA256, 32);
-    let Ok(Signing::Whole(mut signer)) = row(MechanismType::RSA_PKCS_PSS).sign.unwrap()(&private, &params) else {
+    let Ok(Signing::SinglePart(mut signer)) = row(MechanismType::RSA_PKCS_PSS).sign.unwrap()(&private, &params) else {
         panic!("a digest comes in one part");
     };
-    let Ok(Verifying::Whole(mut verifier)) = row(MechanismType::RSA_PKCS_PSS).verify.unwrap()(&public, &params) else {
+    let Ok(Verifying::SinglePart(mut verifier)) = row(MechanismType::RSA_PKCS_PSS).verify.unwrap()(&public, &params)
+    else {
         panic!("a digest comes in one part");
     };
     for len in [0, 20, 31, 33] {
@@ -373,7 +375,7 @@ fn ecdsa_takes_halves_without_leading_zeros() {
 #[test]
 fn ecdsa_takes_no_message_for_a_digest() {
     let (_, private) = keys(row(MechanismType::ECDSA)).unwrap();
-    let Ok(Signing::Whole(mut signer)) = row(MechanismType::ECDSA).sign.unwrap()(&private, &Params::None) else {
+    let Ok(Signing::SinglePart(mut signer)) = row(MechanismType::ECDSA).sign.unwrap()(&private, &Params::None) else {
         panic!("a digest comes in one part");
     };
     for len in [1, 20, 32, 64, 128] {
@@ -386,8 +388,8 @@ fn ecdsa_takes_no_message_for_a_digest() {
 fn an_rsa_pair_is_what_the_template_asks_for() {
     let make = |template| {
         let row = row(MechanismType::RSA_PKCS_KEY_PAIR_GEN);
-        let public = draft(ObjectClass::PUBLIC_KEY, KeyType::RSA, Origin::Generated(row.id), template)?;
-        let private = draft(ObjectClass::PRIVATE_KEY, KeyType::RSA, Origin::Generated(row.id), vec![])?;
+        let public = builder(ObjectClass::PUBLIC_KEY, KeyType::RSA, Origin::Generated(row.id), template)?;
+        let private = builder(ObjectClass::PRIVATE_KEY, KeyType::RSA, Origin::Generated(row.id), vec![])?;
         row.generate_pair.unwrap()(&Params::None, &public, &private)
     };
     let bits = |bits| number(AttributeType::MODULUS_BITS, bits);
@@ -424,8 +426,8 @@ fn a_curve_pair_is_made_by_the_mechanism_for_its_form() {
     for row in rows {
         let make = |template| {
             let key_type = row.makes.unwrap();
-            let public = draft(ObjectClass::PUBLIC_KEY, key_type, Origin::Generated(row.id), template)?;
-            let private = draft(ObjectClass::PRIVATE_KEY, key_type, Origin::Generated(row.id), vec![])?;
+            let public = builder(ObjectClass::PUBLIC_KEY, key_type, Origin::Generated(row.id), template)?;
+            let private = builder(ObjectClass::PRIVATE_KEY, key_type, Origin::Generated(row.id), vec![])?;
             row.generate_pair.unwrap()(&Params::None, &public, &private).map(|_| ())
         };
         let named = |params: &[u8]| vec![(AttributeType::EC_PARAMS, Value::bytes(params))];

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    fixture::{self, Pair, bytes, draft, number, object, secret},
+    fixture::{self, Pair, builder, bytes, number, object, secret},
     name,
     reference::{self, hash_in},
 };
@@ -127,8 +127,8 @@ fn digests(hash: Hash) {
 fn generates(row: &Mechanism) {
     let key_type = row.makes.unwrap();
     let make_of = |template| {
-        let draft = draft(ObjectClass::SECRET_KEY, key_type, Origin::Generated(row.id), template)?;
-        row.generate.unwrap()(&Params::None, &draft)
+        let builder = builder(ObjectClass::SECRET_KEY, key_type, Origin::Generated(row.id), template)?;
+        row.generate.unwrap()(&Params::None, &builder)
     };
     let make = |len| make_of(vec![number(AttributeType::VALUE_LEN, len)]);
     for len in [16, 24, 32] {
@@ -152,7 +152,7 @@ fn once(transform: Transform, input: &[u8]) -> Result<Vec<u8>, Error> {
             output.truncate(len);
             Ok(output)
         }
-        Transform::Whole(mut whole) => {
+        Transform::SinglePart(mut whole) => {
             let output = whole.run(input)?;
             assert!(output.len() <= whole.output_len(input.len()), "the length that was told is enough");
             Ok(output.to_vec())
@@ -207,14 +207,14 @@ fn encrypts(row: &Mechanism, keys: &Pair) {
 }
 
 fn sign_once(signing: Signing, message: &[u8]) -> Result<Vec<u8>, Error> {
-    let (Signing::Stream(mut signer) | Signing::Whole(mut signer)) = signing;
+    let (Signing::Stream(mut signer) | Signing::SinglePart(mut signer)) = signing;
     let mut signature = vec![0; signer.signature_len()];
     signer.once(message, &mut signature)?;
     Ok(signature)
 }
 
 fn verify_once(verifying: Verifying, message: &[u8], signature: &[u8]) -> Result<(), Error> {
-    let (Verifying::Stream(mut verifier) | Verifying::Whole(mut verifier)) = verifying;
+    let (Verifying::Stream(mut verifier) | Verifying::SinglePart(mut verifier)) = verifying;
     verifier.once(message, signature)
 }
 
@@ -257,7 +257,7 @@ fn signs(row: &Mechanism, keys: &Pair) {
             let Verifying::Stream(mut verifier) = verify() else { panic!("{name} has changed its mind") };
             verifier.finish(&empty).unwrap();
         }
-        (Signing::Whole(mut signer), Verifying::Whole(mut verifier)) => {
+        (Signing::SinglePart(mut signer), Verifying::SinglePart(mut verifier)) => {
             assert!(signer.update(b"part").is_err(), "{name}");
             assert!(verifier.update(b"part").is_err(), "{name}");
         }
@@ -320,8 +320,8 @@ fn wraps(row: &Mechanism, keys: &Pair) {
             }
             _ => vec![],
         };
-        let draft = draft(class, key_type, Origin::Unwrapped, template).unwrap();
-        for (part, value) in wrapping::from_wrapped(&unwrapped, &draft, row).unwrap() {
+        let builder = builder(class, key_type, Origin::Unwrapped, template).unwrap();
+        for (part, value) in wrapping::from_wrapped(&unwrapped, &builder, row).unwrap() {
             assert!(key.attributes.get(part) == Some(&value), "{name}: {part} of {key_type}");
         }
 
@@ -350,8 +350,8 @@ fn derives(row: &Mechanism, keys: &Pair) {
         let params = Params::Ecdh { kdf, shared: shared.to_vec(), public: public.to_vec() };
         let origin =
             Origin::Derived { always_sensitive: false, never_extractable: false, sensitive: false, extractable: true };
-        let draft = draft(ObjectClass::SECRET_KEY, key_type, origin, template)?;
-        row.derive.unwrap()(&keys.private, &params, &draft).map(|value| value.to_vec())
+        let builder = builder(ObjectClass::SECRET_KEY, key_type, origin, template)?;
+        row.derive.unwrap()(&keys.private, &params, &builder).map(|value| value.to_vec())
     };
     let len = |len: usize| vec![number(AttributeType::VALUE_LEN, len as u64)];
     for public in [raw, encoded] {

@@ -200,7 +200,7 @@ fn fits(kind: Kind, value: &Value) -> bool {
 }
 
 /// What objects of one class and type are made of.
-pub(crate) struct Species {
+pub(crate) struct ObjectKind {
     class: ObjectClass,
     /// The attribute that tells the types of a class apart, and its number.
     variety: Option<(AttributeType, u64)>,
@@ -211,7 +211,7 @@ pub(crate) struct Species {
     pub(crate) settle: Settle,
 }
 
-impl Species {
+impl ObjectKind {
     const fn key(
         class: ObjectClass,
         key_type: KeyType,
@@ -265,13 +265,13 @@ impl Species {
 }
 
 /// The rules for an object that is there; `None` for one of a kind that this release does not have.
-pub(crate) fn of(object: &Attributes) -> Option<&'static Species> {
+pub(crate) fn of(object: &Attributes) -> Option<&'static ObjectKind> {
     let class = object.class()?;
     let fits = |variety: Option<(AttributeType, u64)>| match variety {
         Some((name, number)) => object.number(name) == Some(number),
         None => true,
     };
-    SPECIES.iter().find(|species| species.class == class && fits(species.variety))
+    KINDS.iter().find(|kind| kind.class == class && fits(kind.variety))
 }
 
 /// The rules for an object that is to be.
@@ -279,14 +279,14 @@ pub(crate) fn of(object: &Attributes) -> Option<&'static Species> {
 /// # Errors
 /// [`Error::TemplateIncomplete`] if class or type are not given, [`Error::AttributeValueInvalid`] if there
 /// are no objects of the class or type, [`Error::TemplateInconsistent`] if there are none of both together.
-pub(crate) fn for_new(template: &Attributes) -> Result<&'static Species, Error> {
+pub(crate) fn for_new(template: &Attributes) -> Result<&'static ObjectKind, Error> {
     let class = template.class().ok_or(Error::TemplateIncomplete(AttributeType::CLASS))?;
-    let of_class = SPECIES.iter().find(|species| species.class == class);
+    let of_class = KINDS.iter().find(|kind| kind.class == class);
     let of_class = of_class.ok_or(Error::AttributeValueInvalid(AttributeType::CLASS))?;
     let Some((name, _)) = of_class.variety else { return Ok(of_class) };
     let number = template.number(name).ok_or(Error::TemplateIncomplete(name))?;
     of(template).ok_or_else(|| {
-        if SPECIES.iter().any(|species| species.variety == Some((name, number))) {
+        if KINDS.iter().any(|kind| kind.variety == Some((name, number))) {
             Error::TemplateInconsistent("no key of this class has this type")
         } else {
             Error::AttributeValueInvalid(name)
@@ -309,36 +309,36 @@ const PRIVATE_EC: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES,
 const SECRET: &[&[Rule]] = &[storage::RULES, key::RULES, secret_key::RULES];
 
 /// Every kind of object that can be made.
-static SPECIES: [Species; 19] = [
-    Species {
+static KINDS: [ObjectKind; 19] = [
+    ObjectKind {
         class: C::DATA,
         variety: None,
         groups: &[storage::RULES, data::RULES],
         able: &[],
         settle: parts::nothing,
     },
-    Species::certificate(CertificateType::X_509, &[storage::RULES, certificate::RULES, certificate::X_509]),
-    Species::certificate(
+    ObjectKind::certificate(CertificateType::X_509, &[storage::RULES, certificate::RULES, certificate::X_509]),
+    ObjectKind::certificate(
         CertificateType::X_509_ATTR_CERT,
         &[storage::RULES, certificate::RULES, certificate::ATTR_CERT],
     ),
-    Species::certificate(CertificateType::WTLS, &[storage::RULES, certificate::RULES, certificate::WTLS]),
-    Species::key(C::PUBLIC_KEY, KeyType::RSA, PUBLIC_RSA, RSA_PUBLIC, parts::rsa_public),
-    Species::key(C::PUBLIC_KEY, KeyType::EC, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
-    Species::key(C::PUBLIC_KEY, KeyType::EC_EDWARDS, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
-    Species::key(C::PUBLIC_KEY, KeyType::EC_MONTGOMERY, PUBLIC_EC, &[], parts::ec_public),
-    Species::key(C::PRIVATE_KEY, KeyType::RSA, PRIVATE_RSA, RSA_PRIVATE, parts::rsa_private),
-    Species::key(C::PRIVATE_KEY, KeyType::EC, PRIVATE_EC, &[A::SIGN], parts::ec_private),
-    Species::key(C::PRIVATE_KEY, KeyType::EC_EDWARDS, PRIVATE_EC, &[A::SIGN], parts::ec_private),
+    ObjectKind::certificate(CertificateType::WTLS, &[storage::RULES, certificate::RULES, certificate::WTLS]),
+    ObjectKind::key(C::PUBLIC_KEY, KeyType::RSA, PUBLIC_RSA, RSA_PUBLIC, parts::rsa_public),
+    ObjectKind::key(C::PUBLIC_KEY, KeyType::EC, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
+    ObjectKind::key(C::PUBLIC_KEY, KeyType::EC_EDWARDS, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
+    ObjectKind::key(C::PUBLIC_KEY, KeyType::EC_MONTGOMERY, PUBLIC_EC, &[], parts::ec_public),
+    ObjectKind::key(C::PRIVATE_KEY, KeyType::RSA, PRIVATE_RSA, RSA_PRIVATE, parts::rsa_private),
+    ObjectKind::key(C::PRIVATE_KEY, KeyType::EC, PRIVATE_EC, &[A::SIGN], parts::ec_private),
+    ObjectKind::key(C::PRIVATE_KEY, KeyType::EC_EDWARDS, PRIVATE_EC, &[A::SIGN], parts::ec_private),
     // By the specification no key derives unless somebody says so. These can do nothing else.
-    Species::key(C::PRIVATE_KEY, KeyType::EC_MONTGOMERY, PRIVATE_EC, &[A::DERIVE], parts::ec_private),
-    Species::key(C::SECRET_KEY, KeyType::AES, SECRET, AES, parts::secret),
-    Species::key(C::SECRET_KEY, KeyType::GENERIC_SECRET, SECRET, MAC, parts::secret),
-    Species::key(C::SECRET_KEY, KeyType::SHA_1_HMAC, SECRET, MAC, parts::secret),
-    Species::key(C::SECRET_KEY, KeyType::SHA224_HMAC, SECRET, MAC, parts::secret),
-    Species::key(C::SECRET_KEY, KeyType::SHA256_HMAC, SECRET, MAC, parts::secret),
-    Species::key(C::SECRET_KEY, KeyType::SHA384_HMAC, SECRET, MAC, parts::secret),
-    Species::key(C::SECRET_KEY, KeyType::SHA512_HMAC, SECRET, MAC, parts::secret),
+    ObjectKind::key(C::PRIVATE_KEY, KeyType::EC_MONTGOMERY, PRIVATE_EC, &[A::DERIVE], parts::ec_private),
+    ObjectKind::key(C::SECRET_KEY, KeyType::AES, SECRET, AES, parts::secret),
+    ObjectKind::key(C::SECRET_KEY, KeyType::GENERIC_SECRET, SECRET, MAC, parts::secret),
+    ObjectKind::key(C::SECRET_KEY, KeyType::SHA_1_HMAC, SECRET, MAC, parts::secret),
+    ObjectKind::key(C::SECRET_KEY, KeyType::SHA224_HMAC, SECRET, MAC, parts::secret),
+    ObjectKind::key(C::SECRET_KEY, KeyType::SHA256_HMAC, SECRET, MAC, parts::secret),
+    ObjectKind::key(C::SECRET_KEY, KeyType::SHA384_HMAC, SECRET, MAC, parts::secret),
+    ObjectKind::key(C::SECRET_KEY, KeyType::SHA512_HMAC, SECRET, MAC, parts::secret),
 ];
 
 #[cfg(test)]
@@ -347,14 +347,18 @@ mod tests {
 
     #[test]
     fn every_row_is_one_of_the_specification() {
-        for species in &SPECIES {
-            for rule in species.rules() {
-                let kind = rule.name.kind();
-                assert!(kind.is_some(), "{} has no kind", rule.name);
+        for kind in &KINDS {
+            for rule in kind.rules() {
+                let value_kind = rule.name.kind();
+                assert!(value_kind.is_some(), "{} has no kind", rule.name);
                 assert!(rule.notes.is_sorted_by(|a, b| a < b), "{}: footnotes stand in order", rule.name);
                 assert!(rule.notes.iter().all(|note| matches!(note, 1..=13 | &COPY | &ERASE)), "{}", rule.name);
-                if let Some(value) = rule.default(species.able) {
-                    assert!(kind.is_some_and(|kind| fits(kind, &value)), "{}: the default is of its kind", rule.name);
+                if let Some(value) = rule.default(kind.able) {
+                    assert!(
+                        value_kind.is_some_and(|kind| fits(kind, &value)),
+                        "{}: the default is of its kind",
+                        rule.name
+                    );
                     assert_eq!(rule.check(&value), Ok(()), "{}: the default is allowed", rule.name);
                 }
             }
@@ -363,25 +367,25 @@ mod tests {
 
     #[test]
     fn no_attribute_has_two_rows() {
-        for species in &SPECIES {
-            let names: Vec<_> = species.rules().map(|rule| rule.name).collect();
+        for kind in &KINDS {
+            let names: Vec<_> = kind.rules().map(|rule| rule.name).collect();
             for (index, name) in names.iter().enumerate() {
-                assert!(!names[..index].contains(name), "{name} of {:?}", species.variety);
+                assert!(!names[..index].contains(name), "{name} of {:?}", kind.variety);
             }
         }
     }
 
     #[test]
     fn no_kind_of_object_has_two_tables() {
-        for (index, species) in SPECIES.iter().enumerate() {
-            let same = |other: &Species| other.class == species.class && other.variety == species.variety;
-            assert!(!SPECIES[..index].iter().any(same), "{:?}", species.variety);
+        for (index, kind) in KINDS.iter().enumerate() {
+            let same = |other: &ObjectKind| other.class == kind.class && other.variety == kind.variety;
+            assert!(!KINDS[..index].iter().any(same), "{:?}", kind.variety);
         }
     }
 
     #[test]
     fn footnotes_do_not_contradict_each_other() {
-        for rule in SPECIES.iter().flat_map(Species::rules) {
+        for rule in KINDS.iter().flat_map(ObjectKind::rules) {
             for (must, must_not) in [(1, 2), (3, 4), (5, 6), (11, 12), (8, 10)] {
                 assert!(!(rule.has(must) && rule.has(must_not)), "{}", rule.name);
             }
@@ -399,21 +403,21 @@ mod tests {
 
     #[test]
     fn what_a_key_can_do_is_in_its_table() {
-        for species in &SPECIES {
-            for name in species.able {
-                let row = species.rule(*name).map(|rule| rule.silent);
-                assert_eq!(row, Some(Silent::Able), "{name} of {:?}", species.variety);
+        for kind in &KINDS {
+            for name in kind.able {
+                let row = kind.rule(*name).map(|rule| rule.silent);
+                assert_eq!(row, Some(Silent::Able), "{name} of {:?}", kind.variety);
             }
         }
     }
 
     #[test]
     fn a_secret_is_never_modified_and_belongs_to_a_key_that_can_be_sensitive() {
-        for species in &SPECIES {
-            for rule in species.rules().filter(|rule| rule.secret()) {
+        for kind in &KINDS {
+            for rule in kind.rules().filter(|rule| rule.secret()) {
                 assert!(!rule.has(8) && !rule.has(COPY), "{}", rule.name);
                 for name in [A::SENSITIVE, A::EXTRACTABLE] {
-                    assert!(species.rule(name).is_some(), "{} could not be hidden", rule.name);
+                    assert!(kind.rule(name).is_some(), "{} could not be hidden", rule.name);
                 }
             }
         }

@@ -3,7 +3,7 @@ use super::*;
 /// Changes an object in place, and its copy.
 const WAYS: [Way; 2] = [modify, copy];
 
-type Way = fn(&Attributes, Template, Standing) -> Result<Attributes, Error>;
+type Way = fn(&Attributes, Template, SessionRights) -> Result<Attributes, Error>;
 
 fn aes(changes: impl IntoIterator<Item = (A, Value)>) -> Attributes {
     create(with(secret(KeyType::AES), changes)).unwrap()
@@ -171,8 +171,8 @@ fn a_copy_has_all_but_the_name_and_the_trust() {
 #[test]
 fn a_copy_of_a_generated_key_was_made_here_too() {
     let template = key(C::SECRET_KEY, KeyType::AES, vec![number(A::VALUE_LEN, 16)]);
-    let draft = Draft::new(template, GENERATED, USER, &[]).unwrap();
-    let object = draft.complete(vec![bytes(A::VALUE, [7; 16])]).unwrap();
+    let builder = ObjectBuilder::new(template, GENERATED, USER, &[]).unwrap();
+    let object = builder.complete(vec![bytes(A::VALUE, [7; 16])]).unwrap();
     let second = copy(&object, Vec::new(), USER).unwrap();
     assert!(second.flag(A::LOCAL) && second.flag(A::ALWAYS_SENSITIVE) && second.flag(A::NEVER_EXTRACTABLE));
 }

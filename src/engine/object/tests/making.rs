@@ -1,7 +1,7 @@
 use super::*;
 
 fn make(template: Template, origin: Origin, parts: Template) -> Result<Attributes, Error> {
-    Draft::new(template, origin, USER, &[])?.complete(parts)
+    ObjectBuilder::new(template, origin, USER, &[])?.complete(parts)
 }
 
 fn aes(changes: impl IntoIterator<Item = (A, Value)>) -> Template {
@@ -106,10 +106,10 @@ fn lengths_that_contradict_each_other_are_refused() {
 #[test]
 fn the_call_decides_what_the_template_may_not_contradict() {
     let preset = [number(A::CLASS, C::SECRET_KEY.0), number(A::KEY_TYPE, KeyType::AES.0)];
-    let new = |template| Draft::new(template, GENERATED, USER, &preset);
-    let draft = new(vec![number(A::VALUE_LEN, 16)]).unwrap();
-    assert_eq!(draft.attributes().key_type(), Some(KeyType::AES));
-    assert!(!draft.attributes().has(A::SENSITIVE), "a draft has no defaults");
+    let new = |template| ObjectBuilder::new(template, GENERATED, USER, &preset);
+    let builder = new(vec![number(A::VALUE_LEN, 16)]).unwrap();
+    assert_eq!(builder.attributes().key_type(), Some(KeyType::AES));
+    assert!(!builder.attributes().has(A::SENSITIVE), "a builder has no defaults");
     assert!(new(aes([number(A::VALUE_LEN, 16)])).is_ok(), "who says the same says nothing");
     for other in [number(A::CLASS, C::PRIVATE_KEY.0), number(A::KEY_TYPE, KeyType::GENERIC_SECRET.0)] {
         let template = vec![number(A::VALUE_LEN, 16), other];
@@ -156,20 +156,20 @@ fn an_unwrapped_key_becomes_readable_only_where_its_unwrapping_key_says_so() {
     assert!(unwrapped([insensitive]).is_ok(), "it still cannot be read");
     assert!(unwrapped([extractable]).is_ok(), "it still cannot be read");
     for template in [aes(open()), aes([])] {
-        assert!(Draft::new(template, Origin::Unwrapped, USER, &open()).is_ok());
+        assert!(ObjectBuilder::new(template, Origin::Unwrapped, USER, &open()).is_ok());
     }
     let [insensitive, extractable] = open();
-    let half = Draft::new(aes([insensitive]), Origin::Unwrapped, USER, &[extractable]);
+    let half = ObjectBuilder::new(aes([insensitive]), Origin::Unwrapped, USER, &[extractable]);
     assert!(matches!(half, Err(Error::TemplateInconsistent(_))), "half a permission is none");
 }
 
 #[test]
 fn trust_does_not_come_from_a_key() {
     for origin in [Origin::Unwrapped, DERIVED] {
-        let draft = Draft::new(aes([flag(A::TRUSTED, true)]), origin, OFFICER, &[]);
-        assert_eq!(refusal(draft), Some(Error::AttributeReadOnly(A::TRUSTED)), "not even for the officer");
-        let draft = Draft::new(aes([]), origin, USER, &[flag(A::TRUSTED, true)]);
-        assert_eq!(refusal(draft), Some(Error::AttributeReadOnly(A::TRUSTED)), "nor through an embedded template");
+        let builder = ObjectBuilder::new(aes([flag(A::TRUSTED, true)]), origin, OFFICER, &[]);
+        assert_eq!(refusal(builder), Some(Error::AttributeReadOnly(A::TRUSTED)), "not even for the officer");
+        let builder = ObjectBuilder::new(aes([]), origin, USER, &[flag(A::TRUSTED, true)]);
+        assert_eq!(refusal(builder), Some(Error::AttributeReadOnly(A::TRUSTED)), "nor through an embedded template");
     }
 }
 

@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 use crypto::{SUITE, ec, edwards, montgomery, rsa};
 use types::{AttributeType as A, CertificateType, Date, KeyType, MechanismType, ObjectClass as C, Template, Value};
 
-use super::{Attributes, Draft, Origin, Standing, copy, matches, modify, readable, size};
+use super::{Attributes, ObjectBuilder, Origin, SessionRights, copy, matches, modify, readable, size};
 use crate::{Error, curve::Curve};
 
-const USER: Standing = Standing { officer: false };
-const OFFICER: Standing = Standing { officer: true };
+const USER: SessionRights = SessionRights { officer: false };
+const OFFICER: SessionRights = SessionRights { officer: true };
 
 const GENERATED: Origin = Origin::Generated(MechanismType::AES_KEY_GEN);
 /// From a key that may be seen.
@@ -71,8 +71,8 @@ fn create(template: Template) -> Result<Attributes, Error> {
     create_as(USER, template)
 }
 
-fn create_as(standing: Standing, template: Template) -> Result<Attributes, Error> {
-    Draft::new(template, Origin::Created, standing, &[])?.complete(Vec::new())
+fn create_as(rights: SessionRights, template: Template) -> Result<Attributes, Error> {
+    ObjectBuilder::new(template, Origin::Created, rights, &[])?.complete(Vec::new())
 }
 
 /// An error, without its object.
