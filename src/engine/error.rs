@@ -11,8 +11,12 @@ pub enum Error {
     SlotIdInvalid,
     /// The slot's token has not been initialised.
     TokenNotInitialized,
+    /// Another process has initialised the token anew: the one that the session was with is gone.
+    TokenReplaced,
     /// There is no such session.
     SessionHandleInvalid,
+    /// The session was closed while the call was at work.
+    SessionClosed,
     /// The session is read-only and the call writes token objects.
     SessionReadOnly,
     /// Sessions are open.
@@ -109,6 +113,8 @@ pub enum Error {
     Store(store::Error),
     /// The algorithm refused or failed.
     Crypto(crypto::Error),
+    /// The object's record is damaged. The other objects are not affected.
+    ObjectDamaged,
     /// What was sealed does not open, or is not what it should be: somebody has changed it.
     Tampered(&'static str),
     /// The module is at fault.
@@ -123,6 +129,8 @@ impl From<&Error> for Rv {
             Error::SlotIdInvalid => Self::SLOT_ID_INVALID,
             Error::TokenNotInitialized => Self::TOKEN_NOT_RECOGNIZED,
             Error::SessionHandleInvalid => Self::SESSION_HANDLE_INVALID,
+            Error::SessionClosed => Self::SESSION_CLOSED,
+            Error::TokenReplaced => Self::DEVICE_REMOVED,
             Error::SessionReadOnly => Self::SESSION_READ_ONLY,
             Error::SessionExists => Self::SESSION_EXISTS,
             Error::SessionReadOnlyExists => Self::SESSION_READ_ONLY_EXISTS,
@@ -190,7 +198,7 @@ impl From<&Error> for Rv {
                 crypto::Error::Unsupported => Self::FUNCTION_NOT_SUPPORTED,
                 crypto::Error::KeyInvalid | crypto::Error::OutputLength | crypto::Error::Fault => Self::DEVICE_ERROR,
             },
-            Error::Tampered(_) => Self::DEVICE_ERROR,
+            Error::ObjectDamaged | Error::Tampered(_) => Self::DEVICE_ERROR,
             Error::Internal(_) => Self::GENERAL_ERROR,
         }
     }
@@ -225,6 +233,8 @@ impl fmt::Display for Error {
             Self::TemplateInconsistent(why) => write!(f, "the template is inconsistent: {why}"),
             Self::Store(fault) => fault.fmt(f),
             Self::Crypto(fault) => fault.fmt(f),
+            Self::ObjectDamaged => f.write_str("the object's record is damaged"),
+            Self::TokenReplaced => f.write_str("another process has initialised the token anew"),
             Self::Tampered(what) => write!(f, "somebody has changed {what}"),
             Self::Internal(what) => write!(f, "the module is at fault: {what}"),
             plain => write!(f, "{}", Rv::from(plain)),

@@ -5,11 +5,15 @@ use std::{
 
 use parking_lot::RwLock;
 
-/// Handles and what they stand for. A handle is never 0 and never given twice.
+/// The next handle of the process, for sessions and objects alike. It only rises, also over
+/// `C_Finalize` and `C_Initialize`: a handle that a caller kept too long names nothing else.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Handles and what they stand for. A handle is never 0 and never given twice in a process, so one that
+/// was given by another table is in none but that.
 ///
 /// Split into shards, so that threads that use different handles do not wait for each other.
 pub(crate) struct Table<T> {
-    next: AtomicU64,
     shards: [RwLock<HashMap<u64, T>>; SHARDS],
 }
 
@@ -17,12 +21,12 @@ const SHARDS: usize = 16;
 
 impl<T: Clone> Table<T> {
     pub(crate) fn new() -> Self {
-        Self { next: AtomicU64::new(1), shards: std::array::from_fn(|_| RwLock::default()) }
+        Self { shards: std::array::from_fn(|_| RwLock::default()) }
     }
 
     /// Keeps what `make` makes of its new handle.
     pub(crate) fn insert_with(&self, make: impl FnOnce(u64) -> T) -> (u64, T) {
-        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let value = make(handle);
         if let Some(shard) = self.shard(handle) {
             shard.write().insert(handle, value.clone());
@@ -63,5 +67,14 @@ mod tests {
         }
         let (again, _) = table.insert_with(|_| 7);
         assert!(!handles.contains(&again), "a freed handle is not given again");
+    }
+
+    #[test]
+    fn two_tables_never_give_the_same_handle() {
+        let (one, other) = (Table::new(), Table::new());
+        let (first, _) = one.insert_with(|_| 1);
+        let (second, _) = other.insert_with(|_| 2);
+        assert_ne!(first, second);
+        assert_eq!(other.get(first), None, "a handle of one table is none of another's");
     }
 }

@@ -72,6 +72,11 @@ impl Engine {
     }
 
     fn session(&self, handle: SessionHandle) -> Result<Arc<Session>, Error> {
-        self.sessions.get(handle.0).ok_or(Error::SessionHandleInvalid)
+        let session = self.sessions.get(handle.0).ok_or(Error::SessionHandleInvalid)?;
+        if session.is_valid() {
+            return Ok(session);
+        }
+        self.sessions.remove(handle.0);
+        Err(Error::SessionHandleInvalid)
     }
 }

@@ -1,4 +1,10 @@
-use std::{mem, sync::Arc};
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use crypto::{Secret, digest::Digest};
 use store::RecordId;
@@ -7,7 +13,7 @@ use types::{ObjectHandle, Output, OutputResult, Template};
 use crate::{
     Error,
     mechanism::{Signing, SinglePart, Transform, Verifying},
-    slot::Slot,
+    slot::{LoginNumber, Slot},
 };
 
 /// What is going on in a session: one operation of each kind at most.
@@ -66,8 +72,27 @@ impl Operations {
         verification_recovery.end_private();
     }
 
-    /// The context_logins that operations wait for.
-    pub(crate) fn context_logins(&mut self) -> impl Iterator<Item = &mut ContextLogin> {
+    /// The last operation that was started and waits for a context-specific login.
+    pub(crate) fn context_login_request(&mut self) -> Option<ContextLoginRequest> {
+        let requests = self.context_logins().filter_map(|state| match state {
+            ContextLogin::Needed(request) => Some(*request),
+            ContextLogin::NotNeeded | ContextLogin::Given => None,
+        });
+        requests.max()
+    }
+
+    /// Lets the operation go on that asked under this number.
+    ///
+    /// # Errors
+    /// [`Error::OperationNotInitialized`] if it is not there any more.
+    pub(crate) fn give_context_login(&mut self, request: ContextLoginRequest) -> Result<(), Error> {
+        let asked = self.context_logins().find(|state| **state == ContextLogin::Needed(request));
+        *asked.ok_or(Error::OperationNotInitialized)? = ContextLogin::Given;
+        Ok(())
+    }
+
+    /// The operations that can ask for a context-specific login.
+    fn context_logins(&mut self) -> impl Iterator<Item = &mut ContextLogin> {
         let Self {
             search: _,
             encryption: _,
@@ -107,7 +132,7 @@ pub(crate) struct Keyed<T> {
 pub(crate) struct KeyAuthorization {
     slot: Arc<Slot>,
     /// The login that showed the key, if it is a private object.
-    login_epoch: Option<u64>,
+    login: Option<LoginNumber>,
     pub(crate) context_login: ContextLogin,
 }
 
@@ -115,8 +140,21 @@ pub(crate) struct KeyAuthorization {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContextLogin {
     NotNeeded,
-    Needed,
+    /// It is asked for, under this number: no other operation has the same.
+    Needed(ContextLoginRequest),
     Given,
+}
+
+/// Names the operation that asks for a context-specific login. A later one is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ContextLoginRequest(u64);
+
+impl ContextLoginRequest {
+    /// One that no other operation of the process has.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// A verification, and the signature if it was given at the start (3.2).
@@ -133,17 +171,18 @@ pub(crate) struct Search {
 }
 
 impl KeyAuthorization {
-    pub(crate) fn new(slot: &Arc<Slot>, login_epoch: Option<u64>, context_login: ContextLogin) -> Self {
-        Self { slot: Arc::clone(slot), login_epoch, context_login }
+    pub(crate) fn new(slot: &Arc<Slot>, login: Option<LoginNumber>, context_login: ContextLogin) -> Self {
+        Self { slot: Arc::clone(slot), login, context_login }
     }
 
     fn check(&self) -> Result<(), Error> {
-        let logged_out = self.login_epoch.is_some_and(|epoch| epoch != self.slot.token.login_epoch());
-        if logged_out || self.context_login == ContextLogin::Needed { Err(Error::UserNotLoggedIn) } else { Ok(()) }
+        let logged_out = self.login.is_some_and(|login| login != self.slot.login_number());
+        let waits = matches!(self.context_login, ContextLogin::Needed(_));
+        if logged_out || waits { Err(Error::UserNotLoggedIn) } else { Ok(()) }
     }
 
     fn is_private(&self) -> bool {
-        self.login_epoch.is_some()
+        self.login.is_some()
     }
 }
 
@@ -194,13 +233,10 @@ impl<T> Operation<Keyed<T>> {
         }
     }
 
-    /// The context_login that the operation waits for.
-    pub(crate) fn context_login(&mut self) -> Option<&mut ContextLogin> {
+    /// Whether a context-specific login is needed, if an operation is going on.
+    fn context_login(&mut self) -> Option<&mut ContextLogin> {
         match self {
-            Self::Ready(keyed) | Self::Streaming(keyed) => match keyed.authorization.context_login {
-                ContextLogin::NotNeeded => None,
-                ContextLogin::Needed | ContextLogin::Given => Some(&mut keyed.authorization.context_login),
-            },
+            Self::Ready(keyed) | Self::Streaming(keyed) => Some(&mut keyed.authorization.context_login),
             Self::Idle | Self::Done(_) => None,
         }
     }

@@ -10,6 +10,8 @@ pub(crate) struct Session {
     pub(crate) handle: SessionHandle,
     pub(crate) slot: Arc<Slot>,
     pub(crate) access: Access,
+    /// The slot's generation when it was opened; with another one the session is not valid any more.
+    generation: u64,
     /// What is going on in it. One lock for each session, and none that two of them share.
     pub(crate) operations: Mutex<Operations>,
 }
@@ -67,7 +69,13 @@ pub struct SessionInfo {
 
 impl Session {
     pub(crate) fn new(handle: SessionHandle, slot: Arc<Slot>, access: Access) -> Self {
-        Self { handle, slot, access, operations: Mutex::default() }
+        let generation = slot.generation();
+        Self { handle, slot, access, generation, operations: Mutex::default() }
+    }
+
+    /// Whether the token is still the one that the session was opened with.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.generation == self.slot.generation()
     }
 
     /// # Errors
@@ -80,7 +88,7 @@ impl Session {
     }
 
     pub(crate) fn state(&self) -> State {
-        match (self.access, self.slot.token.role()) {
+        match (self.access, self.slot.role()) {
             (Access::ReadOnly, None) => State::ReadOnlyPublic,
             // There is no read-only session while the officer is logged in.
             (Access::ReadOnly, Some(_)) => State::ReadOnlyUser,

@@ -1,5 +1,14 @@
 use types::{AttributeType, KeyType, ObjectClass, Value};
 
+/// Who may see an object (CKA_PRIVATE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Visibility {
+    /// Everybody.
+    Public,
+    /// The user.
+    Private,
+}
+
 /// The attributes of one object, each at most once, in the order of their numbers.
 #[derive(Default)]
 pub(crate) struct Attributes(Vec<(AttributeType, Value)>);
@@ -35,6 +44,11 @@ impl Attributes {
     /// A flag; one that the object does not have is false.
     pub(crate) fn flag(&self, name: AttributeType) -> bool {
         self.get(name).and_then(Value::as_flag).unwrap_or(false)
+    }
+
+    /// Who may see an object with these attributes.
+    pub(crate) fn visibility(&self) -> Visibility {
+        if self.flag(AttributeType::PRIVATE) { Visibility::Private } else { Visibility::Public }
     }
 
     pub(crate) fn number(&self, name: AttributeType) -> Option<u64> {

@@ -17,7 +17,7 @@ use types::SessionHandle;
 
 use crate::{Error, key::Material};
 
-pub(crate) use attributes::Attributes;
+pub(crate) use attributes::{Attributes, Visibility};
 pub(crate) use change::{copy, modify};
 pub(crate) use reading::{matches, readable, size};
 pub(crate) use rules::Origin;
@@ -26,7 +26,7 @@ pub(crate) use template::{ObjectBuilder, SessionRights};
 /// An object as it is at one time. Changing an object makes a new one.
 pub(crate) struct Object {
     pub(crate) attributes: Attributes,
-    pub(crate) home: ObjectLocation,
+    pub(crate) location: ObjectLocation,
     /// What is ready to compute with; made at first use.
     material: OnceLock<Result<Material, Error>>,
 }
@@ -41,8 +41,8 @@ pub(crate) enum ObjectLocation {
 }
 
 impl Object {
-    pub(crate) fn new(attributes: Attributes, home: ObjectLocation) -> Self {
-        Self { attributes, home, material: OnceLock::new() }
+    pub(crate) fn new(attributes: Attributes, location: ObjectLocation) -> Self {
+        Self { attributes, location, material: OnceLock::new() }
     }
 
     /// What is ready to compute with.

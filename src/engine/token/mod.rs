@@ -49,11 +49,11 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use store::{Change, Counters, Head, Revision, Serial, Store, TokenDirectory, TokenLocation};
 
 use crate::{
@@ -80,12 +80,17 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// Its number in what is sealed.
-    fn number(self) -> u8 {
+    /// Its number in what is sealed; never 0.
+    pub(crate) fn number(self) -> u8 {
         match self {
             Self::Officer => 1,
             Self::User => 2,
         }
+    }
+
+    /// The role with this number.
+    pub(crate) fn of_number(number: u64) -> Option<Self> {
+        [Self::Officer, Self::User].into_iter().find(|role| u64::from(role.number()) == number)
     }
 
     /// The name of its count of wrong PINs.
@@ -135,10 +140,10 @@ pub(crate) struct Token {
     store: Arc<dyn Store>,
     counters: Arc<dyn Counters>,
     policy: Policy,
-    login: RwLock<Option<Arc<Login>>>,
-    /// The number of who is logged in, to be asked without a lock; 0 for nobody.
-    role: AtomicU8,
-    login_epoch: AtomicU64,
+    /// The token that this process knows: another epoch means that it was made anew.
+    epoch: AtomicU64,
+    /// The epoch that this process is about to begin; the same as `epoch` at all other times.
+    next_epoch: AtomicU64,
 }
 
 /// What the settings say about PINs.
@@ -148,11 +153,17 @@ struct Policy {
     store_secret: Option<PathBuf>,
 }
 
-/// Somebody is logged in.
-struct Login {
+/// What logging in gives: the keys, and what was seen with them.
+pub(crate) struct Login {
     role: Role,
     keys: Keys,
     seen: Mutex<Seen>,
+}
+
+/// A token made anew, before it replaces the old one.
+pub(crate) struct Reinitialization {
+    token_header: TokenHeader,
+    keys: Keys,
 }
 
 /// What was seen of the store since the login.
@@ -171,6 +182,9 @@ struct Current {
     head: Head,
 }
 
+/// The epoch of a token that was initialised once.
+const FIRST_EPOCH: u64 = 1;
+
 impl Token {
     pub(crate) fn open(
         directory: &dyn TokenDirectory,
@@ -179,7 +193,7 @@ impl Token {
     ) -> Result<Self, Error> {
         let store = directory.open(location)?;
         let token = Self::over(store, directory.counters(location)?, &location.serial, settings);
-        token.token_header()?;
+        token.accept_replacement()?;
         Ok(token)
     }
 
@@ -198,7 +212,7 @@ impl Token {
         let digits: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
         let policy = Policy::of(settings);
-        let (token_header, keys) = policy.found(&serial, 1, so_pin, label)?;
+        let (token_header, keys) = policy.found(&serial, FIRST_EPOCH, so_pin, label)?;
         let clear = token_header.encode();
         let header = SealedHeader::blank(Revision(0), &clear).seal(&keys)?;
         let location = TokenLocation { slot, serial };
@@ -215,30 +229,58 @@ impl Token {
             store,
             counters,
             policy: Policy::of(settings),
-            login: RwLock::new(None),
-            role: AtomicU8::new(0),
-            login_epoch: AtomicU64::new(0),
+            epoch: AtomicU64::new(FIRST_EPOCH),
+            next_epoch: AtomicU64::new(FIRST_EPOCH),
         }
+    }
+
+    /// Tries the officer's PIN and makes a new token key. Nothing is written yet.
+    ///
+    /// # Errors
+    /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`], and the store's.
+    pub(crate) fn prepare_reinitialization(&self, so_pin: &[u8], label: &[u8; 32]) -> Result<Reinitialization, Error> {
+        let (token_header, _) = self.try_pin(Role::Officer, so_pin)?;
+        let epoch = token_header.epoch.saturating_add(1);
+        let (token_header, keys) = self.policy.found(&self.serial, epoch, so_pin, label)?;
+        Ok(Reinitialization { token_header, keys })
     }
 
     /// Makes the token anew: all objects and the user's PIN go, serial and slot stay.
     ///
     /// # Errors
-    /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`], and the store's.
-    pub(crate) fn reinitialize(&self, so_pin: &[u8], label: &[u8; 32]) -> Result<(), Error> {
-        let (token_header, _) = self.try_pin(Role::Officer, so_pin)?;
-        let (token_header, keys) =
-            self.policy.found(&self.serial, token_header.epoch.saturating_add(1), so_pin, label)?;
+    /// [`Error::TokenReplaced`] if somebody else has made it anew since, and the store's.
+    pub(crate) fn reinitialize(&self, prepared: &Reinitialization) -> Result<(), Error> {
+        let Reinitialization { token_header, keys } = prepared;
         let clear = token_header.encode();
-        retrying(|| {
+        self.next_epoch.store(token_header.epoch, Ordering::Release);
+        let committed = retrying(|_| {
             let head = self.store.head()?;
-            let header = SealedHeader::blank(next(head.revision), &clear).seal(&keys)?;
+            let now = TokenHeader::decode(&head.clear, &self.serial)?;
+            if now.epoch.saturating_add(1) != token_header.epoch {
+                return Err(Error::TokenReplaced);
+            }
+            let header = SealedHeader::blank(next(head.revision), &clear).seal(keys)?;
             let records = self.store.find(&[], None, usize::MAX)?;
             let changes = records.into_iter().map(Change::Remove).collect();
             Ok(self.store.commit(head.revision, clear.clone(), header, changes)?)
-        })?;
-        self.logout();
+        });
+        match committed {
+            Ok(_) => self.epoch.store(token_header.epoch, Ordering::Release),
+            Err(_) => self.next_epoch.store(self.epoch.load(Ordering::Acquire), Ordering::Release),
+        }
+        committed?;
         self.settle(Role::User);
+        Ok(())
+    }
+
+    /// Takes the token as it is now for the one that this process knows.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn accept_replacement(&self) -> Result<(), Error> {
+        let epoch = TokenHeader::decode(&self.store.head()?.clear, &self.serial)?.epoch;
+        self.epoch.store(epoch, Ordering::Release);
+        self.next_epoch.store(epoch, Ordering::Release);
         Ok(())
     }
 
@@ -257,33 +299,17 @@ impl Token {
         })
     }
 
-    /// Who is logged in, in this process.
-    pub(crate) fn role(&self) -> Option<Role> {
-        let number = self.role.load(Ordering::Acquire);
-        [Role::Officer, Role::User].into_iter().find(|role| role.number() == number)
-    }
-
-    /// Differs after each login and logout.
-    pub(crate) fn login_epoch(&self) -> u64 {
-        self.login_epoch.load(Ordering::Acquire)
-    }
-
+    /// Tries a PIN, and gives what logging in with it gives.
+    ///
     /// # Errors
-    /// [`Error::UserAlreadyLoggedIn`], [`Error::UserAnotherAlreadyLoggedIn`], [`Error::PinIncorrect`],
-    /// [`Error::PinLocked`], [`Error::UserPinNotInitialized`], [`Error::Tampered`], and the store's.
-    pub(crate) fn login(&self, role: Role, pin: &[u8]) -> Result<(), Error> {
-        self.must_be_free_for(role)?;
+    /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::UserPinNotInitialized`],
+    /// [`Error::TokenReplaced`], [`Error::Tampered`], and the store's.
+    pub(crate) fn authenticate(&self, role: Role, pin: &[u8]) -> Result<Login, Error> {
         let (token_header, keys) = self.try_pin(role, pin)?;
-        let login = Arc::new(Login { role, keys, seen: Mutex::default() });
+        let login = Login { role, keys, seen: Mutex::default() };
         self.look(&login)?;
         self.renew(&token_header, &login, pin);
-        let mut place = self.login.write();
-        // Trying a PIN takes long: somebody may have been faster.
-        self.must_be_free_for(role)?;
-        *place = Some(login);
-        self.role.store(role.number(), Ordering::Release);
-        self.login_epoch.fetch_add(1, Ordering::AcqRel);
-        Ok(())
+        Ok(login)
     }
 
     /// Checks a PIN, and counts it if it is wrong.
@@ -294,22 +320,15 @@ impl Token {
         self.try_pin(role, pin).map(|_| ())
     }
 
-    /// Forgets the keys.
-    pub(crate) fn logout(&self) {
-        let mut place = self.login.write();
-        if place.take().is_some() {
-            self.role.store(0, Ordering::Release);
-            self.login_epoch.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    /// Sets the user's PIN, whether he had one or not. The officer must be logged in.
+    /// Sets the user's PIN, whether he had one or not.
     ///
     /// # Errors
-    /// [`Error::UserNotLoggedIn`], [`Error::PinLenRange`], and the store's.
-    pub(crate) fn init_pin(&self, pin: &[u8]) -> Result<(), Error> {
+    /// [`Error::UserNotLoggedIn`] if it is not the officer's login, [`Error::PinLenRange`], and the store's.
+    pub(crate) fn init_pin(&self, login: &Login, pin: &[u8]) -> Result<(), Error> {
+        if login.role != Role::Officer {
+            return Err(Error::UserNotLoggedIn);
+        }
         pin::measure(pin)?;
-        let login = self.logged_in().filter(|login| login.role == Role::Officer).ok_or(Error::UserNotLoggedIn)?;
         self.rewrap(&login.keys, Role::User, pin, self.policy.cost)?;
         self.settle(Role::User);
         Ok(())
@@ -331,20 +350,19 @@ impl Token {
         Ok(self.store.change_counter()?)
     }
 
+    /// The clear header of the token that this process knows.
+    ///
+    /// # Errors
+    /// [`Error::TokenReplaced`] if somebody else has made the token anew.
     fn token_header(&self) -> Result<TokenHeader, Error> {
-        TokenHeader::decode(&self.store.head()?.clear, &self.serial)
+        let token_header = TokenHeader::decode(&self.store.head()?.clear, &self.serial)?;
+        self.must_be_known(&token_header)?;
+        Ok(token_header)
     }
 
-    fn logged_in(&self) -> Option<Arc<Login>> {
-        self.login.read().clone()
-    }
-
-    fn must_be_free_for(&self, role: Role) -> Result<(), Error> {
-        match self.role() {
-            None => Ok(()),
-            Some(now) if now == role => Err(Error::UserAlreadyLoggedIn),
-            Some(_) => Err(Error::UserAnotherAlreadyLoggedIn),
-        }
+    fn must_be_known(&self, token_header: &TokenHeader) -> Result<(), Error> {
+        let known = [&self.epoch, &self.next_epoch].map(|epoch| epoch.load(Ordering::Acquire));
+        if known.contains(&token_header.epoch) { Ok(()) } else { Err(Error::TokenReplaced) }
     }
 
     fn tries(&self, role: Role) -> Result<Tries, Error> {
@@ -400,7 +418,7 @@ impl Token {
         let secret = self.policy.secret()?;
         let owner = Owner { role, serial: &self.serial, epoch: keys.epoch };
         let wrap = Wrap::make(pin, &keys.token, owner, cost, secret.as_ref())?;
-        retrying(|| {
+        retrying(|_| {
             let Current { mut token_header, mut header, head } = self.read_head(keys)?;
             token_header.set_wrap(role, wrap.clone());
             let clear = token_header.encode();
@@ -430,9 +448,9 @@ impl Token {
     fn read_head(&self, keys: &Keys) -> Result<Current, Error> {
         let head = self.store.head()?;
         let token_header = TokenHeader::decode(&head.clear, &self.serial)?;
+        self.must_be_known(&token_header)?;
         if token_header.epoch != keys.epoch {
-            // Somebody has made the token anew: these keys open nothing any more.
-            self.logout();
+            // This process has made the token anew: these keys open nothing any more.
             return Err(Error::UserNotLoggedIn);
         }
         let header = SealedHeader::open(keys, &head.sealed)?;
@@ -489,14 +507,24 @@ impl Policy {
     }
 }
 
-/// More tries than this mean that something else is wrong.
+/// How an attempt to commit reads the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    /// What was seen last will do.
+    First,
+    /// Somebody has committed since: what was seen is old.
+    Again,
+}
+
+/// More attempts than this mean that something else is wrong.
 const ATTEMPTS: usize = 1000;
 
 /// Does it again as long as somebody else was faster.
-fn retrying<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+fn retrying<T>(mut attempt: impl FnMut(Attempt) -> Result<T, Error>) -> Result<T, Error> {
+    let mut kind = Attempt::First;
     for _ in 0..ATTEMPTS {
-        match attempt() {
-            Err(Error::Store(store::Error::Conflict)) => {}
+        match attempt(kind) {
+            Err(Error::Store(store::Error::Conflict)) => kind = Attempt::Again,
             outcome => return outcome,
         }
     }

@@ -6,14 +6,14 @@ use store::{Change, IndexTerm, Record, RecordId};
 use types::{AttributeType, Value};
 
 use super::{
-    Current, Login, Role, Token,
+    Attempt, Current, Login, Role, Token,
     index::Indexer,
     next, record, retrying, seal,
     sealed_header::{self, BUCKETS, SealedHeader},
 };
 use crate::{
     Error,
-    object::{Attributes, Object, ObjectLocation},
+    object::{Attributes, Object, ObjectLocation, Visibility},
 };
 
 /// How many names are asked of the store at a time.
@@ -33,21 +33,26 @@ impl Token {
     ///
     /// # Errors
     /// [`Error::UserNotLoggedIn`], and the store's.
-    pub(crate) fn insert(&self, objects: Vec<Attributes>) -> Result<Vec<Object>, Error> {
-        let login = self.login_for(&objects)?;
+    pub(crate) fn insert(
+        &self,
+        login: &Login,
+        objects: Vec<Attributes>,
+    ) -> Result<Vec<(RecordId, Visibility)>, Error> {
+        if login.role != Role::User && objects.iter().any(|object| object.visibility() == Visibility::Private) {
+            return Err(Error::UserNotLoggedIn);
+        }
         let named = objects
             .into_iter()
             .map(|attributes| Ok((RecordId(seal::random()?), attributes)))
             .collect::<Result<Vec<_>, Error>>()?;
-        let version = retrying(|| {
-            let mut edit = self.edit(&login)?;
+        retrying(|attempt| {
+            let mut edit = self.edit(login, attempt)?;
             for (id, attributes) in &named {
                 edit.put(*id, attributes, None)?;
             }
             edit.commit()
         })?;
-        let home = |record| ObjectLocation::Token { record, version };
-        Ok(named.into_iter().map(|(id, attributes)| Object::new(attributes, home(id))).collect())
+        Ok(named.into_iter().map(|(id, attributes)| (id, attributes.visibility())).collect())
     }
 
     /// Changes an object to what `change` makes of it. It may be asked more than once.
@@ -57,63 +62,64 @@ impl Token {
     /// store's.
     pub(crate) fn update(
         &self,
+        login: &Login,
         id: RecordId,
         change: &mut dyn FnMut(&Attributes) -> Result<Attributes, Error>,
-    ) -> Result<Object, Error> {
-        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
-        retrying(|| {
-            let mut edit = self.edit(&login)?;
-            let before = self.stored(&login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
-            let old = visible(&login, record::open(&login.keys, &before)?).ok_or(Error::ObjectHandleInvalid)?;
-            let attributes = change(&old)?;
-            edit.put(id, &attributes, Some(&before))?;
-            let version = edit.commit()?;
-            Ok(Object::new(attributes, ObjectLocation::Token { record: id, version }))
-        })
+    ) -> Result<(), Error> {
+        retrying(|attempt| {
+            let mut edit = self.edit(login, attempt)?;
+            let (before, old) = self.opened(login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
+            edit.put(id, &change(&old)?, Some(&before))?;
+            edit.commit()
+        })?;
+        Ok(())
     }
 
     /// Destroys an object.
     ///
     /// # Errors
     /// [`Error::ObjectHandleInvalid`] if it is gone, [`Error::UserNotLoggedIn`], and the store's.
-    pub(crate) fn remove(&self, id: RecordId) -> Result<(), Error> {
-        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
-        retrying(|| {
-            let mut edit = self.edit(&login)?;
-            let before = self.stored(&login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
-            visible(&login, record::open(&login.keys, &before)?).ok_or(Error::ObjectHandleInvalid)?;
+    pub(crate) fn remove(&self, login: &Login, id: RecordId) -> Result<(), Error> {
+        retrying(|attempt| {
+            let mut edit = self.edit(login, attempt)?;
+            let (before, _) = self.opened(login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
             edit.remove(&before);
             edit.commit()
         })?;
         Ok(())
     }
 
-    /// An object as it is now; `None` if it is gone, or may not be seen by who is logged in now. Without a
-    /// login a public object is as its record shows it, which nobody has checked yet.
-    pub(crate) fn load(&self, id: RecordId) -> Result<Option<Object>, Error> {
-        let Some(login) = self.logged_in() else {
-            let Some(stored) = self.store.read(id)? else { return Ok(None) };
-            let home = ObjectLocation::Token { record: id, version: stored.version };
-            return Ok(record::open_clear(&stored)?.map(|attributes| Object::new(attributes, home)));
+    /// An object as it is now; `None` if it is gone, or may not be seen with this login. Without a login a
+    /// public object is as its record shows it, which nobody has checked yet.
+    ///
+    /// # Errors
+    /// [`Error::ObjectDamaged`] if its record cannot be read or opened, and the store's.
+    pub(crate) fn load(&self, login: Option<&Login>, id: RecordId) -> Result<Option<Object>, Error> {
+        let location = |record: &Record| ObjectLocation::Token { record: id, version: record.version };
+        let Some(login) = login else {
+            let Some(record) = self.read(id)? else { return Ok(None) };
+            let attributes = record::open_clear(&record)?;
+            return Ok(attributes.map(|attributes| Object::new(attributes, location(&record))));
         };
-        let current = self.look(&login)?;
-        let Some(stored) = self.stored(&login, &current, id)? else { return Ok(None) };
-        let home = ObjectLocation::Token { record: id, version: stored.version };
-        let attributes = visible(&login, record::open(&login.keys, &stored)?);
-        Ok(attributes.map(|attributes| Object::new(attributes, home)))
+        let current = self.look(login)?;
+        let opened = self.opened(login, &current, id)?;
+        Ok(opened.map(|(record, attributes)| Object::new(attributes, location(&record))))
     }
 
     /// The names of the objects that may match a template: those that have its index terms, or all if it
     /// has nothing that is indexed.
-    pub(crate) fn search(&self, template: &[(AttributeType, Value)]) -> Result<Vec<RecordId>, Error> {
-        let login = self.logged_in();
-        let salt = match &login {
+    pub(crate) fn search(
+        &self,
+        login: Option<&Login>,
+        template: &[(AttributeType, Value)],
+    ) -> Result<Vec<RecordId>, Error> {
+        let salt = match login {
             Some(login) => self.look(login)?.token_header.salt,
             None => self.token_header()?.salt,
         };
         let asked = Indexer::public(&salt)?.asked(template);
         if asked.is_empty() {
-            if let Some(login) = &login {
+            if let Some(login) = login {
                 self.compare_all(login)?;
             }
             return self.names(&[]);
@@ -128,12 +134,11 @@ impl Token {
     /// Reads and opens everything.
     ///
     /// # Errors
-    /// [`Error::UserNotLoggedIn`], and the store's.
-    pub(crate) fn check(&self) -> Result<Report, Error> {
-        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
-        let current = self.look(&login)?;
+    /// The store's.
+    pub(crate) fn check(&self, login: &Login) -> Result<Report, Error> {
+        let current = self.look(login)?;
         let mut report = Report::default();
-        if let Err(fault) = self.compare_all(&login) {
+        if let Err(fault) = self.compare_all(login) {
             report.faults.push(fault.to_string());
         }
         let names = self.names(&[])?;
@@ -157,13 +162,6 @@ impl Token {
         Ok(report)
     }
 
-    /// The login that may write these objects.
-    fn login_for(&self, objects: &[Attributes]) -> Result<Arc<Login>, Error> {
-        let login = self.logged_in().ok_or(Error::UserNotLoggedIn)?;
-        let private = objects.iter().any(|attributes| attributes.flag(AttributeType::PRIVATE));
-        if private && login.role != Role::User { Err(Error::UserNotLoggedIn) } else { Ok(login) }
-    }
-
     fn names(&self, terms: &[IndexTerm]) -> Result<Vec<RecordId>, Error> {
         let mut names = Vec::new();
         loop {
@@ -180,7 +178,27 @@ impl Token {
     fn stored(&self, login: &Login, current: &Current, id: RecordId) -> Result<Option<Record>, Error> {
         let [first, ..] = id.0;
         self.compare(login, &current.header, first)?;
-        Ok(self.store.read(id)?)
+        self.read(id)
+    }
+
+    /// A record, and the object in it if it may be seen with this login.
+    fn opened(&self, login: &Login, current: &Current, id: RecordId) -> Result<Option<(Record, Attributes)>, Error> {
+        let Some(record) = self.stored(login, current, id)? else { return Ok(None) };
+        let attributes = record::open(&login.keys, &record)?;
+        let visible = login.role == Role::User || attributes.visibility() == Visibility::Public;
+        Ok(visible.then_some((record, attributes)))
+    }
+
+    /// A record as it is stored.
+    fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
+        self.store.read(id).map_err(|fault| match fault {
+            // What is damaged is this record's, as far as anybody knows.
+            store::Error::Damaged(why) => {
+                tracing::error!(why, "a record cannot be read");
+                Error::ObjectDamaged
+            }
+            other => other.into(),
+        })
     }
 
     /// Compares a bucket with the store, unless that was done since its hash changed.
@@ -212,7 +230,10 @@ impl Token {
             .try_for_each(|first| self.compare(login, &current.header, first))
     }
 
-    fn edit<'a>(&'a self, login: &'a Login) -> Result<Edit<'a>, Error> {
+    fn edit<'a>(&'a self, login: &'a Login, attempt: Attempt) -> Result<Edit<'a>, Error> {
+        if attempt == Attempt::Again {
+            login.seen.lock().current = None;
+        }
         let current = self.look(login)?;
         let mut header = current.header.clone();
         header.revision = next(current.head.revision);
@@ -253,11 +274,6 @@ impl Edit<'_> {
         let sealed = header.seal(&login.keys)?;
         Ok(token.store.commit(current.head.revision, current.head.clear.clone(), sealed, changes)?)
     }
-}
-
-/// The object, if who is logged in may see it.
-fn visible(login: &Login, attributes: Attributes) -> Option<Attributes> {
-    (login.role == Role::User || !attributes.flag(AttributeType::PRIVATE)).then_some(attributes)
 }
 
 fn hex(id: &RecordId) -> String {

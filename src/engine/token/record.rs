@@ -11,7 +11,7 @@ use super::{
 use crate::{Error, object::Attributes};
 
 /// What is the matter with a record that does not open.
-const RECORD: Error = Error::Tampered("an object's record");
+const RECORD: Error = Error::ObjectDamaged;
 
 /// Kinds of values, as they are written.
 mod kind {

@@ -3,7 +3,6 @@ use types::{AttributeType, KeyType, Mechanism, ObjectClass, ObjectHandle, Sessio
 use crate::{
     Engine, Error, mechanism,
     object::{ObjectBuilder, Origin},
-    operation::ContextLogin,
 };
 
 use super::{key_usage::DERIVE, wrap::embedded};
@@ -25,9 +24,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let derive = row.derive.ok_or(Error::MechanismInvalid)?;
         let base = session.key(base, &DERIVE, row)?;
-        if session.authorization(&base).context_login == ContextLogin::Needed {
-            return Err(Error::UserNotLoggedIn);
-        }
+        base.must_not_ask_for_pin()?;
         let defaults =
             [(AttributeType::CLASS, ObjectClass::SECRET_KEY.0), (AttributeType::KEY_TYPE, KeyType::GENERIC_SECRET.0)];
         for (name, number) in defaults {

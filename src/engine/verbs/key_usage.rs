@@ -1,13 +1,14 @@
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use types::{AttributeType, MechanismType, ObjectHandle};
 
 use crate::{
     Error,
     mechanism::Mechanism,
-    object::Object,
-    operation::{ContextLogin, KeyAuthorization},
+    object::{Object, Visibility},
+    operation::{ContextLogin, ContextLoginRequest, KeyAuthorization},
     session::Session,
+    slot::LoginNumber,
 };
 
 /// A use of a key: what must be true of the key, and what is said if it is not.
@@ -46,7 +47,9 @@ pub(super) const UNWRAP: KeyUsage = KeyUsage {
 
 impl Session {
     /// The key behind a handle, if it may be used in this way with this mechanism.
-    pub(super) fn key(&self, handle: ObjectHandle, usage: &KeyUsage, row: &Mechanism) -> Result<Arc<Object>, Error> {
+    pub(super) fn key(&self, handle: ObjectHandle, usage: &KeyUsage, row: &Mechanism) -> Result<UsableKey, Error> {
+        // Before the key is looked for: a logout in between ends the use.
+        let login = self.slot.login_number();
         let key = self.slot.object(handle).map_err(|fault| match fault {
             Error::ObjectHandleInvalid => usage.no_key.clone(),
             other => other,
@@ -60,15 +63,40 @@ impl Session {
             return Err(Error::KeyFunctionNotPermitted);
         }
         must_allow(&key, row.id)?;
-        Ok(key)
+        Ok(UsableKey { object: key, login })
     }
 
     /// What a running operation with this key has to look at before each step.
-    pub(super) fn authorization(&self, key: &Object) -> KeyAuthorization {
-        let private = key.attributes.flag(AttributeType::PRIVATE);
-        let always = key.attributes.flag(AttributeType::ALWAYS_AUTHENTICATE);
-        let context_login = if always { ContextLogin::Needed } else { ContextLogin::NotNeeded };
-        KeyAuthorization::new(&self.slot, private.then(|| self.slot.token.login_epoch()), context_login)
+    pub(super) fn authorization(&self, key: &UsableKey) -> KeyAuthorization {
+        let private = key.attributes.visibility() == Visibility::Private;
+        let context_login = match key.must_not_ask_for_pin() {
+            Ok(()) => ContextLogin::NotNeeded,
+            Err(_) => ContextLogin::Needed(ContextLoginRequest::next()),
+        };
+        KeyAuthorization::new(&self.slot, private.then_some(key.login), context_login)
+    }
+}
+
+/// A key that may be used, and the login in which it was found.
+pub(super) struct UsableKey {
+    object: Arc<Object>,
+    login: LoginNumber,
+}
+
+impl UsableKey {
+    /// Refuses a key that asks for the PIN before each use (CKA_ALWAYS_AUTHENTICATE), where there is no
+    /// operation that a login could release.
+    pub(super) fn must_not_ask_for_pin(&self) -> Result<(), Error> {
+        let asks = self.attributes.flag(AttributeType::ALWAYS_AUTHENTICATE);
+        if asks { Err(Error::UserNotLoggedIn) } else { Ok(()) }
+    }
+}
+
+impl Deref for UsableKey {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.object
     }
 }
 

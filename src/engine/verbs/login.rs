@@ -1,8 +1,6 @@
 use types::SessionHandle;
 
-use crate::{Engine, Error, operation::ContextLogin, session::Session, token::Role};
-
-use super::sessions::log_out;
+use crate::{Engine, Error, session::Session, token::Role};
 
 /// As whom somebody logs in (`CK_USER_TYPE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +18,15 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::UserPinNotInitialized`],
-    /// [`Error::UserAlreadyLoggedIn`], [`Error::UserAnotherAlreadyLoggedIn`],
+    /// [`Error::UserAlreadyLoggedIn`], [`Error::UserAnotherAlreadyLoggedIn`], [`Error::SessionClosed`],
     /// [`Error::SessionReadOnlyExists`], and [`Error::OperationNotInitialized`] if no operation waits for
     /// a context-specific login.
     pub fn login(&self, session: SessionHandle, user: User, pin: &[u8]) -> Result<(), Error> {
         let session = self.session(session)?;
         match user {
-            User::Officer => log_in_officer(&session, pin),
-            User::User => session.slot.token.login(Role::User, pin),
-            User::ContextSpecific => self.context_login(&session, pin),
+            User::Officer => session.slot.log_in(session.handle, Role::Officer, pin),
+            User::User => session.slot.log_in(session.handle, Role::User, pin),
+            User::ContextSpecific => self.log_in_for_one_operation(&session, pin),
         }
     }
 
@@ -51,36 +49,26 @@ impl Engine {
     /// [`Error::UserNotLoggedIn`].
     pub fn logout(&self, session: SessionHandle) -> Result<(), Error> {
         let session = self.session(session)?;
-        if session.slot.token.role().is_none() {
-            return Err(Error::UserNotLoggedIn);
-        }
-        log_out(&session.slot);
+        session.slot.log_out()?;
         self.end_private_operations(&session);
         Ok(())
     }
 
-    fn context_login(&self, session: &Session, pin: &[u8]) -> Result<(), Error> {
-        if session.operations.lock().context_logins().next().is_none() {
-            return Err(Error::OperationNotInitialized);
-        }
+    fn log_in_for_one_operation(&self, session: &Session, pin: &[u8]) -> Result<(), Error> {
+        let request = session.operations.lock().context_login_request().ok_or(Error::OperationNotInitialized)?;
         // The user's key, so the user's PIN: officers see no private object.
-        let verified = session.slot.token.verify_pin(Role::User, pin);
-        if verified == Err(Error::PinLocked) {
-            log_out(&session.slot);
+        let verified = session.slot.verify_pin(Role::User, pin);
+        if verified == Err(Error::PinLocked) && session.slot.log_out().is_ok() {
             self.end_private_operations(session);
         }
         verified?;
-        for context_login in session.operations.lock().context_logins() {
-            *context_login = ContextLogin::Given;
-        }
-        Ok(())
+        session.operations.lock().give_context_login(request)
     }
 
     /// Ends what is going on with private keys in all sessions with the token. One that is computing just
     /// now is not waited for: it sees at its next call that the login is over.
     fn end_private_operations(&self, session: &Session) {
-        let sessions = session.slot.open_sessions.lock().all();
-        for handle in sessions {
+        for handle in session.slot.sessions() {
             if let Ok(other) = self.session(handle)
                 && let Some(mut operations) = other.operations.try_lock()
             {
@@ -88,18 +76,4 @@ impl Engine {
             }
         }
     }
-}
-
-fn log_in_officer(session: &Session, pin: &[u8]) -> Result<(), Error> {
-    let slot = &session.slot;
-    if !slot.open_sessions.lock().read_only.is_empty() {
-        return Err(Error::SessionReadOnlyExists);
-    }
-    slot.token.login(Role::Officer, pin)?;
-    // Checking a PIN takes long, so a read-only session may have been opened in between.
-    if slot.open_sessions.lock().read_only.is_empty() {
-        return Ok(());
-    }
-    log_out(slot);
-    Err(Error::SessionReadOnlyExists)
 }

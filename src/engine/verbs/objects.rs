@@ -62,17 +62,13 @@ impl Engine {
     pub fn destroy_object(&self, session: SessionHandle, handle: ObjectHandle) -> Result<(), Error> {
         let session = self.session(session)?;
         let object = session.slot.object(handle)?;
-        if let ObjectLocation::Token { .. } = object.home {
+        if let ObjectLocation::Token { .. } = object.location {
             session.must_be_read_write()?;
         }
         if !object.attributes.flag(AttributeType::DESTROYABLE) {
             return Err(Error::ActionProhibited);
         }
-        if let ObjectLocation::Token { record, .. } = object.home {
-            session.slot.token.remove(record)?;
-        }
-        session.slot.forget(handle);
-        Ok(())
+        session.slot.destroy(handle, object.location)
     }
 
     /// About how many bytes an object takes.
@@ -101,17 +97,10 @@ impl Engine {
         let session = self.session(session)?;
         let object = session.slot.object(handle)?;
         let rights = session.rights();
-        match object.home {
-            ObjectLocation::Session(_) => {
-                let changed = object::modify(&object.attributes, changes, rights)?;
-                session.slot.replace(handle, Object::new(changed, object.home));
-            }
-            ObjectLocation::Token { record, .. } => {
-                session.must_be_read_write()?;
-                session.slot.token.update(record, &mut |now| object::modify(now, duplicate(&changes), rights))?;
-            }
+        if let ObjectLocation::Token { .. } = object.location {
+            session.must_be_read_write()?;
         }
-        Ok(())
+        session.slot.change(handle, &mut |now| object::modify(now, duplicate(&changes), rights))
     }
 }
 
@@ -122,7 +111,7 @@ fn duplicate(template: &Template) -> Template {
 impl Session {
     /// Who asks, as far as attributes care.
     pub(super) fn rights(&self) -> SessionRights {
-        SessionRights { officer: self.slot.token.role() == Some(Role::Officer) }
+        SessionRights { officer: self.slot.role() == Some(Role::Officer) }
     }
 
     /// Refuses early what [`Session::place`] would refuse after the work was done.
@@ -141,10 +130,10 @@ impl Session {
     pub(super) fn place(&self, attributes: Attributes) -> Result<ObjectHandle, Error> {
         self.must_be_able_to_keep(&attributes)?;
         if !attributes.flag(AttributeType::TOKEN) {
-            return Ok(self.slot.keep(Object::new(attributes, ObjectLocation::Session(self.handle))));
+            return self.slot.keep(self.handle, attributes);
         }
-        let mut stored = self.slot.token.insert(vec![attributes])?;
-        self.token_handle(stored.pop())
+        let [handle] = self.store([attributes])?;
+        Ok(handle)
     }
 
     /// Keeps a new key pair: if both are token objects, both or neither.
@@ -165,16 +154,13 @@ impl Session {
                 Ok((self.place(public)?, private))
             };
         }
-        let mut stored = self.slot.token.insert(vec![public, private])?;
-        let private = self.token_handle(stored.pop())?;
-        Ok((self.token_handle(stored.pop())?, private))
+        let [public, private] = self.store([public, private])?;
+        Ok((public, private))
     }
 
-    fn token_handle(&self, stored: Option<Object>) -> Result<ObjectHandle, Error> {
-        let stored = stored.ok_or(Error::Internal("the token stored fewer objects than it was given"))?;
-        let ObjectLocation::Token { record, .. } = stored.home else {
-            return Err(Error::Internal("the token stored a session object"));
-        };
-        Ok(self.slot.handle_of(record, stored, None))
+    /// Stores token objects, all or none.
+    fn store<const N: usize>(&self, objects: [Attributes; N]) -> Result<[ObjectHandle; N], Error> {
+        let handles = self.slot.insert(objects.into())?;
+        handles.try_into().map_err(|_| Error::Internal("the token stored another number of objects than it was given"))
     }
 }

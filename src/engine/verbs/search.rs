@@ -2,7 +2,7 @@ use types::{ObjectHandle, SessionHandle, Template};
 
 use crate::{
     Engine, Error,
-    object::{self, ObjectLocation},
+    object,
     operation::Search,
     session::Session,
 };
@@ -20,7 +20,7 @@ impl Engine {
             return Err(Error::OperationActive);
         }
         operations.search = Some(Search {
-            records: session.slot.token.search(&template)?.into_iter(),
+            records: session.slot.search(&template)?.into_iter(),
             session_objects: session.slot.session_objects().into_iter(),
             template,
         });
@@ -70,11 +70,16 @@ impl Session {
             }
         }
         for record in search.records.by_ref() {
-            let moment = slot.moment()?;
-            let Some(object) = slot.token.load(record)? else { continue };
-            debug_assert!(matches!(object.home, ObjectLocation::Token { .. }), "a token loads token objects");
+            let now = slot.freshness()?;
+            let object = match slot.load(record) {
+                Ok(Some(object)) => object,
+                Ok(None) => continue,
+                // It is there, and nobody can say what it is: whoever uses it is told.
+                Err(Error::ObjectDamaged) => return Ok(Some(slot.handle_of_damaged(record, now))),
+                Err(fault) => return Err(fault),
+            };
             if object::matches(&object.attributes, &search.template) {
-                return Ok(Some(slot.handle_of(record, object, Some(moment))));
+                return Ok(Some(slot.handle_of(record, object, now)));
             }
         }
         Ok(None)

@@ -6,8 +6,6 @@ use crate::{
     Access, Engine, Error, SessionInfo,
     operation::{Operation, Operations},
     session::Session,
-    slot::Slot,
-    token::Role,
 };
 
 /// Ends the operations of one kind.
@@ -30,15 +28,14 @@ impl Engine {
     /// [`Error::SlotIdInvalid`], [`Error::TokenNotInitialized`], [`Error::SessionReadWriteSoExists`].
     pub fn open_session(&self, slot: SlotId, access: Access) -> Result<SessionHandle, Error> {
         let slot = self.slots.open(slot, &self.settings)?;
-        let mut open_sessions = slot.open_sessions.lock();
-        if access == Access::ReadOnly && slot.token.role() == Some(Role::Officer) {
-            return Err(Error::SessionReadWriteSoExists);
-        }
         let (_, session) = self
             .sessions
             .insert_with(|handle| Arc::new(Session::new(SessionHandle(handle), Arc::clone(&slot), access)));
-        open_sessions.of(access).insert(session.handle);
-        Ok(session.handle)
+        let opened = slot.open_session(session.handle, access);
+        if opened.is_err() {
+            self.sessions.remove(session.handle.0);
+        }
+        opened.map(|()| session.handle)
     }
 
     /// Closes a session. Its session objects end with it, and with the token's last session the login.
@@ -47,13 +44,7 @@ impl Engine {
     /// [`Error::SessionHandleInvalid`].
     pub fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
         let session = self.sessions.remove(session.0).ok_or(Error::SessionHandleInvalid)?;
-        let mut open_sessions = session.slot.open_sessions.lock();
-        open_sessions.of(session.access).remove(&session.handle);
-        session.slot.forget_session(session.handle);
-        if open_sessions.is_empty() {
-            log_out(&session.slot);
-        }
-        Ok(())
+        session.slot.close_session(session.handle)
     }
 
     /// Closes every session of this process with a slot.
@@ -65,8 +56,7 @@ impl Engine {
             Err(Error::TokenNotInitialized) => return Ok(()),
             opened => opened?,
         };
-        let open = slot.open_sessions.lock().all();
-        for session in open {
+        for session in slot.sessions() {
             match self.close_session(session) {
                 // Another thread may have closed it in between.
                 Ok(()) | Err(Error::SessionHandleInvalid) => {}
@@ -123,10 +113,4 @@ impl Engine {
         self.session(session)?;
         Err(Error::SavedStateInvalid)
     }
-}
-
-/// Ends the login and what only the user may have.
-pub(super) fn log_out(slot: &Slot) {
-    slot.token.logout();
-    slot.forget_private();
 }

@@ -68,8 +68,8 @@ impl Engine {
             Err(Error::TokenNotInitialized) => return Ok(blank),
             Err(fault) => return Err(fault),
         };
-        let summary = slot.token.summary()?;
-        let open_sessions = slot.open_sessions.lock();
+        let summary = slot.summary()?;
+        let open = slot.session_count();
         let states = [
             (true, flag::TOKEN_INITIALIZED | flag::DUAL_CRYPTO_OPERATIONS),
             (summary.user_pin_set, flag::USER_PIN_INITIALIZED),
@@ -85,8 +85,8 @@ impl Engine {
             label: summary.label,
             serial: summary.serial.as_str().to_owned(),
             flags: states.iter().filter(|(holds, _)| *holds).fold(blank.flags, |flags, (_, bits)| flags | bits),
-            sessions: (open_sessions.read_only.len() + open_sessions.read_write.len()) as u64,
-            rw_sessions: open_sessions.read_write.len() as u64,
+            sessions: (open.read_only + open.read_write) as u64,
+            rw_sessions: open.read_write as u64,
             ..blank
         })
     }
@@ -120,14 +120,7 @@ impl Engine {
             Err(Error::TokenNotInitialized) => return self.slots.create(slot, so_pin, label, &self.settings),
             opened => opened?,
         };
-        // Held until the end, so that nobody opens a session in between.
-        let open_sessions = slot.open_sessions.lock();
-        if !open_sessions.is_empty() {
-            return Err(Error::SessionExists);
-        }
-        slot.token.reinitialize(so_pin, label)?;
-        slot.forget_all();
-        Ok(())
+        slot.reinitialize(so_pin, label)
     }
 
     /// Removes a token and everything in it, for good. Needs its officer's PIN.
@@ -136,12 +129,9 @@ impl Engine {
     /// Those of [`Engine::init_token`].
     pub fn delete_token(&self, slot: SlotId, so_pin: &[u8]) -> Result<(), Error> {
         let opened = self.slots.open(slot, &self.settings)?;
-        let open_sessions = opened.open_sessions.lock();
-        if !open_sessions.is_empty() {
-            return Err(Error::SessionExists);
-        }
-        opened.token.verify_pin(Role::Officer, so_pin)?;
-        opened.forget_all();
+        opened.must_have_no_session()?;
+        opened.verify_pin(Role::Officer, so_pin)?;
+        opened.must_have_no_session()?;
         self.slots.remove(slot)
     }
 
@@ -150,11 +140,7 @@ impl Engine {
     /// # Errors
     /// [`Error::UserNotLoggedIn`], [`Error::PinLenRange`], and those of the store.
     pub fn init_pin(&self, session: SessionHandle, pin: &[u8]) -> Result<(), Error> {
-        let session = self.session(session)?;
-        if session.slot.token.role() != Some(Role::Officer) {
-            return Err(Error::UserNotLoggedIn);
-        }
-        session.slot.token.init_pin(pin)
+        self.session(session)?.slot.init_pin(pin)
     }
 
     /// Changes the PIN of who is logged in, or the user's if nobody is.
@@ -165,8 +151,7 @@ impl Engine {
     pub fn set_pin(&self, session: SessionHandle, old: &[u8], new: &[u8]) -> Result<(), Error> {
         let session = self.session(session)?;
         session.must_be_read_write()?;
-        let role = session.slot.token.role().unwrap_or(Role::User);
-        session.slot.token.set_pin(role, old, new)
+        session.slot.set_pin(old, new)
     }
 
     /// Reads and opens every object of the session's token; somebody must be logged in.
@@ -174,7 +159,7 @@ impl Engine {
     /// # Errors
     /// [`Error::UserNotLoggedIn`], and the store's. What is found to be wrong is in the report.
     pub fn check_token(&self, session: SessionHandle) -> Result<Report, Error> {
-        self.session(session)?.slot.token.check()
+        self.session(session)?.slot.check()
     }
 
     fn must_be_slot(&self, slot: SlotId) -> Result<(), Error> {

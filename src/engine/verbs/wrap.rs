@@ -6,7 +6,6 @@ use types::{
 use crate::{
     Engine, Error, mechanism,
     object::{self, Attributes, Object, ObjectBuilder, Origin},
-    operation::ContextLogin,
     wrapping,
 };
 
@@ -61,9 +60,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
         let unwrapping_key = session.key(unwrapping_key, &UNWRAP, row)?;
-        if session.authorization(&unwrapping_key).context_login == ContextLogin::Needed {
-            return Err(Error::UserNotLoggedIn);
-        }
+        unwrapping_key.must_not_ask_for_pin()?;
         let preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
         let builder = ObjectBuilder::new(template, Origin::Unwrapped, session.rights(), &preset)?;
         session.must_be_able_to_make(&builder)?;

@@ -1,0 +1,417 @@
+//! Slots: the sessions, the login and the objects of a token in this process.
+
+mod info;
+mod objects;
+mod state;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+use store::{RecordId, TokenDirectory, TokenLocation};
+use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
+
+use crate::{
+    Access, Error, Report, Settings, Summary,
+    object::{Attributes, Object, ObjectLocation, Visibility},
+    token::{Login, Role, Token},
+};
+
+use objects::{Entry, Objects};
+use state::{EndedObjects, SessionCount, SlotState};
+
+pub use info::{SlotInfo, TokenInfo};
+pub(crate) use objects::Freshness;
+pub(crate) use state::LoginNumber;
+
+/// The slots: one for each token, and one more for the next.
+pub(crate) struct Slots {
+    directory: Arc<dyn TokenDirectory>,
+    /// Those whose tokens this process has opened.
+    opened: RwLock<BTreeMap<SlotId, Arc<Slot>>>,
+}
+
+/// A slot with an initialised token that this process has opened.
+pub(crate) struct Slot {
+    pub(crate) id: SlotId,
+    token: Token,
+    state: Mutex<SlotState<Arc<Login>>>,
+    /// Login number and role as they were at the last transition, to be read without the lock.
+    published: AtomicU64,
+    /// Rises when another process has initialised the token anew: sessions from before are not valid.
+    generation: AtomicU64,
+    objects: Objects,
+}
+
+impl Slots {
+    pub(crate) fn new(directory: Arc<dyn TokenDirectory>) -> Self {
+        Self { directory, opened: RwLock::default() }
+    }
+
+    /// The slots that have a token. A directory that cannot be listed has none; the reason is logged.
+    pub(crate) fn locations(&self) -> Vec<TokenLocation> {
+        self.directory.tokens().unwrap_or_else(|fault| {
+            tracing::warn!(%fault, "the tokens cannot be listed");
+            Vec::new()
+        })
+    }
+
+    /// The slot in which the next token will be.
+    pub(crate) fn free(&self) -> SlotId {
+        let number = self.directory.free_slot().unwrap_or_else(|fault| {
+            tracing::warn!(%fault, "the free slot cannot be told");
+            0
+        });
+        SlotId(u64::from(number))
+    }
+
+    /// The slot, its token opened.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], or [`Error::TokenNotInitialized`] for the free slot.
+    pub(crate) fn open(&self, id: SlotId, settings: &Settings) -> Result<Arc<Slot>, Error> {
+        if let Some(slot) = self.opened.read().get(&id) {
+            return Ok(Arc::clone(slot));
+        }
+        let Some(location) = self.location(id) else {
+            return Err(if id == self.free() { Error::TokenNotInitialized } else { Error::SlotIdInvalid });
+        };
+        let token = Token::open(self.directory.as_ref(), &location, settings)?;
+        let slot = Arc::new(Slot::new(id, token));
+        // Another thread may have been faster; then its slot is the one.
+        Ok(Arc::clone(self.opened.write().entry(id).or_insert(slot)))
+    }
+
+    /// Makes a token in the free slot.
+    pub(crate) fn create(&self, id: SlotId, so_pin: &[u8], label: &[u8; 32], settings: &Settings) -> Result<(), Error> {
+        let number = u32::try_from(id.0).map_err(|_| Error::SlotIdInvalid)?;
+        let token = Token::create(self.directory.as_ref(), number, so_pin, label, settings)?;
+        self.opened.write().insert(id, Arc::new(Slot::new(id, token)));
+        Ok(())
+    }
+
+    /// Removes a token for good.
+    pub(crate) fn remove(&self, id: SlotId) -> Result<(), Error> {
+        let location = self.location(id).ok_or(Error::SlotIdInvalid)?;
+        self.opened.write().remove(&id);
+        Ok(self.directory.remove(&location)?)
+    }
+
+    fn location(&self, id: SlotId) -> Option<TokenLocation> {
+        self.locations().into_iter().find(|location| u64::from(location.slot) == id.0)
+    }
+}
+
+/// Sessions and login.
+impl Slot {
+    fn new(id: SlotId, token: Token) -> Self {
+        Self {
+            id,
+            token,
+            state: Mutex::new(SlotState::new()),
+            published: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            objects: Objects::new(),
+        }
+    }
+
+    /// Who is logged in.
+    pub(crate) fn role(&self) -> Option<Role> {
+        Role::of_number(self.published.load(Ordering::Acquire) & 3)
+    }
+
+    /// Differs after each login and each logout.
+    pub(crate) fn login_number(&self) -> LoginNumber {
+        LoginNumber(self.published.load(Ordering::Acquire) >> 2)
+    }
+
+    /// Rises when another process has initialised the token anew.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Makes a transition, and publishes what it led to.
+    fn transition<T>(&self, change: impl FnOnce(&mut SlotState<Arc<Login>>) -> T) -> T {
+        let mut state = self.state.lock();
+        let result = change(&mut state);
+        let role = state.role().map_or(0, Role::number);
+        self.published.store(state.login_number().0 << 2 | u64::from(role), Ordering::Release);
+        result
+    }
+
+    /// # Errors
+    /// [`Error::SessionReadWriteSoExists`].
+    pub(crate) fn open_session(&self, session: SessionHandle, access: Access) -> Result<(), Error> {
+        self.transition(|state| state.open(session, access))
+    }
+
+    /// # Errors
+    /// [`Error::SessionHandleInvalid`] if it is not open.
+    pub(crate) fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
+        let (ended, logged_in) = self.transition(|state| (state.close(session), state.role().is_some()));
+        self.drop_objects(ended?);
+        if !logged_in {
+            self.objects.forget_private();
+        }
+        Ok(())
+    }
+
+    /// The handles of the open sessions.
+    pub(crate) fn sessions(&self) -> Vec<SessionHandle> {
+        self.state.lock().sessions()
+    }
+
+    pub(crate) fn session_count(&self) -> SessionCount {
+        self.state.lock().count()
+    }
+
+    /// Logs in. The PIN is tried outside of the lock.
+    ///
+    /// # Errors
+    /// [`Error::SessionClosed`] if the session was closed meanwhile, [`Error::UserAlreadyLoggedIn`],
+    /// [`Error::UserAnotherAlreadyLoggedIn`], [`Error::SessionReadOnlyExists`], and those of
+    /// [`Token::authenticate`].
+    pub(crate) fn log_in(&self, session: SessionHandle, role: Role, pin: &[u8]) -> Result<(), Error> {
+        let ticket = self.state.lock().begin_login(session, role)?;
+        let login = Arc::new(self.watched(self.token.authenticate(role, pin))?);
+        self.transition(|state| state.finish_login(ticket, login))
+    }
+
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`].
+    pub(crate) fn log_out(&self) -> Result<(), Error> {
+        let ended = self.transition(SlotState::log_out)?;
+        self.drop_objects(ended);
+        self.objects.forget_private();
+        Ok(())
+    }
+
+    fn login(&self) -> Option<Arc<Login>> {
+        self.state.lock().login().map(Arc::clone)
+    }
+
+    fn must_be_logged_in(&self) -> Result<Arc<Login>, Error> {
+        self.login().ok_or(Error::UserNotLoggedIn)
+    }
+
+    fn drop_objects(&self, ended: EndedObjects) {
+        for handle in ended.0 {
+            self.objects.forget(handle);
+        }
+    }
+
+    /// Notices that another process has initialised the token anew. It is as if the token had been taken
+    /// out and another put in (PKCS#11, 6.7.5): every session with it is closed.
+    fn watched<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::TokenReplaced) = &outcome {
+            let ended = self.transition(|state| {
+                self.generation.fetch_add(1, Ordering::AcqRel);
+                state.close_all()
+            });
+            self.drop_objects(ended);
+            self.objects.forget_all();
+            self.token.accept_replacement()?;
+        }
+        outcome
+    }
+}
+
+/// The token.
+impl Slot {
+    /// What the token tells now.
+    pub(crate) fn summary(&self) -> Result<Summary, Error> {
+        match self.watched(self.token.summary()) {
+            Err(Error::TokenReplaced) => self.token.summary(),
+            outcome => outcome,
+        }
+    }
+
+    /// Makes the token anew.
+    ///
+    /// # Errors
+    /// [`Error::SessionExists`], and those of [`Token::prepare_reinitialization`].
+    pub(crate) fn reinitialize(&self, so_pin: &[u8], label: &[u8; 32]) -> Result<(), Error> {
+        self.must_have_no_session()?;
+        let prepared = self.watched(self.token.prepare_reinitialization(so_pin, label))?;
+        // A session that was opened while the PIN was tried keeps its token.
+        self.must_have_no_session()?;
+        self.watched(self.token.reinitialize(&prepared))?;
+        // Who opened a session during the commit has it with the new token, and has not logged in to that.
+        let _ = self.log_out();
+        self.objects.forget_all();
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`Error::SessionExists`].
+    pub(crate) fn must_have_no_session(&self) -> Result<(), Error> {
+        if self.session_count() == SessionCount::default() { Ok(()) } else { Err(Error::SessionExists) }
+    }
+
+    /// # Errors
+    /// Those of [`Token::verify_pin`].
+    pub(crate) fn verify_pin(&self, role: Role, pin: &[u8]) -> Result<(), Error> {
+        self.watched(self.token.verify_pin(role, pin))
+    }
+
+    /// Sets the user's PIN; the officer must be logged in.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and those of [`Token::init_pin`].
+    pub(crate) fn init_pin(&self, pin: &[u8]) -> Result<(), Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.init_pin(&login, pin))
+    }
+
+    /// Changes the PIN of who is logged in, or the user's if nobody is.
+    ///
+    /// # Errors
+    /// Those of [`Token::set_pin`].
+    pub(crate) fn set_pin(&self, old: &[u8], new: &[u8]) -> Result<(), Error> {
+        self.watched(self.token.set_pin(self.role().unwrap_or(Role::User), old, new))
+    }
+
+    /// Reads and opens everything.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn check(&self) -> Result<Report, Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.check(&login))
+    }
+}
+
+/// Objects.
+impl Slot {
+    /// The object behind a handle, as it is now, if it may be seen.
+    pub(crate) fn object(&self, handle: ObjectHandle) -> Result<Arc<Object>, Error> {
+        let login_number = self.login_number();
+        let entry = self.objects.entry(handle, login_number)?;
+        match entry.as_ref() {
+            Entry::Session(object) => {
+                let object = Arc::clone(&object.read());
+                self.may_see(&object.attributes).then_some(object).ok_or(Error::ObjectHandleInvalid)
+            }
+            Entry::Token(entry) => {
+                let now = Freshness { change_counter: self.token.change_counter()?, login_number };
+                if let Some(object) = Objects::cached(entry, now) {
+                    return Ok(object);
+                }
+                let loaded = self.load(entry.record)?;
+                self.objects.cache(entry, loaded, now).ok_or(Error::ObjectHandleInvalid)
+            }
+        }
+    }
+
+    /// Now. To be asked before an object is read: a change after it is seen at the next use.
+    pub(crate) fn freshness(&self) -> Result<Freshness, Error> {
+        Ok(Freshness { login_number: self.login_number(), change_counter: self.token.change_counter()? })
+    }
+
+    /// A token object as it is now; `None` if it is gone or may not be seen.
+    ///
+    /// # Errors
+    /// [`Error::ObjectDamaged`], and the store's.
+    pub(crate) fn load(&self, record: RecordId) -> Result<Option<Object>, Error> {
+        self.watched(self.token.load(self.login().as_deref(), record))
+    }
+
+    /// The names of the token objects that may match a template.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn search(&self, template: &[(AttributeType, Value)]) -> Result<Vec<RecordId>, Error> {
+        self.watched(self.token.search(self.login().as_deref(), template))
+    }
+
+    /// Whether an object with these attributes exists for who is logged in now.
+    pub(crate) fn may_see(&self, attributes: &Attributes) -> bool {
+        !attributes.flag(AttributeType::PRIVATE) || self.role() == Some(Role::User)
+    }
+
+    /// Gives a session object its handle, if its session is still open and the login is there that it needs.
+    ///
+    /// # Errors
+    /// [`Error::SessionClosed`], [`Error::UserNotLoggedIn`].
+    pub(crate) fn keep(&self, session: SessionHandle, attributes: Attributes) -> Result<ObjectHandle, Error> {
+        let visibility = attributes.visibility();
+        let handle = self.objects.add_session_object(Object::new(attributes, ObjectLocation::Session(session)));
+        let placed = self.state.lock().place(session, handle, visibility);
+        if placed.is_err() {
+            self.objects.forget(handle);
+        }
+        placed.map(|()| handle)
+    }
+
+    /// Stores new token objects, all or none, and gives them their handles.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn insert(&self, objects: Vec<Attributes>) -> Result<Vec<ObjectHandle>, Error> {
+        let login_number = self.login_number();
+        let login = self.must_be_logged_in()?;
+        let stored = self.watched(self.token.insert(&login, objects))?;
+        let handle = |(record, visibility)| self.objects.handle_of(record, visibility, login_number, None);
+        Ok(stored.into_iter().map(handle).collect())
+    }
+
+    /// The handle of a token object that was read just now.
+    pub(crate) fn handle_of(&self, record: RecordId, object: Object, read: Freshness) -> ObjectHandle {
+        let visibility = object.attributes.visibility();
+        self.objects.handle_of(record, visibility, read.login_number, Some((object, read)))
+    }
+
+    /// The handle of a token object that cannot be read. It is valid until the next login or logout.
+    pub(crate) fn handle_of_damaged(&self, record: RecordId, read: Freshness) -> ObjectHandle {
+        self.objects.handle_of(record, Visibility::Private, read.login_number, None)
+    }
+
+    /// Changes an object to what `change` makes of it, in one step. It may be asked more than once.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`], what `change` says, and the store's.
+    pub(crate) fn change(
+        &self,
+        handle: ObjectHandle,
+        change: &mut dyn FnMut(&Attributes) -> Result<Attributes, Error>,
+    ) -> Result<(), Error> {
+        let entry = self.objects.entry(handle, self.login_number())?;
+        match entry.as_ref() {
+            Entry::Session(object) => Objects::change_session_object(object, change),
+            Entry::Token(entry) => {
+                let login = self.must_be_logged_in()?;
+                self.watched(self.token.update(&login, entry.record, change))
+            }
+        }
+    }
+
+    /// Destroys an object.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if somebody else was faster, and the store's.
+    pub(crate) fn destroy(&self, handle: ObjectHandle, location: ObjectLocation) -> Result<(), Error> {
+        match location {
+            ObjectLocation::Session(session) => {
+                if !self.state.lock().remove(session, handle) {
+                    return Err(Error::ObjectHandleInvalid);
+                }
+            }
+            ObjectLocation::Token { record, .. } => {
+                let login = self.must_be_logged_in()?;
+                self.watched(self.token.remove(&login, record))?;
+            }
+        }
+        self.objects.forget(handle);
+        Ok(())
+    }
+
+    /// The handles of the session objects.
+    pub(crate) fn session_objects(&self) -> Vec<ObjectHandle> {
+        self.state.lock().objects()
+    }
+}
