@@ -149,6 +149,12 @@ impl Settings {
         settings
     }
 
+    /// The defaults, whatever the environment says.
+    #[cfg(test)]
+    pub(crate) fn without_environment() -> Self {
+        Self::defaults(&|_| None)
+    }
+
     fn defaults(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Self {
         let store = if rustix::process::geteuid().is_root() {
             PathBuf::from("/var/lib/strongroom")

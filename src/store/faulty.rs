@@ -3,7 +3,7 @@
 //! Wrap a directory with [`Faulty::directory`] (or a single store with [`Faulty::new`]), keep its [`Plan`], and tell
 //! the plan what goes wrong. All that was opened through one directory follows, and counts for, the same plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -91,6 +91,15 @@ pub struct Plan {
 struct State {
     calls: BTreeMap<Verb, u64>,
     faults: Vec<Fault>,
+    events: Vec<Event>,
+    damaged: BTreeSet<RecordId>,
+}
+
+/// Something that happens just before a call: what another thread or process would do at that moment.
+struct Event {
+    verb: Verb,
+    nth: u64,
+    happens: Box<dyn FnOnce() + Send>,
 }
 
 impl Plan {
@@ -107,6 +116,17 @@ impl Plan {
     /// Lets the `nth` next call of `verb` do its work and say that it failed, once.
     pub fn fail_after(&self, verb: Verb, nth: u64, error: Error) {
         self.fail(Fault { verb: Some(verb), nth, when: When::After, span: Span::Once, error });
+    }
+
+    /// Lets `happens` happen just before the `nth` next call of `verb`, once. It may use the store, and
+    /// whatever else the caller of that call has not locked.
+    pub fn meanwhile(&self, verb: Verb, nth: u64, happens: impl FnOnce() + Send + 'static) {
+        self.state.lock().events.push(Event { verb, nth, happens: Box::new(happens) });
+    }
+
+    /// Lets each read of a record give a sealed part in which a bit differs.
+    pub fn damage(&self, id: RecordId) {
+        self.state.lock().damaged.insert(id);
     }
 
     /// Forgets every fault; the counts stay.
@@ -145,7 +165,20 @@ impl Plan {
         due
     }
 
+    /// The events that are due before a call.
+    fn due(&self, verb: Verb) -> Vec<Event> {
+        let mut state = self.state.lock();
+        for event in state.events.iter_mut().filter(|event| event.verb == verb) {
+            event.nth = event.nth.saturating_sub(1);
+        }
+        state.events.extract_if(.., |event| event.nth == 0).collect()
+    }
+
     fn run<T>(&self, verb: Verb, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        // Outside of the lock: they may call the store.
+        for event in self.due(verb) {
+            (event.happens)();
+        }
         match self.count(verb) {
             None => call(),
             Some((When::Before, error)) => Err(error),
@@ -187,7 +220,14 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
     }
 
     fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
-        self.plan.run(Verb::Read, || self.inner.read(id))
+        let damaged = self.plan.state.lock().damaged.contains(&id);
+        let read = self.plan.run(Verb::Read, || self.inner.read(id))?;
+        Ok(read.map(|mut record| {
+            if let Some(last) = record.sealed.last_mut().filter(|_| damaged) {
+                *last ^= 1;
+            }
+            record
+        }))
     }
 
     fn find(&self, terms: &[IndexTerm], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {

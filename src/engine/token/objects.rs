@@ -33,11 +33,7 @@ impl Token {
     ///
     /// # Errors
     /// [`Error::UserNotLoggedIn`], and the store's.
-    pub(crate) fn insert(
-        &self,
-        login: &Login,
-        objects: Vec<Attributes>,
-    ) -> Result<Vec<(RecordId, Visibility)>, Error> {
+    pub(crate) fn insert(&self, login: &Login, objects: Vec<Attributes>) -> Result<Vec<(RecordId, Visibility)>, Error> {
         if login.role != Role::User && objects.iter().any(|object| object.visibility() == Visibility::Private) {
             return Err(Error::UserNotLoggedIn);
         }

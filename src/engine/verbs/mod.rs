@@ -14,6 +14,8 @@ mod search;
 mod sessions;
 mod signature;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod verification;
 mod wrap;
 

@@ -1,11 +1,6 @@
 use types::{ObjectHandle, SessionHandle, Template};
 
-use crate::{
-    Engine, Error,
-    object,
-    operation::Search,
-    session::Session,
-};
+use crate::{Engine, Error, object, operation::Search, session::Session};
 
 impl Engine {
     /// Starts a search. What it finds are the objects that may be seen now and have every attribute of
