@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::CK_C_INITIALIZE_ARGS;
-use engine::{Engine, ForkGuard, Settings};
+use engine::{Engine, ForkGuard, HeldFiles, Settings};
 use types::Rv;
 
 use crate::{Outcome, boundary, log, memory};
@@ -128,13 +128,13 @@ fn watch_forks() -> Outcome {
 
 thread_local! {
     /// Held by the thread that forks, from before until after.
-    static FORK_GUARD: Cell<Option<ForkGuard>> = const { Cell::new(None) };
+    static FORK_GUARD: Cell<Option<(HeldFiles, ForkGuard)>> = const { Cell::new(None) };
 }
 
 unsafe extern "C" fn about_to_fork() {
     let _ = FORK_GUARD.try_with(|held| {
         // Registered twice, it is held already.
-        let guard = held.take().unwrap_or_else(engine::fork_guard);
+        let guard = held.take().unwrap_or_else(|| (engine::held_files(), engine::fork_guard()));
         held.set(Some(guard));
     });
 }
@@ -145,7 +145,12 @@ unsafe extern "C" fn has_forked() {
 
 unsafe extern "C" fn is_forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    let _ = FORK_GUARD.try_with(|held| drop(held.take()));
+    let _ = FORK_GUARD.try_with(|held| {
+        if let Some((mut files, guard)) = held.take() {
+            files.close_inherited();
+            drop(guard);
+        }
+    });
 }
 
 #[cfg(test)]

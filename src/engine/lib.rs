@@ -33,7 +33,7 @@ pub use error::Error;
 pub use session::{Access, SessionInfo, State};
 pub use settings::Settings;
 pub use slot::{SlotInfo, TokenInfo};
-pub use store::sqlite::{ForkGuard, fork_guard};
+pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use token::{Report, Summary};
 pub use verbs::{User, View};
 

@@ -21,7 +21,7 @@ pub struct Settings {
     /// What a PIN costs, for PINs that are set from now on.
     pub pin_cost: PinCost,
     /// How many wrong PINs in a row lock a user.
-    pub pin_tries: u64,
+    pub pin_tries: u32,
     /// The file that these settings come from, if one was read.
     pub file: Option<PathBuf>,
     /// What was wrong with the file or the environment. The defaults hold then.
@@ -109,7 +109,7 @@ const KEYS: &[Key] = &[
     Key {
         name: "pin_tries",
         take: |to, text| {
-            to.pin_tries = number(text, 1, 1000)?.into();
+            to.pin_tries = number(text, 1, 1000)?;
             Ok(())
         },
         show: |of| of.pin_tries.to_string(),

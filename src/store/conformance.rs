@@ -1,6 +1,8 @@
 //! What every store must do, as one function that each store's test calls.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)] // It is a test.
 
+use std::time::Duration;
+
 use crate::{Change, Error, IndexTerm, Record, RecordId, Revision, Serial, Store, TokenDirectory, TokenLocation};
 
 /// Panics with the rule that is broken. `make` gives an empty directory each time.
@@ -137,14 +139,33 @@ fn a_second_handle_sees_what_the_first_commits(directory: &dyn TokenDirectory) {
 fn counters_count(directory: &dyn TokenDirectory) {
     directory.create(&location(0), vec![], vec![]).expect("create");
     let counters = directory.counters(&location(0)).expect("counters");
-    assert_eq!(counters.count("a"), Ok(0), "never raised");
-    assert_eq!((counters.raise("a"), counters.raise("a")), (Ok(1), Ok(2)));
-    assert_eq!(counters.raise("b"), Ok(1), "each name for itself");
+    assert_eq!(counters.count("a"), Ok(None), "never set");
+    assert_eq!((counters.set("a", 1), counters.set("a", 2), counters.set("b", 1)), (Ok(()), Ok(()), Ok(())));
     let again = directory.counters(&location(0)).expect("counters");
-    assert_eq!(again.count("a"), Ok(2), "kept");
-    again.clear("a").expect("clear");
-    again.clear("never").expect("clear what was never raised");
-    assert_eq!((counters.count("a"), counters.count("b")), (Ok(0), Ok(1)));
+    assert_eq!((again.count("a"), again.count("b")), (Ok(Some(2)), Ok(Some(1))), "kept, each name for itself");
+
+    let short = Duration::from_millis(50);
+    let turn = counters.turn("a", short).expect("a turn that nobody has");
+    assert_eq!(again.turn("a", short).err(), Some(Error::Busy), "somebody has it");
+    drop(again.turn("b", short).expect("the turn of another name"));
+    drop(turn);
+    drop(again.turn("a", short).expect("it was given back"));
+
+    counters.set("a", 0).expect("set");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let counters = directory.counters(&location(0)).expect("counters");
+                for _ in 0..5 {
+                    let turn = counters.turn("a", Duration::from_secs(60)).expect("a turn");
+                    let count = counters.count("a").expect("count").expect("it was set");
+                    counters.set("a", count + 1).expect("set");
+                    drop(turn);
+                }
+            });
+        }
+    });
+    assert_eq!(counters.count("a"), Ok(Some(40)), "no two have the turn at once");
 }
 
 /// Keeps the trait object safe to use from several threads.

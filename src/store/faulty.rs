@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::{
     Change, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Store, TokenDirectory,
-    TokenLocation,
+    TokenLocation, Turn,
 };
 
 /// What can be made to fail. [`Store::writable`] cannot, and is not counted.
@@ -30,10 +31,10 @@ pub enum Verb {
     ChangeCounter,
     /// [`Counters::count`].
     Count,
-    /// [`Counters::raise`].
-    Raise,
-    /// [`Counters::clear`].
-    Clear,
+    /// [`Counters::set`].
+    Set,
+    /// [`Counters::turn`].
+    Turn,
     /// [`TokenDirectory::tokens`].
     Tokens,
     /// [`TokenDirectory::free_slot`].
@@ -93,6 +94,7 @@ struct State {
     faults: Vec<Fault>,
     events: Vec<Event>,
     damaged: BTreeSet<RecordId>,
+    lost_counts: BTreeSet<String>,
 }
 
 /// Something that happens just before a call: what another thread or process would do at that moment.
@@ -127,6 +129,11 @@ impl Plan {
     /// Lets each read of a record give a sealed part in which a bit differs.
     pub fn damage(&self, id: RecordId) {
         self.state.lock().damaged.insert(id);
+    }
+
+    /// Loses a count, until it is set again: as if its file had been removed or damaged.
+    pub fn lose_count(&self, name: &str) {
+        self.state.lock().lost_counts.insert(name.to_owned());
     }
 
     /// Forgets every fault; the counts stay.
@@ -252,16 +259,19 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 }
 
 impl<S: Counters + ?Sized> Counters for Faulty<S> {
-    fn count(&self, name: &str) -> Result<u64, Error> {
-        self.plan.run(Verb::Count, || self.inner.count(name))
+    fn count(&self, name: &str) -> Result<Option<u64>, Error> {
+        let lost = self.plan.state.lock().lost_counts.contains(name);
+        self.plan.run(Verb::Count, || if lost { Ok(None) } else { self.inner.count(name) })
     }
 
-    fn raise(&self, name: &str) -> Result<u64, Error> {
-        self.plan.run(Verb::Raise, || self.inner.raise(name))
+    fn set(&self, name: &str, count: u64) -> Result<(), Error> {
+        self.plan.run(Verb::Set, || self.inner.set(name, count))?;
+        self.plan.state.lock().lost_counts.remove(name);
+        Ok(())
     }
 
-    fn clear(&self, name: &str) -> Result<(), Error> {
-        self.plan.run(Verb::Clear, || self.inner.clear(name))
+    fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {
+        self.plan.run(Verb::Turn, || self.inner.turn(name, patience))
     }
 }
 

@@ -11,7 +11,7 @@ pub mod faulty;
 pub mod memory;
 pub mod sqlite;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use error::Error;
 
@@ -105,15 +105,33 @@ pub trait Store: Send + Sync {
 }
 
 /// Numbers that must be written even by those who only read records: wrong PINs, for one.
+///
+/// Whoever changes a count holds its turn, so that nobody changes it between being read and being set.
 pub trait Counters: Send + Sync {
-    /// The count under a name; 0 if it was never raised.
-    fn count(&self, name: &str) -> Result<u64, Error>;
+    /// The count under a name; `None` if there is none that can be believed: it was never set, was removed, or is
+    /// damaged.
+    fn count(&self, name: &str) -> Result<Option<u64>, Error>;
 
-    /// Raises the count by one, durably, and returns the new one. Two callers never get the same.
-    fn raise(&self, name: &str) -> Result<u64, Error>;
+    /// Sets a count. What it returns `Ok` for was read back and survives the loss of power.
+    fn set(&self, name: &str, count: u64) -> Result<(), Error>;
 
-    /// Sets the count back to 0, durably.
-    fn clear(&self, name: &str) -> Result<(), Error>;
+    /// Waits until no other thread or process has the turn of this name.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if that takes longer than `patience`.
+    fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error>;
+}
+
+/// A turn at a count: while it lives, nobody else has the same. It ends when its process dies, and a forked child
+/// does not have it.
+#[must_use]
+pub struct Turn(#[allow(dead_code)] Box<dyn Send>);
+
+impl Turn {
+    /// A turn that ends when `held` is dropped.
+    pub fn new(held: impl Send + 'static) -> Self {
+        Self(Box::new(held))
+    }
 }
 
 /// Names a token: 16 lower-case hexadecimal digits.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
     Change, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Serial, Store, TokenDirectory,
-    TokenLocation,
+    TokenLocation, Turn,
 };
 
 /// A directory without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
@@ -216,23 +217,49 @@ impl Contents {
 #[derive(Default)]
 pub struct MemoryCounters {
     counts: Mutex<BTreeMap<String, u64>>,
+    turns: Arc<Turns>,
+}
+
+/// The turns that somebody has.
+#[derive(Default)]
+struct Turns {
+    taken: Mutex<BTreeSet<String>>,
+    given_back: Condvar,
+}
+
+/// Gives a turn back when it is dropped.
+struct TakenTurn {
+    turns: Arc<Turns>,
+    name: String,
+}
+
+impl Drop for TakenTurn {
+    fn drop(&mut self) {
+        self.turns.taken.lock().remove(&self.name);
+        self.turns.given_back.notify_all();
+    }
 }
 
 impl Counters for MemoryCounters {
-    fn count(&self, name: &str) -> Result<u64, Error> {
-        Ok(self.counts.lock().get(name).copied().unwrap_or(0))
+    fn count(&self, name: &str) -> Result<Option<u64>, Error> {
+        Ok(self.counts.lock().get(name).copied())
     }
 
-    fn raise(&self, name: &str) -> Result<u64, Error> {
-        let mut counts = self.counts.lock();
-        let count = counts.entry(name.to_owned()).or_insert(0);
-        *count = count.saturating_add(1);
-        Ok(*count)
-    }
-
-    fn clear(&self, name: &str) -> Result<(), Error> {
-        self.counts.lock().remove(name);
+    fn set(&self, name: &str, count: u64) -> Result<(), Error> {
+        self.counts.lock().insert(name.to_owned(), count);
         Ok(())
+    }
+
+    fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {
+        let deadline = Instant::now() + patience;
+        let mut taken = self.turns.taken.lock();
+        while taken.contains(name) {
+            if self.turns.given_back.wait_until(&mut taken, deadline).timed_out() {
+                return Err(Error::Busy);
+            }
+        }
+        taken.insert(name.to_owned());
+        Ok(Turn::new(TakenTurn { turns: Arc::clone(&self.turns), name: name.to_owned() }))
     }
 }
 

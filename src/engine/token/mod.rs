@@ -7,7 +7,7 @@
 //!
 //! | part of the head | bytes |
 //! | --- | --- |
-//! | token header, clear | `STRGROOM`, format (2), serial (16), epoch (8), salt (16), label (32), the officer's wrap, 0 or 1, the user's wrap if 1, checksum (16) |
+//! | token header, clear | `STRGROOM`, format (2), serial (16), epoch (8), salt (16), label (32), the PINs' policy: tries (4), shortest (1), longest (1), Argon2id memory in KiB (4), passes (4), lanes (4); the officer's wrap, 0 or 1, the user's wrap if 1, checksum (16) |
 //! | a wrap | Argon2id memory in KiB (4), passes (4), lanes (4), store secret used (1) and its fingerprint (8), salt (16), nonce (12), the token key sealed (32), tag (16) |
 //! | header, sealed | nonce (12), sealed: revision (8), count (8), hash of the token header (32), 256 bucket hashes (16 each); tag (16) |
 //!
@@ -46,21 +46,23 @@ mod token_header;
 
 use std::{
     collections::HashMap,
+    ops::RangeInclusive,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use store::{Change, Counters, Head, Revision, Serial, Store, TokenDirectory, TokenLocation};
+use store::{Change, Counters, Head, Revision, Serial, Store, TokenDirectory, TokenLocation, Turn};
 
 use crate::{
     Error, Settings,
     settings::PinCost,
     token::{
-        pin::{Owner, StoreSecret, Wrap},
+        pin::{Owner, PinPolicy, StoreSecret, Wrap},
         seal::{Key, Keys},
         sealed_header::{DigestBucket, SealedHeader},
         token_header::TokenHeader,
@@ -68,7 +70,6 @@ use crate::{
 };
 
 pub use objects::Report;
-pub(crate) use pin::PIN_LEN;
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,10 +110,24 @@ pub enum Tries {
     Full,
     /// At least one was wrong.
     Low,
-    /// One more wrong PIN locks.
+    /// One more wrong PIN locks, after at least one that was wrong.
     Final,
+    /// One wrong PIN locks, and none was wrong yet.
+    Single,
     /// None.
     Locked,
+}
+
+impl Tries {
+    /// Whether a PIN was wrong since the last right one (CKF_…_PIN_COUNT_LOW).
+    pub(crate) fn wrong(self) -> bool {
+        matches!(self, Self::Low | Self::Final | Self::Locked)
+    }
+
+    /// Whether the next wrong PIN locks (CKF_…_PIN_FINAL_TRY).
+    pub(crate) fn last(self) -> bool {
+        matches!(self, Self::Final | Self::Single)
+    }
 }
 
 /// What a token tells before anybody has logged in.
@@ -126,6 +141,8 @@ pub struct Summary {
     pub user_pin_set: bool,
     /// Whether this process cannot write the token.
     pub write_protected: bool,
+    /// How many bytes a PIN has, at least and at most.
+    pub pin_len: RangeInclusive<usize>,
     /// The user's tries.
     pub user_tries: Tries,
     /// The security officer's tries.
@@ -139,18 +156,12 @@ pub(crate) struct Token {
     serial: Serial,
     store: Arc<dyn Store>,
     counters: Arc<dyn Counters>,
-    policy: Policy,
+    /// The file that holds the store secret, if there is one.
+    store_secret: Option<PathBuf>,
     /// The token that this process knows: another epoch means that it was made anew.
     epoch: AtomicU64,
     /// The epoch that this process is about to begin; the same as `epoch` at all other times.
     next_epoch: AtomicU64,
-}
-
-/// What the settings say about PINs.
-struct Policy {
-    cost: PinCost,
-    tries: u64,
-    store_secret: Option<PathBuf>,
 }
 
 /// What logging in gives: the keys, and what was seen with them.
@@ -208,11 +219,12 @@ impl Token {
         label: &[u8; 32],
         settings: &Settings,
     ) -> Result<Self, Error> {
-        pin::measure(so_pin)?;
+        let pins = PinPolicy::of(settings);
+        pins.must_fit(so_pin)?;
         let digits: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
-        let policy = Policy::of(settings);
-        let (token_header, keys) = policy.found(&serial, FIRST_EPOCH, so_pin, label)?;
+        let secret = settings.store_secret.as_deref().map(StoreSecret::read).transpose()?;
+        let (token_header, keys) = found(&serial, FIRST_EPOCH, so_pin, label, pins, secret.as_ref())?;
         let clear = token_header.encode();
         let header = SealedHeader::blank(Revision(0), &clear).seal(&keys)?;
         let location = TokenLocation { slot, serial };
@@ -220,7 +232,11 @@ impl Token {
             store::Error::Conflict => Error::SlotIdInvalid,
             other => other.into(),
         })?;
-        Ok(Self::over(store, directory.counters(&location)?, &location.serial, settings))
+        let token = Self::over(store, directory.counters(&location)?, &location.serial, settings);
+        for role in [Role::Officer, Role::User] {
+            token.forgive(role);
+        }
+        Ok(token)
     }
 
     fn over(store: Arc<dyn Store>, counters: Arc<dyn Counters>, serial: &Serial, settings: &Settings) -> Self {
@@ -228,7 +244,7 @@ impl Token {
             serial: serial.clone(),
             store,
             counters,
-            policy: Policy::of(settings),
+            store_secret: settings.store_secret.clone(),
             epoch: AtomicU64::new(FIRST_EPOCH),
             next_epoch: AtomicU64::new(FIRST_EPOCH),
         }
@@ -239,9 +255,10 @@ impl Token {
     /// # Errors
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`], and the store's.
     pub(crate) fn prepare_reinitialization(&self, so_pin: &[u8], label: &[u8; 32]) -> Result<Reinitialization, Error> {
-        let (token_header, _) = self.try_pin(Role::Officer, so_pin)?;
+        let TriedPin { token_header, .. } = self.try_pin(Role::Officer, so_pin)?;
         let epoch = token_header.epoch.saturating_add(1);
-        let (token_header, keys) = self.policy.found(&self.serial, epoch, so_pin, label)?;
+        let secret = self.secret()?;
+        let (token_header, keys) = found(&self.serial, epoch, so_pin, label, token_header.pins, secret.as_ref())?;
         Ok(Reinitialization { token_header, keys })
     }
 
@@ -269,7 +286,7 @@ impl Token {
             Err(_) => self.next_epoch.store(self.epoch.load(Ordering::Acquire), Ordering::Release),
         }
         committed?;
-        self.settle(Role::User);
+        self.forgive(Role::User);
         Ok(())
     }
 
@@ -293,8 +310,9 @@ impl Token {
             serial: self.serial.clone(),
             user_pin_set: token_header.user.is_some(),
             write_protected: !self.store.writable(),
-            user_tries: self.tries(Role::User)?,
-            officer_tries: self.tries(Role::Officer)?,
+            pin_len: usize::from(token_header.pins.shortest)..=usize::from(token_header.pins.longest),
+            user_tries: self.tries(&token_header, Role::User)?,
+            officer_tries: self.tries(&token_header, Role::Officer)?,
             needs_store_secret: secret(&token_header.officer) || token_header.user.as_ref().is_some_and(secret),
         })
     }
@@ -305,10 +323,10 @@ impl Token {
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::UserPinNotInitialized`],
     /// [`Error::TokenReplaced`], [`Error::Tampered`], and the store's.
     pub(crate) fn authenticate(&self, role: Role, pin: &[u8]) -> Result<Login, Error> {
-        let (token_header, keys) = self.try_pin(role, pin)?;
+        let TriedPin { token_header, wrap, keys } = self.try_pin(role, pin)?;
         let login = Login { role, keys, seen: Mutex::default() };
         self.look(&login)?;
-        self.renew(&token_header, &login, pin);
+        self.renew(&token_header.pins, &wrap, &login, pin);
         Ok(login)
     }
 
@@ -328,9 +346,10 @@ impl Token {
         if login.role != Role::Officer {
             return Err(Error::UserNotLoggedIn);
         }
-        pin::measure(pin)?;
-        self.rewrap(&login.keys, Role::User, pin, self.policy.cost)?;
-        self.settle(Role::User);
+        let pins = self.token_header()?.pins;
+        pins.must_fit(pin)?;
+        self.rewrap(&login.keys, Role::User, pin, pins.cost, Replaces::WhateverIsThere)?;
+        self.forgive(Role::User);
         Ok(())
     }
 
@@ -340,9 +359,15 @@ impl Token {
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`],
     /// [`Error::UserPinNotInitialized`], and the store's.
     pub(crate) fn set_pin(&self, role: Role, old: &[u8], new: &[u8]) -> Result<(), Error> {
-        pin::measure(new)?;
-        let (_, keys) = self.try_pin(role, old)?;
-        self.rewrap(&keys, role, new, self.policy.cost)
+        self.token_header()?.pins.must_fit(new)?;
+        loop {
+            let TriedPin { token_header, wrap, keys } = self.try_pin(role, old)?;
+            match self.rewrap(&keys, role, new, token_header.pins.cost, Replaces::Only(&wrap))? {
+                Rewrapped::Written => return Ok(()),
+                // Somebody has changed the PIN since. Then the old one is tried against what is there now.
+                Rewrapped::Overtaken => {}
+            }
+        }
     }
 
     /// A number that differs when anybody has committed in between.
@@ -365,77 +390,130 @@ impl Token {
         if known.contains(&token_header.epoch) { Ok(()) } else { Err(Error::TokenReplaced) }
     }
 
-    fn tries(&self, role: Role) -> Result<Tries, Error> {
-        let wrong = self.counters.count(role.counter())?;
-        Ok(match self.policy.tries.saturating_sub(wrong) {
+    fn secret(&self) -> Result<Option<StoreSecret>, Error> {
+        self.store_secret.as_deref().map(StoreSecret::read).transpose()
+    }
+
+    fn tries(&self, token_header: &TokenHeader, role: Role) -> Result<Tries, Error> {
+        let tries = u64::from(token_header.pins.tries);
+        let wrong = match self.counters.count(role.counter()) {
+            Ok(wrong) => wrong_pins(wrong, tries),
+            Err(store::Error::ReadOnly(_) | store::Error::Unreadable(_)) => 0,
+            Err(fault) => return Err(fault.into()),
+        };
+        Ok(match tries.saturating_sub(wrong) {
             0 => Tries::Locked,
-            1 => Tries::Final,
+            1 if wrong > 0 => Tries::Final,
+            1 => Tries::Single,
             _ if wrong > 0 => Tries::Low,
             _ => Tries::Full,
         })
     }
 
-    /// Tries a PIN: it counts as wrong, durably, before it is tried, so that a process that is killed has
-    /// not tried for nothing.
-    fn try_pin(&self, role: Role, pin: &[u8]) -> Result<(TokenHeader, Keys), Error> {
-        pin::measure(pin)?;
+    /// Tries a PIN. It counts as wrong, durably, before it is tried, so that a process that is killed has not
+    /// tried for nothing; and those who try one role's PIN take turns, so that a right one is not counted
+    /// beside another's.
+    fn try_pin(&self, role: Role, pin: &[u8]) -> Result<TriedPin, Error> {
+        let secret = self.secret()?;
+        if self.token_header()?.wrap(role).is_none() {
+            return Err(Error::UserPinNotInitialized);
+        }
+        let turn = self.turn(role)?;
+        // Read in the turn: who had it before may have changed the PIN.
         let token_header = self.token_header()?;
-        let wrap = token_header.wrap(role).ok_or(Error::UserPinNotInitialized)?;
-        let secret = self.policy.secret()?;
-        if self.counters.count(role.counter())? >= self.policy.tries {
+        let wrap = token_header.wrap(role).ok_or(Error::UserPinNotInitialized)?.clone();
+        if !token_header.pins.fits(pin) {
+            // It cannot be right, and trying it tells nobody anything.
+            return Err(Error::PinIncorrect);
+        }
+        let tries = u64::from(token_header.pins.tries);
+        let counted = match &turn {
+            Some(_) => wrong_pins(self.counters.count(role.counter())?, tries),
+            None => 0,
+        };
+        if counted >= tries {
             return Err(Error::PinLocked);
         }
-        let tried = match self.counters.raise(role.counter()) {
-            Ok(tried) => tried,
-            // Signing needs no place to write to. Who can read the token can guess without asking us.
-            Err(store::Error::ReadOnly(why)) => {
-                tracing::warn!(why, "wrong PINs cannot be counted");
-                0
-            }
-            Err(fault) => return Err(fault.into()),
-        };
-        if tried > self.policy.tries {
-            return Err(Error::PinLocked);
+        if turn.is_some() {
+            self.counters.set(role.counter(), counted.saturating_add(1))?;
         }
         let owner = Owner { role, serial: &self.serial, epoch: token_header.epoch };
         let Some(key) = wrap.open(pin, owner, secret.as_ref())? else {
-            return Err(if tried == self.policy.tries { Error::PinLocked } else { Error::PinIncorrect });
+            let last = turn.is_some() && counted.saturating_add(1) == tries;
+            return Err(if last { Error::PinLocked } else { Error::PinIncorrect });
         };
-        self.settle(role);
+        if turn.is_some() {
+            self.set_forgiven(role);
+        }
         let keys = Keys::new(key, &self.serial, token_header.epoch)?;
-        Ok((token_header, keys))
+        Ok(TriedPin { token_header, wrap, keys })
     }
 
-    /// Forgives the wrong PINs of before.
-    fn settle(&self, role: Role) {
-        if let Err(fault) = self.counters.clear(role.counter()) {
+    /// The turn at a role's count; `None` where counts cannot be written. Signing needs no place to write to,
+    /// and who can read the token can guess without asking us.
+    fn turn(&self, role: Role) -> Result<Option<Turn>, Error> {
+        match self.counters.turn(role.counter(), PATIENCE) {
+            Ok(turn) => Ok(Some(turn)),
+            Err(store::Error::ReadOnly(why)) => {
+                tracing::warn!(why, "wrong PINs cannot be counted");
+                Ok(None)
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Forgives the wrong PINs of before, in a turn of its own.
+    fn forgive(&self, role: Role) {
+        match self.turn(role) {
+            Ok(Some(_turn)) => self.set_forgiven(role),
+            Ok(None) => {}
+            Err(fault) => tracing::warn!(%fault, "the count of wrong PINs stays"),
+        }
+    }
+
+    fn set_forgiven(&self, role: Role) {
+        if let Err(fault) = self.counters.set(role.counter(), 0) {
             tracing::warn!(%fault, "the count of wrong PINs stays");
         }
     }
 
     /// Wraps the token key under a PIN and writes it down.
-    fn rewrap(&self, keys: &Keys, role: Role, pin: &[u8], cost: PinCost) -> Result<(), Error> {
-        let secret = self.policy.secret()?;
+    fn rewrap(
+        &self,
+        keys: &Keys,
+        role: Role,
+        pin: &[u8],
+        cost: PinCost,
+        replaces: Replaces<'_>,
+    ) -> Result<Rewrapped, Error> {
+        let secret = self.secret()?;
         let owner = Owner { role, serial: &self.serial, epoch: keys.epoch };
         let wrap = Wrap::make(pin, &keys.token, owner, cost, secret.as_ref())?;
         retrying(|_| {
             let Current { mut token_header, mut header, head } = self.read_head(keys)?;
+            if let Replaces::Only(expected) = replaces
+                && token_header.wrap(role) != Some(expected)
+            {
+                return Ok(Rewrapped::Overtaken);
+            }
             token_header.set_wrap(role, wrap.clone());
             let clear = token_header.encode();
             header.token_header_hash = seal::digest(&[&clear]);
             header.revision = next(head.revision);
-            Ok(self.store.commit(head.revision, clear, header.seal(keys)?, Vec::new())?)
-        })?;
-        Ok(())
+            self.store.commit(head.revision, clear, header.seal(keys)?, Vec::new())?;
+            Ok(Rewrapped::Written)
+        })
     }
 
-    /// Makes a PIN as dear as PINs are to be now. If it cannot be written, it stays as it was.
-    fn renew(&self, token_header: &TokenHeader, login: &Login, pin: &[u8]) {
+    /// Makes a PIN as dear as the token's PINs are to be. If it cannot be written, it stays as it was.
+    fn renew(&self, pins: &PinPolicy, wrap: &Wrap, login: &Login, pin: &[u8]) {
         let renewal = || -> Result<(), Error> {
-            let secret = self.policy.secret()?;
-            let wrap = token_header.wrap(login.role);
-            match wrap.and_then(|wrap| wrap.renewal(self.policy.cost, secret.as_ref())) {
-                Some(cost) if self.store.writable() => self.rewrap(&login.keys, login.role, pin, cost),
+            let secret = self.secret()?;
+            match wrap.renewal(pins.cost, secret.as_ref()) {
+                Some(cost) if self.store.writable() => {
+                    // If somebody has changed the PIN since, it has its cost already.
+                    self.rewrap(&login.keys, login.role, pin, cost, Replaces::Only(wrap)).map(|_| ())
+                }
                 _ => Ok(()),
             }
         };
@@ -481,30 +559,53 @@ impl Token {
     }
 }
 
-impl Policy {
-    fn of(settings: &Settings) -> Self {
-        Self { cost: settings.pin_cost, tries: settings.pin_tries, store_secret: settings.store_secret.clone() }
-    }
+/// A PIN that was right: what it opened, and where.
+struct TriedPin {
+    token_header: TokenHeader,
+    wrap: Wrap,
+    keys: Keys,
+}
 
-    fn secret(&self) -> Result<Option<StoreSecret>, Error> {
-        self.store_secret.as_deref().map(StoreSecret::read).transpose()
-    }
+/// Which wrap a new one takes the place of.
+#[derive(Clone, Copy)]
+enum Replaces<'a> {
+    /// The one that is there, or none.
+    WhateverIsThere,
+    /// This one: if another is there, somebody has changed the PIN.
+    Only(&'a Wrap),
+}
 
-    /// A token header without a user, and its new keys.
-    fn found(
-        &self,
-        serial: &Serial,
-        epoch: u64,
-        so_pin: &[u8],
-        label: &[u8; 32],
-    ) -> Result<(TokenHeader, Keys), Error> {
-        let key = Key::random()?;
-        let owner = Owner { role: Role::Officer, serial, epoch };
-        let officer = Wrap::make(so_pin, &key, owner, self.cost, self.secret()?.as_ref())?;
-        let token_header =
-            TokenHeader { serial: serial.clone(), epoch, salt: seal::random()?, label: *label, officer, user: None };
-        Ok((token_header, Keys::new(key, serial, epoch)?))
-    }
+/// What became of a new wrap.
+enum Rewrapped {
+    Written,
+    /// Another one was there than it was to replace. Nothing is changed.
+    Overtaken,
+}
+
+/// How long to wait for those who try the same role's PIN.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many wrong PINs there were. A count that cannot be believed leaves one try: who removes it gains
+/// nothing, and who lost it is let in by the right PIN.
+fn wrong_pins(count: Option<u64>, tries: u64) -> u64 {
+    count.unwrap_or(tries.saturating_sub(1))
+}
+
+/// A token header without a user, and its new keys.
+fn found(
+    serial: &Serial,
+    epoch: u64,
+    so_pin: &[u8],
+    label: &[u8; 32],
+    pins: PinPolicy,
+    secret: Option<&StoreSecret>,
+) -> Result<(TokenHeader, Keys), Error> {
+    let key = Key::random()?;
+    let owner = Owner { role: Role::Officer, serial, epoch };
+    let officer = Wrap::make(so_pin, &key, owner, pins.cost, secret)?;
+    let salt = seal::random()?;
+    let token_header = TokenHeader { serial: serial.clone(), epoch, salt, label: *label, pins, officer, user: None };
+    Ok((token_header, Keys::new(key, serial, epoch)?))
 }
 
 /// How an attempt to commit reads the head.

@@ -12,10 +12,19 @@ use super::{
     bytes::{Reader, Sink},
     seal::{self, Key, NONCE_LEN, TAG_LEN},
 };
-use crate::{Error, settings::PinCost};
+use crate::{Error, Settings, settings::PinCost};
 
-/// A PIN has as many bytes as this. What they mean is its owner's business.
-pub(crate) const PIN_LEN: std::ops::RangeInclusive<usize> = 4..=255;
+/// What holds for the PINs of a token. It is the token's: the settings only give what a new token has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PinPolicy {
+    /// How many wrong PINs in a row lock a user.
+    pub(super) tries: u32,
+    /// A PIN has as many bytes as this, at least and at most. What they mean is its owner's business.
+    pub(super) shortest: u8,
+    pub(super) longest: u8,
+    /// What PINs cost that are set from now on.
+    pub(super) cost: PinCost,
+}
 
 /// The token key, wrapped under what a PIN gives. The layout is in the documentation of [`super`].
 #[derive(Clone, PartialEq, Eq)]
@@ -43,9 +52,47 @@ pub(super) struct StoreSecret(Secret);
 /// A store secret has as many bytes as this.
 const STORE_SECRET_LEN: std::ops::RangeInclusive<u64> = 32..=4096;
 
-/// Refuses a PIN that none can be.
-pub(super) fn measure(pin: &[u8]) -> Result<(), Error> {
-    if PIN_LEN.contains(&pin.len()) { Ok(()) } else { Err(Error::PinLenRange) }
+impl PinPolicy {
+    /// Of a new token.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            tries: settings.pin_tries,
+            shortest: 4,
+            longest: 255,
+            cost: within(settings.pin_cost, PinCost::FLOOR, PinCost::CAP),
+        }
+    }
+
+    /// Whether a PIN of this token can be as long as this one.
+    pub(super) fn fits(&self, pin: &[u8]) -> bool {
+        (usize::from(self.shortest)..=usize::from(self.longest)).contains(&pin.len())
+    }
+
+    /// Refuses a new PIN of a wrong length.
+    ///
+    /// # Errors
+    /// [`Error::PinLenRange`].
+    pub(super) fn must_fit(&self, pin: &[u8]) -> Result<(), Error> {
+        if self.fits(pin) { Ok(()) } else { Err(Error::PinLenRange) }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let Self { tries, shortest, longest, cost: PinCost { memory_kib, passes, lanes } } = self;
+        out.put(&tries.to_be_bytes());
+        out.put(&[*shortest, *longest]);
+        out.put(&memory_kib.to_be_bytes());
+        out.put(&passes.to_be_bytes());
+        out.put(&lanes.to_be_bytes());
+    }
+
+    /// `None` if it is cut off or says what we never write.
+    pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let (tries, shortest, longest) = (from.u32()?, from.u8()?, from.u8()?);
+        let cost = PinCost { memory_kib: from.u32()?, passes: from.u32()?, lanes: from.u32()? };
+        let sound = tries > 0 && shortest > 0 && shortest <= longest;
+        let bounded = within(cost, PinCost::FLOOR, PinCost::CAP) == cost;
+        (sound && bounded).then_some(Self { tries, shortest, longest, cost })
+    }
 }
 
 impl Wrap {

@@ -5,7 +5,7 @@ use store::Serial;
 use super::{
     Role,
     bytes::{Reader, Sink},
-    pin::Wrap,
+    pin::{PinPolicy, Wrap},
     seal,
 };
 use crate::Error;
@@ -25,6 +25,8 @@ pub(super) struct TokenHeader {
     /// Goes into the index terms of public objects.
     pub(super) salt: [u8; 16],
     pub(super) label: [u8; 32],
+    /// What holds for the PINs of this token, whoever uses it.
+    pub(super) pins: PinPolicy,
     pub(super) officer: Wrap,
     /// None if the user's PIN was never set.
     pub(super) user: Option<Wrap>,
@@ -46,7 +48,7 @@ impl TokenHeader {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let Self { serial, epoch, salt, label, officer, user } = self;
+        let Self { serial, epoch, salt, label, pins, officer, user } = self;
         let mut bytes = Vec::with_capacity(2 * Wrap::LEN + 128);
         bytes.put(MAGIC);
         bytes.put(&FORMAT.to_be_bytes());
@@ -54,6 +56,7 @@ impl TokenHeader {
         bytes.put(&epoch.to_be_bytes());
         bytes.put(salt);
         bytes.put(label);
+        pins.write(&mut bytes);
         officer.write(&mut bytes);
         bytes.put(&[u8::from(user.is_some())]);
         if let Some(user) = user {
@@ -90,6 +93,7 @@ impl TokenHeader {
     fn fields(from: &mut Reader<'_>) -> Option<Result<Self, Error>> {
         let serial = Serial::new(str::from_utf8(from.take(16)?).ok()?)?;
         let (epoch, salt, label) = (from.u64()?, from.array()?, from.array()?);
+        let pins = PinPolicy::read(from)?;
         let officer = Wrap::read(from)?;
         let user = match from.u8()? {
             0 => None,
@@ -100,7 +104,7 @@ impl TokenHeader {
         if !from.is_empty() {
             return None;
         }
-        let whole = |officer, user| Self { serial, epoch, salt, label, officer, user };
+        let whole = |officer, user| Self { serial, epoch, salt, label, pins, officer, user };
         Some(officer.and_then(|officer| Ok(whole(officer, user.transpose()?))))
     }
 }

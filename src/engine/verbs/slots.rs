@@ -3,7 +3,7 @@ use types::{MechanismType, SessionHandle, SlotId};
 use crate::{
     Engine, Error, MANUFACTURER, MODEL, RELEASE, Report, SlotInfo, TokenInfo,
     mechanism::{self, Mechanism},
-    token::{PIN_LEN, Role, Tries},
+    token::{Role, Tries},
 };
 
 /// The `CKF_` bits of a token (PKCS#11, `CK_TOKEN_INFO`).
@@ -58,8 +58,9 @@ impl Engine {
             sessions: 0,
             max_rw_sessions: 0,
             rw_sessions: 0,
-            max_pin_len: *PIN_LEN.end() as u64,
-            min_pin_len: *PIN_LEN.start() as u64,
+            // Those of a token that is yet to be made.
+            max_pin_len: 255,
+            min_pin_len: 4,
             hardware: (0, 0),
             firmware: RELEASE,
         };
@@ -70,16 +71,17 @@ impl Engine {
         };
         let summary = slot.summary()?;
         let open = slot.session_count();
+        let (user, officer) = (summary.user_tries, summary.officer_tries);
         let states = [
             (true, flag::TOKEN_INITIALIZED | flag::DUAL_CRYPTO_OPERATIONS),
             (summary.user_pin_set, flag::USER_PIN_INITIALIZED),
             (summary.write_protected, flag::WRITE_PROTECTED),
-            (summary.user_tries == Tries::Low, flag::USER_PIN_COUNT_LOW),
-            (summary.user_tries == Tries::Final, flag::USER_PIN_COUNT_LOW | flag::USER_PIN_FINAL_TRY),
-            (summary.user_tries == Tries::Locked, flag::USER_PIN_LOCKED),
-            (summary.officer_tries == Tries::Low, flag::SO_PIN_COUNT_LOW),
-            (summary.officer_tries == Tries::Final, flag::SO_PIN_COUNT_LOW | flag::SO_PIN_FINAL_TRY),
-            (summary.officer_tries == Tries::Locked, flag::SO_PIN_LOCKED),
+            (user.wrong(), flag::USER_PIN_COUNT_LOW),
+            (user.last(), flag::USER_PIN_FINAL_TRY),
+            (user == Tries::Locked, flag::USER_PIN_LOCKED),
+            (officer.wrong(), flag::SO_PIN_COUNT_LOW),
+            (officer.last(), flag::SO_PIN_FINAL_TRY),
+            (officer == Tries::Locked, flag::SO_PIN_LOCKED),
         ];
         Ok(TokenInfo {
             label: summary.label,
@@ -87,6 +89,8 @@ impl Engine {
             flags: states.iter().filter(|(holds, _)| *holds).fold(blank.flags, |flags, (_, bits)| flags | bits),
             sessions: (open.read_only + open.read_write) as u64,
             rw_sessions: open.read_write as u64,
+            max_pin_len: *summary.pin_len.end() as u64,
+            min_pin_len: *summary.pin_len.start() as u64,
             ..blank
         })
     }

@@ -1,97 +1,125 @@
-//! Counts in a file of their own, which those may write who may not write the token.
+//! Counts in small files of their own, which those may write who may not write the token.
+//!
+//! A file has one line: the count, twice, in decimal digits. It is replaced as a whole, so it never holds half
+//! of a count, and anything else in it is damage.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, params};
+use super::directory::Directory;
+use super::failure;
+use super::held_file::HeldFile;
+use crate::{Counters, Error, Turn};
 
-use super::database::{Database, Verdict};
-use super::directory::{self, Directory};
-use super::file;
-use super::schema::STATE;
-use crate::{Counters, Error};
-
-/// The counters of one token.
-pub(super) struct SqliteCounters {
+/// The counts of one token.
+pub(super) struct FileCounters {
     directory: PathBuf,
-    name: String,
-    database: Mutex<Option<Arc<Database>>>,
+    stem: String,
 }
 
-impl SqliteCounters {
-    pub(super) fn new(directory: PathBuf, name: String) -> Self {
-        Self { directory, name, database: Mutex::new(None) }
+/// A count has no more bytes than this.
+const MOST_BYTES: u64 = 64;
+
+/// The longest pause before a turn is asked for again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+impl FileCounters {
+    pub(super) fn new(directory: PathBuf, stem: String) -> Self {
+        Self { directory, stem }
     }
 
-    /// The file, if it is there.
-    fn existing(&self) -> Result<Option<Arc<Database>>, Error> {
-        let mut database = self.database.lock();
-        if let Some(known) = database.as_ref().filter(|known| known.in_place().is_ok()) {
-            return Ok(Some(Arc::clone(known)));
+    fn file_name(&self, name: &str) -> String {
+        format!("{}.{name}.count", self.stem)
+    }
+
+    /// Removes the files of a token.
+    pub(super) fn discard(&self) -> Result<(), Error> {
+        let Some(directory) = Directory::existing(&self.directory)? else { return Ok(()) };
+        let entries = fs::read_dir(directory.path()).map_err(|e| failure::reading(directory.path(), &e))?;
+        let ours = |name: &str| {
+            let rest = name.strip_prefix(&self.stem).and_then(|rest| rest.strip_prefix('.'));
+            rest.is_some_and(|rest| rest.ends_with(".count") || rest.ends_with(".turn"))
+        };
+        for entry in entries.flatten() {
+            if entry.file_name().to_str().is_some_and(ours) {
+                super::file::discard(&entry.path())?;
+            }
         }
-        *database = None;
+        Ok(())
+    }
+}
+
+impl Counters for FileCounters {
+    fn count(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(directory) = Directory::existing(&self.directory)? else { return Ok(None) };
-        let path = directory.path().join(&self.name);
-        if !file::exists(&path) {
-            return Ok(None);
+        let path = directory.path().join(self.file_name(name));
+        match read(&path) {
+            Ok(text) => Ok(parse(&text)),
+            Err(Error::Missing) => Ok(None),
+            Err(fault) => Err(fault),
         }
-        let opened = Database::new(&path, &STATE, None)?;
-        *database = Some(Arc::clone(&opened));
-        Ok(Some(opened))
     }
 
-    /// The file, made if it is not there.
-    fn made(&self) -> Result<Arc<Database>, Error> {
-        if let Some(existing) = self.existing()? {
-            return Ok(existing);
-        }
+    fn set(&self, name: &str, count: u64) -> Result<(), Error> {
         let directory = Directory::made(&self.directory)?;
-        let lock = directory.lock()?;
-        let path = directory.path().join(&self.name);
-        if !file::exists(&path) {
-            directory::found(&directory, &self.name, &STATE, |_| Ok(()))?;
+        let file_name = self.file_name(name);
+        directory.replace(&file_name, format!("{count} {count}\n").as_bytes())?;
+        let path = directory.path().join(file_name);
+        match parse(&read(&path)?) {
+            Some(written) if written == count => Ok(()),
+            _ => Err(Error::Failed(format!("{}: it was not written as it should be", path.display()))),
         }
-        drop(lock);
-        self.existing()?.ok_or(Error::Missing)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let database = self.made()?;
-        database.write(|connection| match change(connection) {
-            Ok(value) => (Ok(value), Verdict::Keep),
-            Err(error) => (Err(database.failed(&error)), Verdict::Drop),
-        })
+    fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {
+        let directory = Directory::made(&self.directory)?;
+        let path = directory.path().join(format!("{}.{name}.turn", self.stem));
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_micros(200);
+        loop {
+            match HeldFile::lock(|| directory.open_lock(&path)).map_err(|e| failure::writing(&path, &e))? {
+                Some(held) => return Ok(Turn::new(held)),
+                None if Instant::now() >= deadline => return Err(Error::Busy),
+                None => {}
+            }
+            // Polled, since the holder may be stopped: waiting in the kernel could last for ever.
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 }
 
-impl Counters for SqliteCounters {
-    fn count(&self, name: &str) -> Result<u64, Error> {
-        let Some(database) = self.existing()? else { return Ok(0) };
-        database.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT value FROM counter WHERE name = ?1")?;
-            let value: Option<i64> = statement.query_row(params![name], |row| row.get(0)).optional()?;
-            Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
-        })
-    }
+fn read(path: &Path) -> Result<String, Error> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let file: File = opened.map_err(|e| failure::reading(path, &e))?;
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|e| failure::reading(path, &e))?;
+    // What is not text is no count, and the caller sees that.
+    Ok(String::from_utf8(bytes).unwrap_or_default())
+}
 
-    fn raise(&self, name: &str) -> Result<u64, Error> {
-        self.change(|connection| {
-            let mut statement = connection.prepare_cached(
-                "INSERT INTO counter (name, value) VALUES (?1, 1)
-                 ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-            )?;
-            let value: i64 = statement.query_row(params![name], |row| row.get(0))?;
-            Ok(u64::try_from(value).unwrap_or(0))
-        })
-    }
+/// The count in a file; `None` if it is damaged.
+fn parse(text: &str) -> Option<u64> {
+    let (first, second) = text.strip_suffix('\n')?.split_once(' ')?;
+    let count = first.parse().ok()?;
+    (first == second && first == format!("{count}")).then_some(count)
+}
 
-    fn clear(&self, name: &str) -> Result<(), Error> {
-        if self.count(name)? == 0 {
-            return Ok(());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_count_is_no_count() {
+        assert_eq!(parse("0 0\n"), Some(0));
+        assert_eq!(parse("12 12\n"), Some(12));
+        for damaged in ["", "\n", "0", "0 0", "0 1\n", "1 2\n", "-1 -1\n", "+1 +1\n", "01 01\n", "1 1 1\n", " 1 1\n"] {
+            assert_eq!(parse(damaged), None, "{damaged:?}");
         }
-        self.change(|connection| {
-            connection.prepare_cached("DELETE FROM counter WHERE name = ?1")?.execute(params![name]).map(|_| ())
-        })
     }
 }

@@ -1,7 +1,7 @@
 //! A directory of ours: made, locked, and files put into it whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ impl Directory {
                 let metadata = fs::metadata(&path).map_err(|e| failure::reading(&path, &e))?;
                 Ok(Some(Self { owner: Owner::of(&metadata), path }))
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => match failure::reading(path, &e) {
                 Error::Missing => Ok(None),
                 other => Err(other),
@@ -53,6 +53,17 @@ impl Directory {
         let file = options.open(&path).map_err(|e| failure::writing(&path, &e))?;
         self.owner.adopt(&file).map_err(|e| failure::writing(&path, &e))?;
         file.lock().map_err(|e| failure::writing(&path, &e))?;
+        Ok(file)
+    }
+
+    /// Opens a file that is there to be locked, and makes it if it is not there. Only its owner may open it: who
+    /// can read a file can lock it.
+    pub(super) fn open_lock(&self, path: &Path) -> io::Result<File> {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
+        self.owner.adopt(&file)?;
         Ok(file)
     }
 

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `<serial>.<slot>.token` | the token; with a `-wal` and a `-shm` beside it while it is in use |
 //! | `<serial>.<slot>.seq` | eight bytes that change with each commit: see `stamp` |
-//! | `<serial>.<slot>.state` | the counters, in the state directory |
+//! | `<serial>.<slot>.<name>.count` | a count, in the state directory; beside it the `.turn` that is locked meanwhile |
 //! | `next-slot` | the number below which no slot is given again |
 //! | `.lock` | held while a file is made or removed |
 //!
@@ -27,6 +27,7 @@ mod directory;
 mod failure;
 mod file;
 mod fork_guard;
+mod held_file;
 mod schema;
 pub(crate) mod stamp;
 mod store;
@@ -36,4 +37,5 @@ mod token_directory;
 mod tests;
 
 pub use fork_guard::{ForkGuard, fork_guard};
+pub use held_file::{HeldFiles, held_files};
 pub use token_directory::SqliteTokenDirectory;

@@ -49,17 +49,6 @@ pub(super) static TOKEN: Format = Format {
     "],
 };
 
-/// `STRS`.
-pub(super) static STATE: Format = Format {
-    application_id: 0x5354_5253,
-    steps: &["
-        CREATE TABLE counter (
-            name TEXT PRIMARY KEY NOT NULL,
-            value INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
-    "],
-};
-
 /// How a file stands to this release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Age {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
-use super::counters::SqliteCounters;
+use super::counters::FileCounters;
 use super::directory::{self, Directory};
 use super::schema::TOKEN;
 use super::store::SqliteStore;
@@ -123,18 +123,11 @@ impl TokenDirectory for SqliteTokenDirectory {
         }
         file::discard(&directory.path().join(format!("{stem}.seq")))?;
         directory.sync()?;
-        if let Some(state) = Directory::existing(&self.state_directory)? {
-            let path = state.path().join(format!("{stem}.state"));
-            for suffix in ["", "-wal", "-shm", "-journal"] {
-                file::discard(&file::beside(&path, suffix))?;
-            }
-        }
-        Ok(())
+        FileCounters::new(self.state_directory.clone(), stem).discard()
     }
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {
-        let name = format!("{}.state", self.stem(&location.serial)?);
-        Ok(Arc::new(SqliteCounters::new(self.state_directory.clone(), name)))
+        Ok(Arc::new(FileCounters::new(self.state_directory.clone(), self.stem(&location.serial)?)))
     }
 }
 

@@ -70,8 +70,8 @@ fn a_token_that_is_initialised_while_a_pin_is_tried_lets_nobody_in() {
     let world = World::new();
     let other = world.another_process();
     let session = world.engine.open_session(SlotId(0), Access::ReadWrite).unwrap();
-    // The second look at the head is after the PIN was found right.
-    world.plan.meanwhile(Verb::Head, 2, move || other.init_token(SlotId(0), SO_PIN, &LABEL).unwrap());
+    // The third look at the head is after the PIN was found right.
+    world.plan.meanwhile(Verb::Head, 3, move || other.init_token(SlotId(0), SO_PIN, &LABEL).unwrap());
     assert_eq!(world.engine.login(session, User::User, PIN), Err(Error::TokenReplaced));
     let session = world.engine.open_session(SlotId(0), Access::ReadWrite).unwrap();
     assert_eq!(state(&world.engine, session), 2);

@@ -4,6 +4,7 @@
 
 mod logins;
 mod objects;
+mod pins;
 
 use std::sync::Arc;
 
@@ -55,7 +56,12 @@ impl World {
 
     /// Another process with the same tokens.
     fn another_process(&self) -> Arc<Engine> {
-        Arc::new(Engine::over(Arc::clone(&self.directory), settings()))
+        self.process_with(settings())
+    }
+
+    /// Another process with the same tokens and other settings.
+    fn process_with(&self, settings: Settings) -> Arc<Engine> {
+        Arc::new(Engine::over(Arc::clone(&self.directory), settings))
     }
 }
 
