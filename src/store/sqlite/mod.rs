@@ -27,6 +27,7 @@ mod directory;
 mod failure;
 mod file;
 mod fork_guard;
+mod patience;
 mod schema;
 pub(crate) mod stamp;
 mod store;

@@ -73,7 +73,6 @@ impl SqliteStore {
         changes: &[Change],
     ) -> Result<Revision, Error> {
         let failed = |error: &rusqlite::Error| self.database.failed(error);
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| failed(&e))?;
         let now: i64 = connection
             .prepare_cached("SELECT revision FROM head")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))

@@ -1,8 +1,10 @@
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use super::SqliteTokenDirectory;
+use super::fork_guard::{self, fork_guard};
 use crate::conformance::conformance;
 use crate::{Change, Error, Record, RecordId, Revision, Serial, TokenDirectory, TokenLocation};
 
@@ -140,4 +142,60 @@ fn a_token_that_others_may_write_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     let opened = scratch.directory().open(&location()).and_then(|store| store.head());
     assert!(matches!(opened, Err(Error::Unreadable(_))), "{opened:?}");
+}
+
+#[test]
+fn a_fork_does_not_wait_for_another_process() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let other = rusqlite::Connection::open(scratch.0.join("store/00000000000000ff.0.token")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let committing = scope.spawn(|| store.commit(Revision(0), vec![], vec![], vec![]));
+        std::thread::sleep(Duration::from_millis(200));
+        let start = Instant::now();
+        drop(fork_guard());
+        let waited = start.elapsed();
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(waited < Duration::from_millis(200), "{waited:?}");
+        assert_eq!(committing.join().unwrap(), Ok(Revision(1)), "the commit still waits for its turn");
+    });
+}
+
+#[test]
+fn a_fork_gets_its_turn_among_busy_threads() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let base = store.head().unwrap().revision;
+                    assert!(matches!(store.commit(base, vec![], vec![], vec![]), Ok(_) | Err(Error::Conflict)));
+                }
+            });
+        }
+        let longest = (0..20).map(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            let start = Instant::now();
+            drop(fork_guard());
+            start.elapsed()
+        });
+        let longest = longest.max();
+        stop.store(true, Ordering::Relaxed);
+        assert!(longest < Some(Duration::from_secs(2)), "{longest:?}");
+    });
+}
+
+#[test]
+fn a_thread_that_is_inside_may_enter_while_a_fork_waits() {
+    let entered = fork_guard::enter();
+    std::thread::scope(|scope| {
+        let forking = scope.spawn(|| drop(fork_guard()));
+        std::thread::sleep(Duration::from_millis(50));
+        drop(fork_guard::enter());
+        drop(entered);
+        forking.join().unwrap();
+    });
 }
