@@ -58,7 +58,7 @@ enum Entry {
 /// When a token object was looked at: what it was then, it is until one of the two differs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
-    change_counter: u64,
+    change_counter: store::ChangeCounter,
     login_epoch: u64,
 }
 

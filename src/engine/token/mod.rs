@@ -159,7 +159,7 @@ struct Login {
 #[derive(Default)]
 struct Seen {
     /// The store at the last look.
-    current: Option<(u64, Arc<Current>)>,
+    current: Option<(store::ChangeCounter, Arc<Current>)>,
     /// The hashes of those buckets that were compared with the store.
     compared: HashMap<u8, DigestBucket>,
 }
@@ -327,8 +327,8 @@ impl Token {
     }
 
     /// A number that differs when anybody has committed in between.
-    pub(crate) fn change_counter(&self) -> Result<u64, Error> {
-        Ok(self.store.change_counter()?)
+    pub(crate) fn change_counter(&self) -> Result<store::ChangeCounter, Error> {
+        Ok(self.store.change_counter(store::Scope::Token)?)
     }
 
     fn token_header(&self) -> Result<TokenHeader, Error> {
@@ -447,7 +447,7 @@ impl Token {
 
     /// The head as it is now, read only if anybody has committed since.
     fn look(&self, login: &Login) -> Result<Arc<Current>, Error> {
-        let change_counter = self.store.change_counter()?;
+        let change_counter = self.store.change_counter(store::Scope::Token)?;
         let before = login.seen.lock().current.clone();
         if let Some((seen, current)) = &before
             && *seen == change_counter

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use super::SqliteTokenDirectory;
 use super::fork_guard::{self, fork_guard};
 use crate::conformance::conformance;
-use crate::{Change, Error, Record, RecordId, Revision, Serial, TokenDirectory, TokenLocation};
+use crate::{
+    Change, ChangeCounter, Error, Record, RecordId, Revision, Scope, Serial, Store, TokenDirectory, TokenLocation,
+};
 
 /// A directory that goes when the test ends.
 struct Scratch(PathBuf);
@@ -198,4 +200,101 @@ fn a_thread_that_is_inside_may_enter_while_a_fork_waits() {
         drop(entered);
         forking.join().unwrap();
     });
+}
+
+/// Long enough for a look at the files.
+fn look_around() {
+    std::thread::sleep(Duration::from_millis(110));
+}
+
+fn commit(store: &dyn Store) -> Result<Revision, Error> {
+    store.commit(store.head()?.revision, vec![], vec![], vec![])
+}
+
+/// Whether the counter comes from the page, and not from the database.
+fn is_counted(store: &dyn Store, scope: Scope) -> bool {
+    let counter = store.change_counter(scope).unwrap();
+    counter != ChangeCounter::revision(store.head().unwrap().revision)
+}
+
+#[test]
+fn a_page_that_was_removed_or_replaced_is_noticed() {
+    let scratch = Scratch::new();
+    let first = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let second = scratch.directory().open(&location()).unwrap();
+    let (page, aside) = (scratch.0.join("store/00000000000000ff.0.seq"), scratch.0.join("aside"));
+    commit(&*first).unwrap();
+    for by in ["nothing", "a copy", "zeros"] {
+        let before = second.change_counter(Scope::Token).unwrap();
+        assert!(is_counted(&*second, Scope::Token));
+        fs::rename(&page, &aside).unwrap();
+        match by {
+            "a copy" => drop(fs::copy(&aside, &page).unwrap()),
+            "zeros" => fs::write(&page, [0; 4096]).unwrap(),
+            _ => {}
+        }
+        commit(&*first).unwrap();
+        look_around();
+        assert_ne!(second.change_counter(Scope::Token), Ok(before), "replaced by {by}");
+        assert!(is_counted(&*second, Scope::Token), "the commit has made a page");
+        let before = second.change_counter(Scope::Token).unwrap();
+        commit(&*first).unwrap();
+        assert_ne!(second.change_counter(Scope::Token), Ok(before), "both use the same page again");
+    }
+}
+
+#[test]
+fn a_page_that_was_cut_to_nothing_ends_no_process() {
+    let scratch = Scratch::new();
+    let first = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let second = scratch.directory().open(&location()).unwrap();
+    let page = scratch.0.join("store/00000000000000ff.0.seq");
+    commit(&*first).unwrap();
+    assert!(is_counted(&*second, Scope::Token));
+    fs::OpenOptions::new().write(true).open(&page).unwrap().set_len(0).unwrap();
+    look_around();
+    assert!(!is_counted(&*second, Scope::Token), "the database is asked");
+    commit(&*first).unwrap();
+    assert_eq!(fs::metadata(&page).unwrap().len(), 4096, "the next commit makes a page");
+    look_around();
+    assert!(is_counted(&*second, Scope::Token));
+}
+
+#[test]
+fn a_commit_that_cannot_count_fails_and_changes_nothing() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let page = scratch.0.join("store/00000000000000ff.0.seq");
+    fs::create_dir(&page).unwrap();
+    assert!(commit(&*store).is_err());
+    assert_eq!(store.head().unwrap().revision, Revision(0));
+    assert!(store.change_counter(Scope::Token).is_ok(), "readers ask the database");
+    fs::remove_dir(&page).unwrap();
+    assert_eq!(commit(&*store), Ok(Revision(1)));
+}
+
+#[test]
+fn a_counter_that_a_crash_left_odd_is_set_right_by_the_next_commit() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    commit(&*store).unwrap();
+    let page = scratch.0.join("store/00000000000000ff.0.seq");
+    let file = fs::OpenOptions::new().read(true).write(true).open(&page).unwrap();
+    drop(memory::CounterPage::map(file, false).unwrap().unwrap().begin(|_| true).unwrap());
+    for scope in [Scope::Token, Scope::Head, Scope::Bucket(9)] {
+        assert!(!is_counted(&*store, scope), "the database is asked");
+    }
+    commit(&*store).unwrap();
+    for scope in [Scope::Token, Scope::Head, Scope::Bucket(9)] {
+        assert!(is_counted(&*store, scope));
+    }
+}
+
+#[test]
+fn a_token_that_was_opened_and_not_written_has_a_page() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    assert!(is_counted(&*store, Scope::Token));
+    let names = fs::read_dir(scratch.0.join("store")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    assert!(!names.into_iter().any(|name| name.ends_with(".new")), "nothing half made is left");
 }
