@@ -10,8 +10,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::{
-    Change, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Store, TokenDirectory,
-    TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope, Store,
+    TokenDirectory, TokenLocation, Turn,
 };
 
 /// What can be made to fail. [`Store::writable`] cannot, and is not counted.
@@ -249,8 +249,8 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.plan.run(Verb::Commit, || self.inner.commit(base, clear, sealed, changes))
     }
 
-    fn change_counter(&self) -> Result<u64, Error> {
-        self.plan.run(Verb::ChangeCounter, || self.inner.change_counter())
+    fn change_counter(&self, scope: Scope) -> Result<ChangeCounter, Error> {
+        self.plan.run(Verb::ChangeCounter, || self.inner.change_counter(scope))
     }
 
     fn writable(&self) -> bool {
@@ -347,8 +347,8 @@ mod tests {
     fn a_lasting_fault_lasts_until_it_is_healed() {
         let (store, plan) = store();
         plan.fail(Fault { verb: None, nth: 2, when: When::Before, span: Span::Lasting, error: Error::Busy });
-        assert!(store.change_counter().is_ok());
-        assert_eq!(store.change_counter(), Err(Error::Busy));
+        assert!(store.change_counter(Scope::Token).is_ok());
+        assert_eq!(store.change_counter(Scope::Token), Err(Error::Busy));
         assert_eq!(store.head(), Err(Error::Busy));
         plan.heal();
         assert!(store.head().is_ok());

@@ -73,6 +73,44 @@ pub enum Change {
     Remove(RecordId),
 }
 
+/// What a change counter counts the changes of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// All that the store holds. Each commit changes it.
+    Token,
+    /// The head. Each commit changes it.
+    Head,
+    /// The records whose name begins with this byte.
+    Bucket(u8),
+}
+
+/// Two equal values of one scope of one store mean that nobody, in any process, has committed a change to that scope
+/// in between. They say nothing else: not how much has changed, and two values may differ though nothing has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChangeCounter(Counted);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    /// A count that only rises, and the id of the page that it is in.
+    Count { page: u64, count: u64 },
+    /// Of the whole store.
+    Revision(Revision),
+}
+
+impl ChangeCounter {
+    /// A count that only rises as long as the page has this id.
+    #[must_use]
+    pub fn counted(page: u64, count: u64) -> Self {
+        Self(Counted::Count { page, count })
+    }
+
+    /// For a store that knows its revision only.
+    #[must_use]
+    pub fn revision(revision: Revision) -> Self {
+        Self(Counted::Revision(revision))
+    }
+}
+
 /// The records of one token. A cluster implements the same verbs.
 pub trait Store: Send + Sync {
     /// The head as it is now.
@@ -95,10 +133,8 @@ pub trait Store: Send + Sync {
     /// [`Error::Conflict`] if the store has moved on: read again and decide anew.
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error>;
 
-    /// A number that differs from the one before if anybody, in any process, has committed in between.
-    /// Cheap enough for each use of a key. It says nothing else: not how much, and two numbers may differ
-    /// though nothing has changed.
-    fn change_counter(&self) -> Result<u64, Error>;
+    /// The change counter of a scope as it is now. Cheap enough for each use of a key.
+    fn change_counter(&self, scope: Scope) -> Result<ChangeCounter, Error>;
 
     /// Whether a commit can succeed as far as file permissions tell.
     fn writable(&self) -> bool;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
-    Change, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Serial, Store, TokenDirectory,
-    TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope, Serial,
+    Store, TokenDirectory, TokenLocation, Turn,
 };
 
 /// A directory without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
@@ -89,7 +89,28 @@ impl TokenDirectory for MemoryTokenDirectory {
 pub struct MemoryStore {
     /// `None` once the token was removed.
     contents: RwLock<Option<Contents>>,
-    stamp: AtomicU64,
+    changes: Changes,
+}
+
+/// How often each scope was changed.
+struct Changes {
+    head: AtomicU64,
+    buckets: [AtomicU64; 256],
+}
+
+impl Changes {
+    fn of(&self, scope: Scope) -> Option<&AtomicU64> {
+        match scope {
+            Scope::Token | Scope::Head => Some(&self.head),
+            Scope::Bucket(first_byte) => self.buckets.get(usize::from(first_byte)),
+        }
+    }
+
+    fn count(&self, scope: Scope) {
+        if let Some(counter) = self.of(scope) {
+            counter.fetch_add(1, Ordering::Release);
+        }
+    }
 }
 
 struct Contents {
@@ -104,7 +125,8 @@ impl MemoryStore {
     pub fn new(clear: Vec<u8>, sealed: Vec<u8>) -> Self {
         let head = Head { revision: Revision(0), clear, sealed };
         let contents = Contents { head, records: BTreeMap::new(), index: BTreeSet::new() };
-        Self { contents: RwLock::new(Some(contents)), stamp: AtomicU64::new(0) }
+        let changes = Changes { head: AtomicU64::new(0), buckets: [const { AtomicU64::new(0) }; 256] };
+        Self { contents: RwLock::new(Some(contents)), changes }
     }
 
     fn with<T>(&self, of: impl FnOnce(&Contents) -> T) -> Result<T, Error> {
@@ -114,7 +136,8 @@ impl MemoryStore {
     /// What a reader of a removed token sees, in each process, with every medium.
     fn discard(&self) {
         *self.contents.write() = None;
-        self.stamp.fetch_add(1, Ordering::Release);
+        self.changes.count(Scope::Head);
+        (0..=u8::MAX).for_each(|first_byte| self.changes.count(Scope::Bucket(first_byte)));
     }
 }
 
@@ -157,17 +180,22 @@ impl Store for MemoryStore {
             return Err(Error::Conflict);
         }
         let next = base.0.checked_add(1).ok_or_else(|| Error::Full("every revision is taken".to_owned()))?;
+        let mut touched = BTreeSet::new();
         for change in changes {
+            let (Change::Put(Record { id, .. }, _) | Change::Remove(id)) = &change;
+            touched.extend(id.0.first().copied());
             contents.apply(change);
         }
         let revision = Revision(next);
         contents.head = Head { revision, clear, sealed };
-        self.stamp.fetch_add(1, Ordering::Release);
+        self.changes.count(Scope::Head);
+        touched.into_iter().for_each(|first_byte| self.changes.count(Scope::Bucket(first_byte)));
         Ok(revision)
     }
 
-    fn change_counter(&self) -> Result<u64, Error> {
-        Ok(self.stamp.load(Ordering::Acquire))
+    fn change_counter(&self, scope: Scope) -> Result<ChangeCounter, Error> {
+        let count = self.changes.of(scope).map_or(0, |counter| counter.load(Ordering::Acquire));
+        Ok(ChangeCounter::counted(0, count))
     }
 
     fn writable(&self) -> bool {

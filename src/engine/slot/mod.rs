@@ -298,7 +298,7 @@ impl Slot {
                 self.may_see(&object.attributes).then_some(object).ok_or(Error::ObjectHandleInvalid)
             }
             Entry::Token(entry) => {
-                let now = Freshness { change_counter: self.token.change_counter()?, login_number };
+                let now = Freshness { change_counter: self.token.change_counter(entry.record)?, login_number };
                 if let Some(object) = Objects::cached(entry, now) {
                     return Ok(object);
                 }
@@ -308,9 +308,9 @@ impl Slot {
         }
     }
 
-    /// Now. To be asked before an object is read: a change after it is seen at the next use.
-    pub(crate) fn freshness(&self) -> Result<Freshness, Error> {
-        Ok(Freshness { login_number: self.login_number(), change_counter: self.token.change_counter()? })
+    /// Now. To be asked before a record is read: a change after it is seen at the next use.
+    pub(crate) fn freshness(&self, record: RecordId) -> Result<Freshness, Error> {
+        Ok(Freshness { login_number: self.login_number(), change_counter: self.token.change_counter(record)? })
     }
 
     /// A token object as it is now; `None` if it is gone or may not be seen.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use store::RecordId;
+use store::{ChangeCounter, RecordId};
 use types::ObjectHandle;
 
 use super::state::LoginNumber;
@@ -47,10 +47,10 @@ pub(super) struct TokenEntry {
     cached: RwLock<Option<Cached>>,
 }
 
-/// Two equal values mean that nobody has committed or logged in or out in between.
+/// Two equal values for one record mean that it is the same, and that nobody has logged in or out in between.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Freshness {
-    pub(super) change_counter: u64,
+    pub(super) change_counter: ChangeCounter,
     pub(super) login_number: LoginNumber,
 }
 

@@ -56,7 +56,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use store::{Change, Counters, Head, Revision, Serial, Store, TokenDirectory, TokenLocation, Turn};
+use store::{
+    Change, ChangeCounter, Counters, Head, RecordId, Revision, Scope, Serial, Store, TokenDirectory, TokenLocation,
+    Turn,
+};
 
 use crate::{
     Error, Settings,
@@ -181,7 +184,7 @@ pub(crate) struct Reinitialization {
 #[derive(Default)]
 struct Seen {
     /// The store at the last look.
-    current: Option<(u64, Arc<Current>)>,
+    current: Option<(ChangeCounter, Arc<Current>)>,
     /// The hashes of those buckets that were compared with the store.
     compared: HashMap<u8, DigestBucket>,
 }
@@ -370,9 +373,10 @@ impl Token {
         }
     }
 
-    /// A number that differs when anybody has committed in between.
-    pub(crate) fn change_counter(&self) -> Result<u64, Error> {
-        Ok(self.store.change_counter()?)
+    /// Differs when anybody has changed a record of the same bucket in between.
+    pub(crate) fn change_counter(&self, record: RecordId) -> Result<ChangeCounter, Error> {
+        let [first, ..] = record.0;
+        Ok(self.store.change_counter(Scope::Bucket(first))?)
     }
 
     /// The clear header of the token that this process knows.
@@ -543,7 +547,7 @@ impl Token {
 
     /// The head as it is now, read only if anybody has committed since.
     fn look(&self, login: &Login) -> Result<Arc<Current>, Error> {
-        let change_counter = self.store.change_counter()?;
+        let change_counter = self.store.change_counter(Scope::Head)?;
         let before = login.seen.lock().current.clone();
         if let Some((seen, current)) = &before
             && *seen == change_counter

@@ -65,7 +65,7 @@ impl Session {
             }
         }
         for record in search.records.by_ref() {
-            let now = slot.freshness()?;
+            let now = slot.freshness(record)?;
             let object = match slot.load(record) {
                 Ok(Some(object)) => object,
                 Ok(None) => continue,

@@ -11,8 +11,9 @@ use super::schema::{Age, Format};
 use super::{failure, file};
 use crate::Error;
 
-/// How long to wait for another process.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long SQLite itself waits for another process. Short, since a fork waits for it too: see `patience`. Not zero,
+/// since a writer that waits here keeps new readers out where there is no log.
+const WAIT: Duration = Duration::from_millis(5);
 
 /// More than there are different statements.
 const STATEMENTS: usize = 64;
@@ -127,7 +128,7 @@ impl Opening {
     }
 
     fn configure(&self, connection: &Connection) -> rusqlite::Result<()> {
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(WAIT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // A file from a stranger has only tables.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

@@ -2,13 +2,14 @@
 
 use std::fs::{self, Metadata};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::connection::{Journal, Mode, Opening};
 use super::file::{self, Fingerprint, Identity, Owner};
+use super::patience::Patience;
 use super::schema::Format;
 use super::{failure, fork_guard};
 use crate::Error;
@@ -35,9 +36,11 @@ pub(super) struct Database {
     access: Access,
     identity: Identity,
     owner: Owner,
+    /// These two locks are taken inside the gate of `fork_guard` only, so that no fork finds them held.
     readers: Mutex<Readers>,
-    returned: Condvar,
     writer: Mutex<Option<Connection>>,
+    reader_freed: Condvar,
+    writer_freed: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +67,19 @@ pub(super) enum Verdict {
     Drop,
 }
 
+impl Readers {
+    /// A reader, or leave to open one.
+    #[allow(clippy::option_option)]
+    fn lend(&mut self) -> Option<Option<Reader>> {
+        let idle = self.idle.pop();
+        if idle.is_none() && self.lent >= READERS {
+            return None;
+        }
+        self.lent += 1;
+        Some(idle)
+    }
+}
+
 impl Database {
     /// Looks at the file, but opens it only when it is read: a first read is what tells whether it is sound.
     pub(super) fn new(path: &Path, format: &'static Format, page_limit: Option<u32>) -> Result<Arc<Self>, Error> {
@@ -78,8 +94,9 @@ impl Database {
             identity: Identity::of(&metadata),
             owner: Owner::of(&metadata),
             readers: Mutex::default(),
-            returned: Condvar::new(),
             writer: Mutex::new(None),
+            reader_freed: Condvar::new(),
+            writer_freed: Condvar::new(),
         });
         fork_guard::register(&database);
         Ok(database)
@@ -103,44 +120,44 @@ impl Database {
         Ok(metadata)
     }
 
-    /// Reads with one of a few connections. What `read` does is repeated if the file changed meanwhile.
+    /// Reads with one of a few connections. What `read` does is repeated if the file changed meanwhile, and if
+    /// somebody else has it locked.
     pub(super) fn read<T>(&self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let _gate = fork_guard::enter();
-        for _ in 0..ATTEMPTS {
-            let reader = self.borrow()?;
-            let result = read(&reader.connection).map_err(|e| self.opening.failed(&e));
-            let steady = reader.frozen.is_none() || self.frozen()? == reader.frozen;
-            let sound = steady && matches!(result, Ok(_) | Err(Error::Busy));
-            self.take_back(sound.then_some(reader));
-            if steady {
-                return result;
+        let mut patience = Patience::new();
+        let mut attempts = 0;
+        loop {
+            match self.read_once(&patience, &read) {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) if attempts < ATTEMPTS => attempts += 1,
+                Ok(None) => return Err(Error::Busy),
+                Err(Error::Busy) if patience.pause() => {}
+                Err(error) => return Err(error),
             }
         }
-        Err(Error::Busy)
     }
 
-    /// Works with the connection that writes, of which there is one. A transaction that `write` leaves open is undone.
+    /// Works with the connection that writes, of which there is one, in a transaction that has the write lock. The
+    /// transaction is committed if `write` succeeds and says [`Verdict::Keep`], unless it has done so itself;
+    /// else it is undone.
     pub(super) fn write<T>(&self, write: impl FnOnce(&Connection) -> (Result<T, Error>, Verdict)) -> Result<T, Error> {
         if self.access == Access::ReadOnly {
             return Err(Error::ReadOnly(self.opening.path.display().to_string()));
         }
-        let _gate = fork_guard::enter();
-        let mut writer = self.writer.lock();
-        self.in_place()?;
-        let connection = match writer.take() {
-            Some(connection) => connection,
-            None => self.opening.connect(Mode::Write)?,
-        };
-        let (result, verdict) = write(&connection);
-        let clean = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
-        match verdict {
-            Verdict::Keep if clean => *writer = Some(connection),
-            _ => {
-                drop(connection);
-                self.forget_readers();
+        let mut patience = Patience::new();
+        loop {
+            let take = || self.writer.try_lock();
+            let (_entered, mut writer) =
+                fork_guard::enter_with(&self.writer_freed, patience.deadline(), take).ok_or(Error::Busy)?;
+            match self.begin(&mut writer) {
+                Ok(connection) => return self.finish(&mut writer, connection, write),
+                Err(Error::Busy) => {}
+                Err(error) => return Err(error),
+            }
+            drop((writer, _entered));
+            if !patience.pause() {
+                return Err(Error::Busy);
             }
         }
-        result
     }
 
     /// A failure of SQLite in this file.
@@ -160,31 +177,82 @@ impl Database {
         readers.idle.clear();
     }
 
-    fn borrow(&self) -> Result<Reader, Error> {
-        let mut readers = self.readers.lock();
-        loop {
-            if let Some(reader) = readers.idle.pop() {
-                readers.lent += 1;
-                drop(readers);
-                let fresh =
-                    self.in_place().and_then(|_| Ok(reader.frozen.is_none() || self.frozen()? == reader.frozen));
-                match fresh {
-                    Ok(true) => return Ok(reader),
-                    Ok(false) => {}
-                    Err(error) => {
-                        self.take_back(None);
-                        return Err(error);
-                    }
+    /// `None` if the file changed under the reader.
+    fn read_once<T>(
+        &self,
+        patience: &Patience,
+        read: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let take = || self.readers.lock().lend();
+        let (_entered, idle) =
+            fork_guard::enter_with(&self.reader_freed, patience.deadline(), take).ok_or(Error::Busy)?;
+        let reader = self.freshen(idle)?;
+        let result = read(&reader.connection).map_err(|e| self.opening.failed(&e));
+        let steady = match reader.frozen {
+            None => Ok(true),
+            Some(_) => self.frozen().map(|frozen| frozen == reader.frozen),
+        };
+        let sound = matches!(steady, Ok(true)) && matches!(result, Ok(_) | Err(Error::Busy));
+        self.take_back(sound.then_some(reader));
+        if steady? { result.map(Some) } else { Ok(None) }
+    }
+
+    /// The writing connection with a transaction begun.
+    fn begin(&self, writer: &mut Option<Connection>) -> Result<Connection, Error> {
+        self.in_place()?;
+        let connection = match writer.take() {
+            Some(connection) => connection,
+            None => self.opening.connect(Mode::Write)?,
+        };
+        // With a log this locks out writers only. Without one it locks out readers too: now, not at the end,
+        // where the transaction would have to wait for them.
+        match connection.execute_batch("BEGIN EXCLUSIVE").map_err(|e| self.failed(&e)) {
+            Ok(()) => Ok(connection),
+            Err(error) => {
+                if error == Error::Busy {
+                    *writer = Some(connection);
                 }
-                // The place that the stale one had is kept.
-                return self.replace();
+                Err(error)
             }
-            if readers.lent < READERS {
-                readers.lent += 1;
-                drop(readers);
-                return self.replace();
+        }
+    }
+
+    fn finish<T>(
+        &self,
+        writer: &mut Option<Connection>,
+        connection: Connection,
+        write: impl FnOnce(&Connection) -> (Result<T, Error>, Verdict),
+    ) -> Result<T, Error> {
+        let (mut result, mut verdict) = write(&connection);
+        if result.is_ok()
+            && matches!(verdict, Verdict::Keep)
+            && !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("COMMIT")
+        {
+            (result, verdict) = (Err(self.failed(&error)), Verdict::Drop);
+        }
+        let clean = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
+        match verdict {
+            Verdict::Keep if clean => *writer = Some(connection),
+            _ => {
+                drop(connection);
+                self.forget_readers();
             }
-            self.returned.wait(&mut readers);
+        }
+        result
+    }
+
+    /// The reader that was lent if it is still good, or a new one in its place.
+    fn freshen(&self, idle: Option<Reader>) -> Result<Reader, Error> {
+        let Some(reader) = idle else { return self.replace() };
+        let fresh = self.in_place().and_then(|_| Ok(reader.frozen.is_none() || self.frozen()? == reader.frozen));
+        match fresh {
+            Ok(true) => Ok(reader),
+            Ok(false) => self.replace(),
+            Err(error) => {
+                self.take_back(None);
+                Err(error)
+            }
         }
     }
 
@@ -203,8 +271,6 @@ impl Database {
         readers.lent = readers.lent.saturating_sub(1);
         let epoch = readers.epoch;
         readers.idle.extend(reader.filter(|reader| reader.epoch == epoch));
-        drop(readers);
-        self.returned.notify_one();
     }
 
     fn connect(&self) -> Result<(Connection, Option<Fingerprint>), Error> {

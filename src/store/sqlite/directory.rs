@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::connection::{Journal, Opening};
-use super::failure;
 use super::file::{self, Owner};
 use super::schema::Format;
+use super::{failure, fork_guard};
 use crate::Error;
 
 /// A directory that is there. Its path has no symbolic links, which SQLite is told not to follow.
@@ -95,6 +95,7 @@ pub(super) fn found(
     format: &'static Format,
     fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
 ) -> Result<(), Error> {
+    let _entered = fork_guard::enter();
     let (path, new) = (directory.path.join(name), directory.path.join(format!(".{name}.new")));
     let leftovers = ["", "-wal", "-shm", "-journal"].map(|suffix| file::beside(&new, suffix));
     leftovers.iter().try_for_each(|path| file::discard(path))?;

@@ -115,14 +115,31 @@ pub(super) fn on_network(path: &Path) -> bool {
         0x786f_4256,
         0x6573_5546,
     ];
+    kind(path).is_some_and(|kind| KINDS.contains(&kind))
+}
+
+/// Whether a file may be another one once somebody writes to it.
+#[cfg(target_os = "linux")]
+pub(super) fn on_overlay(path: &Path) -> bool {
+    kind(path) == Some(0x794c_7630)
+}
+
+#[cfg(target_os = "linux")]
+fn kind(path: &Path) -> Option<u32> {
     // The width and sign of the field are the architecture's; the magic numbers have 32 bits everywhere.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
-    rustix::fs::statfs(path).is_ok_and(|system| KINDS.contains(&(system.f_type as u32)))
+    rustix::fs::statfs(path).ok().map(|system| system.f_type as u32)
 }
 
 /// Only asked where the answer is known.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn on_network(_path: &Path) -> bool {
+    false
+}
+
+/// Only asked where the answer is known.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn on_overlay(_path: &Path) -> bool {
     false
 }
 

@@ -1,39 +1,142 @@
 //! A moment without SQLite, for those who fork.
+//!
+//! A thread goes through the gate before it calls SQLite and leaves the gate before it waits for anybody: for another
+//! process, or for a thread of this one. So a fork waits for the statements that are running, and for nothing else.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use super::database::Database;
 
 // Locks of std, not of parking_lot: a forked child unlocks them, and must not look for threads it does not have.
-static GATE: RwLock<()> = RwLock::new(());
-static OPEN: Mutex<Vec<Weak<Database>>> = Mutex::new(Vec::new());
 
-/// While it lives, no thread of this process is inside SQLite, and no token file is open.
-#[must_use]
-pub struct ForkGuard {
-    _open: MutexGuard<'static, Vec<Weak<Database>>>,
-    _gate: RwLockWriteGuard<'static, ()>,
+/// Held by the thread that forks. The others that want to fork wait here, where the child does not count them.
+static FORKS: Mutex<()> = Mutex::new(());
+static GATE: Mutex<Gate> = Mutex::new(Gate { inside: 0, forking: false, databases: Vec::new() });
+/// Told when the last thread has left.
+static EMPTY: Condvar = Condvar::new();
+/// Told when a fork is over.
+static REOPENED: Condvar = Condvar::new();
+
+struct Gate {
+    /// How many threads are inside.
+    inside: usize,
+    /// Whether a thread waits to fork: nobody else enters then, so the wait ends.
+    forking: bool,
+    databases: Vec<Weak<Database>>,
 }
 
-/// Waits for every call that is under way in this process and closes every connection. Calls that come while the
+thread_local! {
+    /// How often this thread has entered and not left.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// While it lives, no thread of this process is inside SQLite, no token file is open, and no lock on a directory
+/// is held.
+#[must_use]
+pub struct ForkGuard {
+    /// `Some` until it is dropped.
+    gate: Option<MutexGuard<'static, Gate>>,
+    _forks: MutexGuard<'static, ()>,
+}
+
+/// Waits for every statement that is running in this process and closes every connection. Calls that come while the
 /// result lives wait; afterwards they open anew what they need, in the parent and in the child.
 ///
 /// To be called before `fork` (from a `pthread_atfork` handler, say) and dropped after it on both sides.
 pub fn fork_guard() -> ForkGuard {
-    let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    open.retain(|database| database.upgrade().inspect(|database| database.close()).is_some());
-    ForkGuard { _open: open, _gate: gate }
+    let forks = FORKS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut gate = lock();
+    gate.forking = true;
+    while gate.inside > 0 {
+        gate = EMPTY.wait(gate).unwrap_or_else(PoisonError::into_inner);
+    }
+    gate.databases.retain(|database| database.upgrade().inspect(|database| database.close()).is_some());
+    ForkGuard { gate: Some(gate), _forks: forks }
 }
 
-/// To be held while inside SQLite; never twice by one thread.
-pub(super) fn enter() -> RwLockReadGuard<'static, ()> {
-    GATE.read().unwrap_or_else(PoisonError::into_inner)
+impl Drop for ForkGuard {
+    fn drop(&mut self) {
+        if let Some(mut gate) = self.gate.take() {
+            gate.forking = false;
+        }
+        REOPENED.notify_all();
+    }
+}
+
+/// A thread's presence inside the gate. A thread that is inside may enter again.
+#[must_use]
+pub(super) struct Entered<'a> {
+    /// Told when this thread leaves.
+    freed: Option<&'a Condvar>,
+    /// It belongs to its thread.
+    _thread: PhantomData<*const ()>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let mut gate = lock();
+        gate.inside = gate.inside.saturating_sub(1);
+        DEPTH.set(DEPTH.get().saturating_sub(1));
+        if gate.inside == 0 && gate.forking {
+            EMPTY.notify_all();
+        }
+        drop(gate);
+        if let Some(freed) = self.freed {
+            freed.notify_one();
+        }
+    }
+}
+
+/// Enters as soon as nobody forks.
+pub(super) fn enter() -> Entered<'static> {
+    let mut gate = lock();
+    while gate.forking && DEPTH.get() == 0 {
+        gate = REOPENED.wait(gate).unwrap_or_else(PoisonError::into_inner);
+    }
+    count(&mut gate);
+    Entered { freed: None, _thread: PhantomData }
+}
+
+/// Enters as soon as nobody forks and `take` gives something, or `None` at the deadline. Waits outside. `freed` is
+/// told whenever somebody leaves who entered with it, so what is taken must be given back before that.
+pub(super) fn enter_with<T>(
+    freed: &Condvar,
+    deadline: Instant,
+    mut take: impl FnMut() -> Option<T>,
+) -> Option<(Entered<'_>, T)> {
+    let mut gate = lock();
+    loop {
+        if gate.forking && DEPTH.get() == 0 {
+            gate = REOPENED.wait(gate).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        if let Some(taken) = take() {
+            count(&mut gate);
+            return Some((Entered { freed: Some(freed), _thread: PhantomData }, taken));
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        gate = freed.wait_timeout(gate, left).unwrap_or_else(PoisonError::into_inner).0;
+    }
 }
 
 /// Lets [`fork_guard`] close what this database has open.
 pub(super) fn register(database: &Arc<Database>) {
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    open.retain(|known| known.strong_count() > 0);
-    open.push(Arc::downgrade(database));
+    let databases = &mut lock().databases;
+    databases.retain(|known| known.strong_count() > 0);
+    databases.push(Arc::downgrade(database));
+}
+
+fn lock() -> MutexGuard<'static, Gate> {
+    GATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count(gate: &mut Gate) {
+    gate.inside += 1;
+    DEPTH.set(DEPTH.get() + 1);
 }

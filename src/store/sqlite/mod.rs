@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `<serial>.<slot>.token` | the token; with a `-wal` and a `-shm` beside it while it is in use |
-//! | `<serial>.<slot>.seq` | eight bytes that change with each commit: see `stamp` |
+//! | `<serial>.<slot>.seq` | a page of counters that rise with each commit: see `change_page` |
 //! | `<serial>.<slot>.<name>.count` | a count, in the state directory; beside it the `.turn` that is locked meanwhile |
 //! | `next-slot` | the number below which no slot is given again |
 //! | `.lock` | held while a file is made or removed |
@@ -20,6 +20,7 @@
 //! it too, believes in locks that only its parent has, and can lose commits once the parent is gone. Hold a [`fork_guard`]
 //! over the fork.
 
+mod change_page;
 mod connection;
 mod counters;
 mod database;
@@ -28,8 +29,8 @@ mod failure;
 mod file;
 mod fork_guard;
 mod held_file;
+mod patience;
 mod schema;
-pub(crate) mod stamp;
 mod store;
 mod token_directory;
 

@@ -1,38 +1,26 @@
 //! The records of one token in one file.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 
+use super::change_page::ChangePage;
 use super::database::{Access, Database, Verdict};
 use super::schema::TOKEN;
-use super::stamp::{Moment, Stamp};
-use crate::{Change, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Store};
-
-/// How often it is looked whether the files are still in their places.
-const LOOK_AROUND: Duration = Duration::from_millis(100);
+use crate::{Change, ChangeCounter, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope, Store};
 
 /// A token file.
 pub(super) struct SqliteStore {
     database: Arc<Database>,
-    stamp_path: PathBuf,
-    stamp: RwLock<Option<Watched>>,
-}
-
-/// The stamp, and when it was last seen in its place.
-struct Watched {
-    stamp: Arc<Stamp>,
-    seen: Instant,
+    change_page: ChangePage,
 }
 
 impl SqliteStore {
-    pub(super) fn new(path: &Path, stamp_path: PathBuf) -> Result<Self, Error> {
+    pub(super) fn new(path: &Path, change_page: PathBuf) -> Result<Self, Error> {
         let database = Database::new(path, &TOKEN, None)?;
-        Ok(Self { database, stamp_path, stamp: RwLock::new(None) })
+        let change_page = ChangePage::new(change_page, database.owner());
+        Ok(Self { database, change_page })
     }
 
     fn revision(&self) -> Result<Revision, Error> {
@@ -43,46 +31,20 @@ impl SqliteStore {
         })
     }
 
-    /// The stamp as it was last seen, if that is not too long ago.
-    fn watched(&self) -> Option<Arc<Stamp>> {
-        let watched = self.stamp.read();
-        watched
-            .as_ref()
-            .filter(|watched| watched.seen.elapsed() < LOOK_AROUND)
-            .map(|watched| Arc::clone(&watched.stamp))
-    }
-
-    /// The stamp, looked for anew if it is not in its place any more.
-    fn stamp(&self) -> Option<Arc<Stamp>> {
-        let mut watched = self.stamp.write();
-        let kept = watched.take().map(|watched| watched.stamp).filter(|stamp| stamp.in_place());
-        let stamp = kept.or_else(|| match self.database.access() {
-            Access::ReadWrite => Stamp::make(&self.stamp_path, self.database.owner()).ok().map(Arc::new),
-            Access::ReadOnly => Stamp::peek(&self.stamp_path).map(Arc::new),
-        })?;
-        *watched = Some(Watched { stamp: Arc::clone(&stamp), seen: Instant::now() });
-        Some(stamp)
-    }
-
     fn transact(
         &self,
         connection: &Connection,
-        stamp: Option<&Stamp>,
         base: Revision,
         head: (&[u8], &[u8]),
         changes: &[Change],
     ) -> Result<Revision, Error> {
         let failed = |error: &rusqlite::Error| self.database.failed(error);
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| failed(&e))?;
         let now: i64 = connection
             .prepare_cached("SELECT revision FROM head")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
             .map_err(|e| failed(&e))?;
         if Revision(unsigned(now)) != base {
             return Err(Error::Conflict);
-        }
-        if let Some(stamp) = stamp {
-            stamp.mark(random(), Moment::Committing)?;
         }
         let revision = Revision(base.0.saturating_add(1));
         for change in changes {
@@ -99,19 +61,9 @@ impl SqliteStore {
             .prepare_cached("UPDATE head SET revision = ?1, clear = ?2, sealed = ?3")
             .and_then(|mut statement| statement.execute(params![signed(revision.0), clear, sealed]))
             .map_err(|e| failed(&e))?;
-        connection.execute_batch("COMMIT").map_err(|e| failed(&e))?;
-        if let Some(stamp) = stamp {
-            settle(connection, stamp);
-        }
+        let commit = || connection.execute_batch("COMMIT").map_err(|e| failed(&e));
+        self.change_page.counted(changes, commit)?;
         Ok(revision)
-    }
-}
-
-/// Says that nobody is committing. If it cannot be said, readers go on asking the database.
-fn settle(connection: &Connection, stamp: &Stamp) {
-    if connection.execute_batch("BEGIN IMMEDIATE").is_ok() {
-        let _ = stamp.mark(random(), Moment::Settled);
-        let _ = connection.execute_batch("ROLLBACK");
     }
 }
 
@@ -217,9 +169,8 @@ impl Store for SqliteStore {
     }
 
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {
-        let stamp = self.watched().or_else(|| self.stamp());
         self.database.write(|connection| {
-            let outcome = self.transact(connection, stamp.as_deref(), base, (&clear, &sealed), &changes);
+            let outcome = self.transact(connection, base, (&clear, &sealed), &changes);
             let verdict = match outcome {
                 Ok(_) | Err(Error::Conflict | Error::Busy) => Verdict::Keep,
                 Err(_) => Verdict::Drop,
@@ -228,29 +179,21 @@ impl Store for SqliteStore {
         })
     }
 
-    fn change_counter(&self) -> Result<u64, Error> {
-        let stamp = match self.watched() {
-            Some(stamp) => Some(stamp),
-            None => {
-                self.database.in_place()?;
-                self.stamp()
-            }
+    fn change_counter(&self, scope: Scope) -> Result<ChangeCounter, Error> {
+        let look_around = || self.database.in_place().map(drop);
+        let looked = match self.database.access() {
+            Access::ReadWrite => self.change_page.look(scope, look_around)?,
+            Access::ReadOnly => None,
         };
-        match stamp.and_then(|stamp| stamp.look()) {
-            Some(number) => Ok(number),
-            // Odd, so that it is never taken for a stamp.
-            None => Ok(self.revision()?.0.wrapping_mul(2) | 1),
+        match looked {
+            Some(counter) => Ok(counter),
+            None => Ok(ChangeCounter::revision(self.revision()?)),
         }
     }
 
     fn writable(&self) -> bool {
         self.database.access() == Access::ReadWrite
     }
-}
-
-/// A number that was not there before.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 /// SQLite counts up to 2^63, and no store is committed to as often.

@@ -1,10 +1,14 @@
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use super::SqliteTokenDirectory;
+use super::fork_guard::{self, fork_guard};
 use crate::conformance::conformance;
-use crate::{Change, Error, Record, RecordId, Revision, Serial, TokenDirectory, TokenLocation};
+use crate::{
+    Change, ChangeCounter, Error, Record, RecordId, Revision, Scope, Serial, Store, TokenDirectory, TokenLocation,
+};
 
 /// A directory that goes when the test ends.
 struct Scratch(PathBuf);
@@ -140,4 +144,157 @@ fn a_token_that_others_may_write_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     let opened = scratch.directory().open(&location()).and_then(|store| store.head());
     assert!(matches!(opened, Err(Error::Unreadable(_))), "{opened:?}");
+}
+
+#[test]
+fn a_fork_does_not_wait_for_another_process() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let other = rusqlite::Connection::open(scratch.0.join("store/00000000000000ff.0.token")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let committing = scope.spawn(|| store.commit(Revision(0), vec![], vec![], vec![]));
+        std::thread::sleep(Duration::from_millis(200));
+        let start = Instant::now();
+        drop(fork_guard());
+        let waited = start.elapsed();
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(waited < Duration::from_millis(200), "{waited:?}");
+        assert_eq!(committing.join().unwrap(), Ok(Revision(1)), "the commit still waits for its turn");
+    });
+}
+
+#[test]
+fn a_fork_gets_its_turn_among_busy_threads() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let base = store.head().unwrap().revision;
+                    assert!(matches!(store.commit(base, vec![], vec![], vec![]), Ok(_) | Err(Error::Conflict)));
+                }
+            });
+        }
+        let longest = (0..20).map(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            let start = Instant::now();
+            drop(fork_guard());
+            start.elapsed()
+        });
+        let longest = longest.max();
+        stop.store(true, Ordering::Relaxed);
+        assert!(longest < Some(Duration::from_secs(2)), "{longest:?}");
+    });
+}
+
+#[test]
+fn a_thread_that_is_inside_may_enter_while_a_fork_waits() {
+    let entered = fork_guard::enter();
+    std::thread::scope(|scope| {
+        let forking = scope.spawn(|| drop(fork_guard()));
+        std::thread::sleep(Duration::from_millis(50));
+        drop(fork_guard::enter());
+        drop(entered);
+        forking.join().unwrap();
+    });
+}
+
+/// Long enough for a look at the files.
+fn look_around() {
+    std::thread::sleep(Duration::from_millis(110));
+}
+
+fn commit(store: &dyn Store) -> Result<Revision, Error> {
+    store.commit(store.head()?.revision, vec![], vec![], vec![])
+}
+
+/// Whether the counter comes from the page, and not from the database.
+fn is_counted(store: &dyn Store, scope: Scope) -> bool {
+    let counter = store.change_counter(scope).unwrap();
+    counter != ChangeCounter::revision(store.head().unwrap().revision)
+}
+
+#[test]
+fn a_page_that_was_removed_or_replaced_is_noticed() {
+    let scratch = Scratch::new();
+    let first = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let second = scratch.directory().open(&location()).unwrap();
+    let (page, aside) = (scratch.0.join("store/00000000000000ff.0.seq"), scratch.0.join("aside"));
+    commit(&*first).unwrap();
+    for by in ["nothing", "a copy", "zeros"] {
+        let before = second.change_counter(Scope::Token).unwrap();
+        assert!(is_counted(&*second, Scope::Token));
+        fs::rename(&page, &aside).unwrap();
+        match by {
+            "a copy" => drop(fs::copy(&aside, &page).unwrap()),
+            "zeros" => fs::write(&page, [0; 4096]).unwrap(),
+            _ => {}
+        }
+        commit(&*first).unwrap();
+        look_around();
+        assert_ne!(second.change_counter(Scope::Token), Ok(before), "replaced by {by}");
+        assert!(is_counted(&*second, Scope::Token), "the commit has made a page");
+        let before = second.change_counter(Scope::Token).unwrap();
+        commit(&*first).unwrap();
+        assert_ne!(second.change_counter(Scope::Token), Ok(before), "both use the same page again");
+    }
+}
+
+#[test]
+fn a_page_that_was_cut_to_nothing_ends_no_process() {
+    let scratch = Scratch::new();
+    let first = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let second = scratch.directory().open(&location()).unwrap();
+    let page = scratch.0.join("store/00000000000000ff.0.seq");
+    commit(&*first).unwrap();
+    assert!(is_counted(&*second, Scope::Token));
+    fs::OpenOptions::new().write(true).open(&page).unwrap().set_len(0).unwrap();
+    look_around();
+    assert!(!is_counted(&*second, Scope::Token), "the database is asked");
+    commit(&*first).unwrap();
+    assert_eq!(fs::metadata(&page).unwrap().len(), 4096, "the next commit makes a page");
+    look_around();
+    assert!(is_counted(&*second, Scope::Token));
+}
+
+#[test]
+fn a_commit_that_cannot_count_fails_and_changes_nothing() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let page = scratch.0.join("store/00000000000000ff.0.seq");
+    fs::create_dir(&page).unwrap();
+    assert!(commit(&*store).is_err());
+    assert_eq!(store.head().unwrap().revision, Revision(0));
+    assert!(store.change_counter(Scope::Token).is_ok(), "readers ask the database");
+    fs::remove_dir(&page).unwrap();
+    assert_eq!(commit(&*store), Ok(Revision(1)));
+}
+
+#[test]
+fn a_counter_that_a_crash_left_odd_is_set_right_by_the_next_commit() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    commit(&*store).unwrap();
+    let page = scratch.0.join("store/00000000000000ff.0.seq");
+    let file = fs::OpenOptions::new().read(true).write(true).open(&page).unwrap();
+    drop(memory::CounterPage::map(file, false).unwrap().unwrap().begin(|_| true).unwrap());
+    for scope in [Scope::Token, Scope::Head, Scope::Bucket(9)] {
+        assert!(!is_counted(&*store, scope), "the database is asked");
+    }
+    commit(&*store).unwrap();
+    for scope in [Scope::Token, Scope::Head, Scope::Bucket(9)] {
+        assert!(is_counted(&*store, scope));
+    }
+}
+
+#[test]
+fn a_token_that_was_opened_and_not_written_has_a_page() {
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    assert!(is_counted(&*store, Scope::Token));
+    let names = fs::read_dir(scratch.0.join("store")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    assert!(!names.into_iter().any(|name| name.ends_with(".new")), "nothing half made is left");
 }

@@ -1,0 +1,278 @@
+//! The page of change counters beside a token.
+//!
+//! To ask SQLite whether anybody has committed costs microseconds and locks; to look at a counter in shared memory
+//! does not. Every process that may write the token maps the page, and a commit counts what it touches there
+//! before and after it happens (see `memory::counting`).
+//!
+//! A reader asks the database instead (the revision):
+//! * while a counter is odd: somebody is committing, or has died so; the next commit sets it right;
+//! * if it may not write the token, so that it could not make the page;
+//! * on overlayfs, where a reader may have mapped a file that a writer then copies and changes;
+//! * if there is no page and none can be made. A commit that cannot count fails for that reason, or readers that
+//!   have a page would miss it.
+//!
+//! On a network file system there is no page, and commits do not count: machines share no memory. A token
+//! that one machine sees as a network file and another as its own disk's is not supported.
+//!
+//! The page appears under its name whole. It is never truncated, and replaced only if it is not a page (a copy is
+//! none). Readers look every 100 ms whether the file is in its place, as long as it was, and the page in it the same:
+//! only a page that somebody removes by hand can hide commits, for that long. Writers look at each commit.
+//! What cannot be excluded: somebody who may write the page cuts it to nothing, and a process looks at it before its
+//! next look around. The system ends that process (SIGBUS).
+//!
+//! The page need not survive anything: it says nothing about the token, only that two looks found the same. A page
+//! that comes back after a loss of power repeats numbers that no living process has seen.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use memory::CounterPage;
+
+use super::failure;
+use super::file::{self, Identity, Owner};
+use crate::{Change, ChangeCounter, Error, Scope};
+
+/// How often it is looked whether the files are still in their places.
+const LOOK_AROUND: Duration = Duration::from_millis(100);
+
+/// The counters of the token and of the head; those of the buckets follow.
+const TOKEN: usize = 0;
+const HEAD: usize = 1;
+const BUCKETS: usize = 2;
+
+/// How far a page can be trusted where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    /// All processes see one page.
+    Shared,
+    /// A reader may see another page than the writers: it is counted, but not looked at.
+    Uncertain,
+    /// There is no page.
+    Absent,
+}
+
+/// The change counters of one token.
+pub(super) struct ChangePage {
+    path: PathBuf,
+    owner: Owner,
+    sharing: Sharing,
+    start: Instant,
+    current: ArcSwapOption<Found>,
+}
+
+/// The page as it was found.
+struct Found {
+    /// `None` if there was none: it is not looked for at each use.
+    page: Option<(CounterPage, Identity)>,
+    /// When it was last seen in its place, in milliseconds since the start.
+    seen: AtomicU64,
+}
+
+/// Why a page cannot be had.
+enum Lack {
+    /// There is a file, and it is not a page.
+    NotAPage,
+    /// The system says so.
+    Failed(Error),
+}
+
+impl ChangePage {
+    /// Touches nothing.
+    pub(super) fn new(path: PathBuf, owner: Owner) -> Self {
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let sharing = if file::on_network(directory) {
+            Sharing::Absent
+        } else if file::on_overlay(directory) {
+            Sharing::Uncertain
+        } else {
+            Sharing::Shared
+        };
+        Self { path, owner, sharing, start: Instant::now(), current: ArcSwapOption::empty() }
+    }
+
+    /// A counter, if it can be told without the database. `look_around` is called every 100 ms before the page
+    /// is looked for again.
+    pub(super) fn look(
+        &self,
+        scope: Scope,
+        look_around: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Option<ChangeCounter>, Error> {
+        let found = self.current.load();
+        if let Some(found) = found.as_deref().filter(|found| !self.is_old(found)) {
+            return Ok(found.counter(scope));
+        }
+        drop(found);
+        look_around()?;
+        if self.sharing != Sharing::Shared {
+            self.remember(None);
+            return Ok(None);
+        }
+        let page = self.mapped_or_made();
+        Ok(page.counter(scope))
+    }
+
+    /// Commits with the counters of everything that `changes` touch counted before and after. Only with SQLite's
+    /// write lock held.
+    ///
+    /// # Errors
+    /// If it cannot count, before `commit` is called; and what `commit` says.
+    pub(super) fn counted(&self, changes: &[Change], commit: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        if self.sharing == Sharing::Absent {
+            return commit();
+        }
+        let found = self.for_commit()?;
+        let Some((page, _)) = &found.page else { return Err(Error::Missing) };
+        let mut touched = [false; 256];
+        for change in changes {
+            let (Change::Put(crate::Record { id, .. }, _) | Change::Remove(id)) = change;
+            if let Some(bucket) = touched.get_mut(usize::from(first_byte(id.0))) {
+                *bucket = true;
+            }
+        }
+        let touches = |counter: usize| match counter.checked_sub(BUCKETS) {
+            None => true,
+            Some(bucket) => touched.get(bucket).is_some_and(|touched| *touched),
+        };
+        let begun = page.begin(touches).map_err(|e| failure::writing(&self.path, &e))?;
+        // If it fails, nobody knows what has happened: the counters stay odd until the next commit.
+        commit()?;
+        page.finish(begun);
+        Ok(())
+    }
+
+    fn is_old(&self, found: &Found) -> bool {
+        let seen = Duration::from_millis(found.seen.load(Ordering::Relaxed));
+        self.start.elapsed().saturating_sub(seen) >= LOOK_AROUND
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn remember(&self, page: Option<(CounterPage, Identity)>) -> Arc<Found> {
+        let found = Arc::new(Found { page, seen: AtomicU64::new(self.now()) });
+        self.current.store(Some(Arc::clone(&found)));
+        found
+    }
+
+    /// The page that was found before, if others find the same one.
+    fn in_place(&self) -> Option<Arc<Found>> {
+        let found = self.current.load_full()?;
+        let (page, identity) = found.page.as_ref()?;
+        let metadata = fs::symlink_metadata(&self.path).ok()?;
+        if Identity::of(&metadata) != *identity || !page.whole() {
+            return None;
+        }
+        found.seen.store(self.now(), Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// What a reader finds: it makes a page where there is none, and leaves a bad one to the next writer.
+    fn mapped_or_made(&self) -> Arc<Found> {
+        if let Some(found) = self.in_place() {
+            return found;
+        }
+        let page = match self.map() {
+            Err(Lack::Failed(Error::Missing)) => self.make(Appear::IfAbsent).ok().and_then(|()| self.map().ok()),
+            mapped => mapped.ok(),
+        };
+        self.remember(page)
+    }
+
+    /// What a writer must have.
+    fn for_commit(&self) -> Result<Arc<Found>, Error> {
+        if let Some(found) = self.in_place() {
+            return Ok(found);
+        }
+        let page = match self.map() {
+            Ok(page) => page,
+            Err(lack) => {
+                match lack {
+                    Lack::Failed(Error::Missing) => self.make(Appear::IfAbsent).or_else(|_| self.make(Appear::Over))?,
+                    Lack::NotAPage => self.make(Appear::Over)?,
+                    Lack::Failed(error) => return Err(error),
+                }
+                self.map().map_err(|lack| match lack {
+                    Lack::NotAPage => Error::Damaged(format!("{} is not a page of counters", self.path.display())),
+                    Lack::Failed(error) => error,
+                })?
+            }
+        };
+        Ok(self.remember(Some(page)))
+    }
+
+    fn map(&self) -> Result<(CounterPage, Identity), Lack> {
+        let metadata = file::inspect(&self.path).map_err(|error| match error {
+            Error::Unreadable(_) => Lack::NotAPage,
+            other => Lack::Failed(other),
+        })?;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).custom_flags(flags.bits().cast_signed());
+        let failed = |e: io::Error| Lack::Failed(failure::writing(&self.path, &e));
+        let file = options.open(&self.path).map_err(failed)?;
+        let identity = Identity::of(&file.metadata().map_err(failed)?);
+        if identity != Identity::of(&metadata) {
+            return Err(Lack::NotAPage); // Exchanged between the two looks.
+        }
+        let page = CounterPage::map(file, self.sharing == Sharing::Uncertain).map_err(failed)?;
+        page.map(|page| (page, identity)).ok_or(Lack::NotAPage)
+    }
+
+    /// Makes a page that appears under its name whole.
+    fn make(&self, appear: Appear) -> Result<(), Error> {
+        let failed = |e: io::Error| failure::writing(&self.path, &e);
+        let draw =
+            || getrandom::u64().map(|number| number | 1).map_err(|e| Error::Failed(format!("no random number: {e}")));
+        let id = draw()?;
+        let new = file::beside(&self.path, &format!(".{:016x}.new", draw()?));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let fill = |mut file: File| {
+            self.owner.adopt(&file)?;
+            CounterPage::fill(&mut file, id)
+        };
+        let made = options.open(&new).and_then(fill).and_then(|()| match appear {
+            Appear::IfAbsent => fs::hard_link(&new, &self.path),
+            Appear::Over => fs::rename(&new, &self.path),
+        });
+        let _ = fs::remove_file(&new);
+        match made {
+            // Somebody was faster.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other.map_err(failed),
+        }
+    }
+}
+
+/// How a new page takes its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Appear {
+    /// Unless another file has it.
+    IfAbsent,
+    /// In place of what has it. Only with SQLite's write lock held.
+    Over,
+}
+
+impl Found {
+    fn counter(&self, scope: Scope) -> Option<ChangeCounter> {
+        let (page, _) = self.page.as_ref()?;
+        let counter = match scope {
+            Scope::Token => TOKEN,
+            Scope::Head => HEAD,
+            Scope::Bucket(first_byte) => BUCKETS + usize::from(first_byte),
+        };
+        Some(ChangeCounter::counted(page.id(), page.look(counter)?))
+    }
+}
+
+fn first_byte(id: [u8; 16]) -> u8 {
+    let [first, ..] = id;
+    first
+}
