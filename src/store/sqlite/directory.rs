@@ -1,7 +1,7 @@
 //! A directory of ours: made, locked, and files put into it whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,8 @@ use rusqlite::Connection;
 
 use super::connection::{Journal, Opening};
 use super::file::{self, Owner};
+use super::fork_guard::Entered;
+use super::patience::Patience;
 use super::schema::Format;
 use super::{failure, fork_guard};
 use crate::Error;
@@ -19,6 +21,14 @@ pub(super) struct Directory {
     owner: Owner,
 }
 
+/// The lock of a directory.
+#[must_use]
+pub(super) struct DirectoryLock {
+    // Closed before the gate is left.
+    _file: File,
+    _entered: Entered<'static>,
+}
+
 impl Directory {
     /// The directory, if it is there.
     pub(super) fn existing(path: &Path) -> Result<Option<Self>, Error> {
@@ -27,7 +37,7 @@ impl Directory {
                 let metadata = fs::metadata(&path).map_err(|e| failure::reading(&path, &e))?;
                 Ok(Some(Self { owner: Owner::of(&metadata), path }))
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => match failure::reading(path, &e) {
                 Error::Missing => Ok(None),
                 other => Err(other),
@@ -45,15 +55,34 @@ impl Directory {
         &self.path
     }
 
-    /// Waits until nobody else makes or removes files here. The lock ends with the file.
-    pub(super) fn lock(&self) -> Result<File, Error> {
+    /// Waits until nobody else makes or removes files here. The lock ends with the result.
+    ///
+    /// The system's lock belongs to the open file, which a forked child would inherit and keep locked. So the file is
+    /// open inside the gate of `fork_guard` only: a fork waits until the lock is given back, and whoever
+    /// finds it taken waits outside.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if somebody else holds it for too long.
+    pub(super) fn lock(&self) -> Result<DirectoryLock, Error> {
         let path = self.path.join(".lock");
+        let failed = |e: io::Error| failure::writing(&path, &e);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path).map_err(|e| failure::writing(&path, &e))?;
-        self.owner.adopt(&file).map_err(|e| failure::writing(&path, &e))?;
-        file.lock().map_err(|e| failure::writing(&path, &e))?;
-        Ok(file)
+        let mut patience = Patience::new();
+        loop {
+            let entered = fork_guard::enter();
+            let file = options.open(&path).map_err(failed)?;
+            self.owner.adopt(&file).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => return Ok(DirectoryLock { _file: file, _entered: entered }),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            drop((file, entered));
+            if !patience.pause() {
+                return Err(Error::Busy);
+            }
+        }
     }
 
     /// Writes a small file, all or nothing.
