@@ -10,7 +10,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("memory", &[]),
     ("store", &["memory"]),
     ("engine", &["types", "crypto", "store"]),
-    ("abi", &["types", "engine"]),
+    ("abi", &["types", "engine", "memory"]),
     ("cli", &["types", "engine"]),
 ];
 

@@ -17,6 +17,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::CK_C_INITIALIZE_ARGS;
 use engine::{Engine, ForkGuard, HeldFiles, Settings};
+use ::memory::ForkMark;
 use types::Rv;
 
 use crate::{Outcome, boundary, log, memory};
@@ -28,15 +29,19 @@ static INSTANCE: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
 /// How many forks lie between the process that loaded the module and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
+/// Tells a child that was forked by a system call of its host's own, of which no handler knows. Made once.
+static FORK_MARK: ArcSwapOption<ForkMark> = ArcSwapOption::const_empty();
+
 struct Instance {
     engine: Engine,
     generation: u64,
+    fork_mark: Arc<ForkMark>,
 }
 
 impl Instance {
     /// Whether this process made it, and not one that it was forked from.
     fn is_ours(&self) -> bool {
-        self.generation == GENERATION.load(Ordering::Relaxed)
+        self.generation == GENERATION.load(Ordering::Relaxed) && self.fork_mark.is_set()
     }
 }
 
@@ -69,10 +74,11 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     }
     boundary::silence_panics();
     log::start();
+    let fork_mark = fork_mark()?;
     watch_forks()?;
 
     let engine = Engine::new(Settings::load());
-    let fresh = Arc::new(Instance { engine, generation: GENERATION.load(Ordering::Relaxed) });
+    let fresh = Arc::new(Instance { engine, generation: GENERATION.load(Ordering::Relaxed), fork_mark });
     let previous = INSTANCE.compare_and_swap(&current, Some(fresh));
     if previous.as_ref().map(Arc::as_ptr) != current.as_ref().map(Arc::as_ptr) {
         return Err(Rv::CRYPTOKI_ALREADY_INITIALIZED); // Another thread was faster.
@@ -110,6 +116,31 @@ fn check(args: &CK_C_INITIALIZE_ARGS) -> Outcome {
     Ok(())
 }
 
+/// The mark of this process.
+///
+/// # Errors
+/// [`Rv::FUNCTION_FAILED`] in a child that was forked by a raw system call: no handler has run, so a lock
+/// that another thread of the parent held is held for ever, and files are open that are the parent's.
+fn fork_mark() -> Result<Arc<ForkMark>, Rv> {
+    if let Some(mark) = FORK_MARK.load_full() {
+        if mark.is_set() {
+            return Ok(mark);
+        }
+        tracing::error!(
+            "this process was forked by a system call that runs no handlers (pthread_atfork): \
+             the module cannot be used in it; fork with fork(), or start a new program"
+        );
+        return Err(Rv::FUNCTION_FAILED);
+    }
+    let mark = Arc::new(ForkMark::new().map_err(|why| {
+        tracing::error!(%why, "there is no memory that a fork wipes");
+        Rv::HOST_MEMORY
+    })?);
+    let before = FORK_MARK.compare_and_swap(&None::<Arc<ForkMark>>, Some(Arc::clone(&mark)));
+    // Another thread may have been faster; then its mark is the one.
+    Ok(before.as_ref().map_or(mark, Arc::clone))
+}
+
 /// Sees to it that a child knows that it is one, and that no file is open across a fork: SQLite's locks are
 /// the process's, and a child would believe in its parent's. Two threads may come here at once: that a fork
 /// is counted twice does no harm.
@@ -145,6 +176,9 @@ unsafe extern "C" fn has_forked() {
 
 unsafe extern "C" fn is_forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    if let Some(mark) = FORK_MARK.load().as_ref() {
+        mark.set();
+    }
     let _ = FORK_GUARD.try_with(|held| {
         if let Some((mut files, guard)) = held.take() {
             files.close_inherited();

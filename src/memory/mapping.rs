@@ -1,4 +1,4 @@
-//! A page of a file in memory, which other processes write to.
+//! Pages of memory: of a file that other processes write to, and of this process alone.
 
 use std::ffi::c_void;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 
 /// How many words are mapped.
 pub(crate) const WORDS: usize = 512;
@@ -48,6 +48,40 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: `new` mapped exactly these bytes, and no reference to them outlives `self`.
+        let _ = unsafe { munmap(self.0.as_ptr().cast::<c_void>(), BYTES) };
+    }
+}
+
+/// A page of this process alone, which a forked child finds full of zeros.
+#[derive(Debug)]
+pub(crate) struct PrivatePage(NonNull<AtomicU64>);
+
+// SAFETY: the pointer is to memory of the whole process, which no thread owns, and it is used through an atomic alone.
+unsafe impl Send for PrivatePage {}
+// SAFETY: as above; `word` gives out a shared reference to an atomic only.
+unsafe impl Sync for PrivatePage {}
+
+impl PrivatePage {
+    pub(crate) fn wiped_on_fork() -> io::Result<Self> {
+        let flags = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses the place (the address is null), so no memory that is in use is replaced.
+        let start = unsafe { mmap_anonymous(ptr::null_mut(), BYTES, flags, MapFlags::PRIVATE) }?;
+        let page = NonNull::new(start.cast()).map(Self).ok_or(io::ErrorKind::OutOfMemory)?;
+        // SAFETY: the page was mapped just now, with this length, and nobody else knows it.
+        unsafe { madvise(start, BYTES, Advice::LinuxWipeOnFork) }?;
+        Ok(page)
+    }
+
+    pub(crate) fn word(&self) -> &AtomicU64 {
+        // SAFETY: `wiped_on_fork` mapped a page for reading and writing, at a page boundary; `drop` has not run, and
+        // every bit pattern is an `AtomicU64`. In a forked child the page is there too, with zeros.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for PrivatePage {
+    fn drop(&mut self) {
+        // SAFETY: `wiped_on_fork` mapped exactly these bytes, and no reference to them outlives `self`.
         let _ = unsafe { munmap(self.0.as_ptr().cast::<c_void>(), BYTES) };
     }
 }

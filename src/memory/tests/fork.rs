@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{fs, process};
 
 use store::sqlite::{SqliteTokenDirectory, fork_guard};
@@ -32,6 +34,15 @@ impl Drop for Scratch {
 
 fn location() -> TokenLocation {
     TokenLocation { slot: 0, serial: Serial::new("00000000000000ff").unwrap() }
+}
+
+/// Ends a thread's loop, also if the test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Forks a child that does this and ends.
@@ -115,4 +126,62 @@ fn a_child_sees_what_its_sibling_and_its_parent_commit() {
         assert_ne!(store.change_counter(Scope::Token), Ok(after));
     }));
     assert_ne!(store.change_counter(Scope::Token), Ok(after));
+}
+
+#[test]
+fn a_child_that_was_forked_meanwhile_keeps_no_lock() {
+    let scratch = Scratch::new("lock");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stopping = Stop(&stop);
+        // Tokens are made and removed all the time, each under the lock of the directory.
+        let making = scope.spawn(|| {
+            let directory = scratch.directory();
+            while !stop.load(Ordering::Relaxed) {
+                let slot = directory.free_slot().unwrap();
+                let serial = Serial::new(&format!("{slot:016x}")).unwrap();
+                let location = TokenLocation { slot, serial };
+                drop(directory.create(&location, vec![], vec![]).unwrap());
+                directory.remove(&location).unwrap();
+            }
+        });
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(3));
+            wait(fork(|| {
+                for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
+                    let target = fs::read_link(entry.path()).unwrap_or_default();
+                    let name = target.file_name().unwrap_or_default().to_string_lossy();
+                    let ours = target.starts_with(&scratch.0) && (name == ".lock" || name.contains(".token"));
+                    assert!(!ours, "{} is open", target.display());
+                }
+            }));
+        }
+        drop(stopping);
+        making.join().unwrap();
+    });
+}
+
+#[test]
+fn a_child_can_use_a_token_whatever_its_parent_was_doing() {
+    let scratch = Scratch::new("busy");
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stopping = Stop(&stop);
+        // Opens, reads and closes: the child must find SQLite with nobody in it.
+        let opening = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                scratch.directory().open(&location()).unwrap().head().unwrap();
+            }
+        });
+        for _ in 0..60 {
+            wait(fork(|| {
+                // SAFETY: it ends this process if it hangs.
+                unsafe { libc::alarm(5) };
+                store.head().unwrap();
+            }));
+        }
+        drop(stopping);
+        opening.join().unwrap();
+    });
 }

@@ -36,11 +36,31 @@ pub(super) struct Database {
     access: Access,
     identity: Identity,
     owner: Owner,
-    /// These two locks are taken inside the gate of `fork_guard` only, so that no fork finds them held.
-    readers: Mutex<Readers>,
-    writer: Mutex<Option<Connection>>,
+    connections: Arc<Connections>,
     reader_freed: Condvar,
     writer_freed: Condvar,
+}
+
+/// The connections to one file. The locks are taken inside the gate of `fork_guard` only, so that no fork finds
+/// them held.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    readers: Mutex<Readers>,
+    writer: Mutex<Option<Connection>>,
+}
+
+impl Connections {
+    /// Closes all of them. Nobody may be using one.
+    pub(super) fn close(&self) {
+        *self.writer.lock() = None;
+        self.forget_readers();
+    }
+
+    fn forget_readers(&self) {
+        let mut readers = self.readers.lock();
+        readers.epoch += 1;
+        readers.idle.clear();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +100,15 @@ impl Readers {
     }
 }
 
+impl Drop for Database {
+    /// To close a connection is to be inside SQLite.
+    fn drop(&mut self) {
+        let _entered = fork_guard::enter();
+        self.connections.close();
+        fork_guard::forget(&self.connections);
+    }
+}
+
 impl Database {
     /// Looks at the file, but opens it only when it is read: a first read is what tells whether it is sound.
     pub(super) fn new(path: &Path, format: &'static Format, page_limit: Option<u32>) -> Result<Arc<Self>, Error> {
@@ -93,12 +122,11 @@ impl Database {
             access,
             identity: Identity::of(&metadata),
             owner: Owner::of(&metadata),
-            readers: Mutex::default(),
-            writer: Mutex::new(None),
+            connections: Arc::default(),
             reader_freed: Condvar::new(),
             writer_freed: Condvar::new(),
         });
-        fork_guard::register(&database);
+        fork_guard::register(&database.connections);
         Ok(database)
     }
 
@@ -145,7 +173,7 @@ impl Database {
         }
         let mut patience = Patience::new();
         loop {
-            let take = || self.writer.try_lock();
+            let take = || self.connections.writer.try_lock();
             let (_entered, mut writer) =
                 fork_guard::enter_with(&self.writer_freed, patience.deadline(), take).ok_or(Error::Busy)?;
             match self.begin(&mut writer) {
@@ -165,25 +193,13 @@ impl Database {
         self.opening.failed(error)
     }
 
-    /// Closes all connections. Nobody may be using one.
-    pub(super) fn close(&self) {
-        *self.writer.lock() = None;
-        self.forget_readers();
-    }
-
-    fn forget_readers(&self) {
-        let mut readers = self.readers.lock();
-        readers.epoch += 1;
-        readers.idle.clear();
-    }
-
     /// `None` if the file changed under the reader.
     fn read_once<T>(
         &self,
         patience: &Patience,
         read: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
-        let take = || self.readers.lock().lend();
+        let take = || self.connections.readers.lock().lend();
         let (_entered, idle) =
             fork_guard::enter_with(&self.reader_freed, patience.deadline(), take).ok_or(Error::Busy)?;
         let reader = self.freshen(idle)?;
@@ -236,7 +252,7 @@ impl Database {
             Verdict::Keep if clean => *writer = Some(connection),
             _ => {
                 drop(connection);
-                self.forget_readers();
+                self.connections.forget_readers();
             }
         }
         result
@@ -258,7 +274,7 @@ impl Database {
 
     /// A new reader in a place that was counted already.
     fn replace(&self) -> Result<Reader, Error> {
-        let epoch = self.readers.lock().epoch;
+        let epoch = self.connections.readers.lock().epoch;
         let opened = self.connect().map(|(connection, frozen)| Reader { connection, epoch, frozen });
         if opened.is_err() {
             self.take_back(None);
@@ -267,7 +283,7 @@ impl Database {
     }
 
     fn take_back(&self, reader: Option<Reader>) {
-        let mut readers = self.readers.lock();
+        let mut readers = self.connections.readers.lock();
         readers.lent = readers.lent.saturating_sub(1);
         let epoch = readers.epoch;
         readers.idle.extend(reader.filter(|reader| reader.epoch == epoch));

@@ -1,6 +1,6 @@
 //! A directory of ours: made, locked, and files put into it whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use rusqlite::Connection;
 
 use super::connection::{Journal, Opening};
 use super::file::{self, Owner};
+use super::fork_guard::Entered;
+use super::patience::Patience;
 use super::schema::Format;
 use super::{failure, fork_guard};
 use crate::Error;
@@ -17,6 +19,14 @@ use crate::Error;
 pub(super) struct Directory {
     path: PathBuf,
     owner: Owner,
+}
+
+/// The lock of a directory.
+#[must_use]
+pub(super) struct DirectoryLock {
+    // Closed before the gate is left.
+    _file: File,
+    _entered: Entered<'static>,
 }
 
 impl Directory {
@@ -45,15 +55,31 @@ impl Directory {
         &self.path
     }
 
-    /// Waits until nobody else makes or removes files here. The lock ends with the file.
-    pub(super) fn lock(&self) -> Result<File, Error> {
+    /// Waits until nobody else makes or removes files here. The lock ends with the result.
+    ///
+    /// The system's lock belongs to the open file, which a forked child would inherit and keep locked. So the file is
+    /// open inside the gate of `fork_guard` only: a fork waits until the lock is given back, and whoever
+    /// finds it taken waits outside.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if somebody else holds it for too long.
+    pub(super) fn lock(&self) -> Result<DirectoryLock, Error> {
         let path = self.path.join(".lock");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path).map_err(|e| failure::writing(&path, &e))?;
-        self.owner.adopt(&file).map_err(|e| failure::writing(&path, &e))?;
-        file.lock().map_err(|e| failure::writing(&path, &e))?;
-        Ok(file)
+        let failed = |e: io::Error| failure::writing(&path, &e);
+        let mut patience = Patience::new();
+        loop {
+            let entered = fork_guard::enter();
+            let file = self.open_lock(&path).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => return Ok(DirectoryLock { _file: file, _entered: entered }),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            drop((file, entered));
+            if !patience.pause() {
+                return Err(Error::Busy);
+            }
+        }
     }
 
     /// Opens a file that is there to be locked, and makes it if it is not there. Only its owner may open it: who

@@ -5,16 +5,16 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::database::Database;
+use super::database::Connections;
 
 // Locks of std, not of parking_lot: a forked child unlocks them, and must not look for threads it does not have.
 
 /// Held by the thread that forks. The others that want to fork wait here, where the child does not count them.
 static FORKS: Mutex<()> = Mutex::new(());
-static GATE: Mutex<Gate> = Mutex::new(Gate { inside: 0, forking: false, databases: Vec::new() });
+static GATE: Mutex<Gate> = Mutex::new(Gate { inside: 0, forking: false, open: Vec::new() });
 /// Told when the last thread has left.
 static EMPTY: Condvar = Condvar::new();
 /// Told when a fork is over.
@@ -25,7 +25,8 @@ struct Gate {
     inside: usize,
     /// Whether a thread waits to fork: nobody else enters then, so the wait ends.
     forking: bool,
-    databases: Vec<Weak<Database>>,
+    /// Not weak: a database whose last user has just let go of it waits outside to close what it has open.
+    open: Vec<Arc<Connections>>,
 }
 
 thread_local! {
@@ -53,7 +54,7 @@ pub fn fork_guard() -> ForkGuard {
     while gate.inside > 0 {
         gate = EMPTY.wait(gate).unwrap_or_else(PoisonError::into_inner);
     }
-    gate.databases.retain(|database| database.upgrade().inspect(|database| database.close()).is_some());
+    gate.open.iter().for_each(|connections| connections.close());
     ForkGuard { gate: Some(gate), _forks: forks }
 }
 
@@ -125,11 +126,14 @@ pub(super) fn enter_with<T>(
     }
 }
 
-/// Lets [`fork_guard`] close what this database has open.
-pub(super) fn register(database: &Arc<Database>) {
-    let databases = &mut lock().databases;
-    databases.retain(|known| known.strong_count() > 0);
-    databases.push(Arc::downgrade(database));
+/// Lets [`fork_guard`] close these connections.
+pub(super) fn register(connections: &Arc<Connections>) {
+    lock().open.push(Arc::clone(connections));
+}
+
+/// Undoes [`register`], when all of them are closed for good.
+pub(super) fn forget(connections: &Arc<Connections>) {
+    lock().open.retain(|known| !Arc::ptr_eq(known, connections));
 }
 
 fn lock() -> MutexGuard<'static, Gate> {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::SqliteTokenDirectory;
+use super::directory::Directory;
 use super::fork_guard::{self, fork_guard};
 use crate::conformance::conformance;
 use crate::{
@@ -297,4 +298,47 @@ fn a_token_that_was_opened_and_not_written_has_a_page() {
     assert!(is_counted(&*store, Scope::Token));
     let names = fs::read_dir(scratch.0.join("store")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     assert!(!names.into_iter().any(|name| name.ends_with(".new")), "nothing half made is left");
+}
+
+#[test]
+fn a_fork_waits_until_the_lock_of_the_directory_is_given_back() {
+    let scratch = Scratch::new();
+    let directory = Directory::made(&scratch.0).unwrap();
+    let lock = directory.lock().unwrap();
+    let forked = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let forking = scope.spawn(|| {
+            let guard = fork_guard();
+            forked.store(true, Ordering::Relaxed);
+            drop(guard);
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!forked.load(Ordering::Relaxed));
+        drop(lock);
+        forking.join().unwrap();
+    });
+}
+
+#[test]
+fn a_fork_does_not_wait_for_somebody_elses_lock_of_the_directory() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    let directory = Directory::made(&scratch.0).unwrap();
+    drop(directory.lock().unwrap());
+    let path = scratch.0.join(".lock");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    // Another open file is to the system as another process.
+    let other = fs::File::open(&path).unwrap();
+    other.lock().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| Directory::made(&scratch.0).unwrap().lock().map(drop));
+        std::thread::sleep(Duration::from_millis(100));
+        let start = Instant::now();
+        drop(fork_guard());
+        let waited = start.elapsed();
+        assert!(!waiting.is_finished());
+        drop(other);
+        assert!(waited < Duration::from_millis(200), "{waited:?}");
+        assert_eq!(waiting.join().unwrap(), Ok(()));
+    });
 }
