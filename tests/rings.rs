@@ -9,7 +9,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("crypto", &[]),
     ("memory", &[]),
     ("store", &["memory"]),
-    ("engine", &["types", "crypto", "store"]),
+    ("engine", &["types", "crypto", "store", "memory"]),
     ("abi", &["types", "engine", "memory"]),
     ("cli", &["types", "engine"]),
 ];

@@ -26,7 +26,7 @@ pub(crate) fn start() {
     }
     let Some(level) = env::var("STRONGROOM_LOG").ok().and_then(|level| level.parse::<Level>().ok()) else { return };
     // In a program with more rights than its user, the environment is the user's and the file is not.
-    if is_privileged() {
+    if ::memory::is_privileged() {
         return;
     }
     let Ok(file) = open() else { return };
@@ -40,10 +40,4 @@ fn open() -> io::Result<File> {
         Some(path) => File::options().append(true).create(true).open(path),
         None => io::stderr().as_fd().try_clone_to_owned().map(File::from),
     }
-}
-
-/// Whether the program runs with rights that its user does not have (set-user-id and the like).
-fn is_privileged() -> bool {
-    // SAFETY: it asks the kernel's note to the process for a number; nobody needs to promise anything.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }

@@ -14,10 +14,10 @@ use std::{
     },
 };
 
+use ::memory::ForkMark;
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::CK_C_INITIALIZE_ARGS;
 use engine::{Engine, ForkGuard, HeldFiles, Settings};
-use ::memory::ForkMark;
 use types::Rv;
 
 use crate::{Outcome, boundary, log, memory};

@@ -121,6 +121,9 @@ impl Settings {
     /// default holds.
     #[must_use]
     pub fn load() -> Self {
+        if memory::is_privileged() {
+            return Self::from_environment(&|_| None);
+        }
         Self::from_environment(&|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
     }
 
@@ -156,7 +159,7 @@ impl Settings {
     }
 
     fn defaults(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Self {
-        let store = if rustix::process::geteuid().is_root() {
+        let store = if rustix::process::geteuid().is_root() || memory::is_privileged() {
             PathBuf::from("/var/lib/strongroom")
         } else {
             let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));

@@ -1,6 +1,7 @@
-//! Memory that the system gives: pages of files that processes share, and a page that no child inherits.
+//! Memory that the system gives: pages of files that processes share, a page that no child
+//! inherits, and with whose rights the program runs.
 //!
-//! The unsafe code of this crate is in `mapping`. The crate knows nothing of tokens.
+//! The unsafe code of this crate is in `mapping` and `privilege`. The crate knows nothing of tokens.
 #![deny(unsafe_code)]
 
 pub mod counting;
@@ -8,6 +9,8 @@ mod fork_mark;
 #[allow(unsafe_code)]
 mod mapping;
 mod page;
+mod privilege;
 
 pub use fork_mark::ForkMark;
 pub use page::CounterPage;
+pub use privilege::is_privileged;

@@ -34,7 +34,7 @@ impl Directory {
     pub(super) fn existing(path: &Path) -> Result<Option<Self>, Error> {
         match fs::canonicalize(path) {
             Ok(path) => {
-                let metadata = fs::metadata(&path).map_err(|e| failure::reading(&path, &e))?;
+                let metadata = file::inspect_directory(&path)?;
                 Ok(Some(Self { owner: Owner::of(&metadata), path }))
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -67,7 +67,6 @@ impl Owner {
 /// Refuses a file that others could have put there or changed.
 pub(super) fn inspect(path: &Path) -> Result<Metadata, Error> {
     let metadata = fs::symlink_metadata(path).map_err(|e| failure::reading(path, &e))?;
-    let user = rustix::process::geteuid();
     let refuse = |why: &str| Err(Error::Unreadable(format!("{} {why}", path.display())));
     if metadata.is_symlink() {
         return refuse("is a symbolic link: put the file itself there");
@@ -78,11 +77,34 @@ pub(super) fn inspect(path: &Path) -> Result<Metadata, Error> {
     if metadata.mode() & 0o022 != 0 {
         return refuse("can be written by others than its owner: chmod go-w");
     }
-    // What root has put there was put there by who could do anything anyway.
-    if !user.is_root() && metadata.uid() != user.as_raw() && metadata.uid() != 0 {
-        return refuse("belongs to another user: chown it to the user who uses it, or to root");
-    }
+    must_be_ours(path, &metadata)?;
     Ok(metadata)
+}
+
+/// Refuses a directory in which others could exchange files.
+pub(super) fn inspect_directory(path: &Path) -> Result<Metadata, Error> {
+    let metadata = fs::metadata(path).map_err(|e| failure::reading(path, &e))?;
+    if !metadata.is_dir() {
+        return Err(Error::Unreadable(format!("{} is not a directory", path.display())));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        let why = "can be written by others than its owner: chmod go-w";
+        return Err(Error::Unreadable(format!("{} {why}", path.display())));
+    }
+    must_be_ours(path, &metadata)?;
+    Ok(metadata)
+}
+
+/// Refuses what belongs neither to the user nor to root. Root may use what is another's, since that is how
+/// `sudo` serves its caller; but not in a program that somebody has started with more rights than his own.
+fn must_be_ours(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    let user = rustix::process::geteuid();
+    let serves = user.is_root() && !memory::is_privileged();
+    if serves || metadata.uid() == user.as_raw() || metadata.uid() == 0 {
+        return Ok(());
+    }
+    let why = "belongs to another user: chown it to the user who uses it, or to root";
+    Err(Error::Unreadable(format!("{} {why}", path.display())))
 }
 
 /// Whether file permissions and the mount allow writing.

@@ -342,3 +342,15 @@ fn a_fork_does_not_wait_for_somebody_elses_lock_of_the_directory() {
         assert_eq!(waiting.join().unwrap(), Ok(()));
     });
 }
+
+#[test]
+fn a_directory_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    drop(scratch.directory().create(&location(), vec![], vec![]).unwrap());
+    for mode in [0o777, 0o770, 0o1777] {
+        fs::set_permissions(scratch.0.join("store"), fs::Permissions::from_mode(mode)).unwrap();
+        let opened = scratch.directory().open(&location()).map(|_| ());
+        assert!(matches!(opened, Err(Error::Unreadable(_))), "{mode:o}: {opened:?}");
+    }
+}
