@@ -394,3 +394,26 @@ fn a_copy_of_a_token_under_another_slot_is_another_token() {
     directory.remove(&copy).unwrap();
     assert_eq!((file(0).exists(), file(5).exists()), (true, false));
 }
+
+#[test]
+fn a_reader_and_a_writer_in_other_processes_use_one_page() {
+    const SCRATCH: &str = "STRONGROOM_TEST_OTHER_PROCESS";
+    if let Some(path) = std::env::var_os(SCRATCH) {
+        // The other process: this test again.
+        let scratch = std::mem::ManuallyDrop::new(Scratch(path.into()));
+        commit(&*scratch.directory().open(&location()).unwrap()).unwrap();
+        return;
+    }
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    for _ in 0..3 {
+        let before = store.change_counter(Scope::Token).unwrap();
+        let buckets = store.change_counter(Scope::Bucket(1)).unwrap();
+        let name = "sqlite::tests::a_reader_and_a_writer_in_other_processes_use_one_page";
+        let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+        assert!(other.args(["--exact", name]).env(SCRATCH, &scratch.0).output().unwrap().status.success());
+        assert!(is_counted(&*store, Scope::Token));
+        assert_ne!(store.change_counter(Scope::Token), Ok(before));
+        assert_eq!(store.change_counter(Scope::Bucket(1)), Ok(buckets), "no record was touched");
+    }
+}
