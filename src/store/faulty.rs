@@ -10,11 +10,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::{
-    Change, ChangeCounter, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope, Store,
-    TokenDirectory, TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope,
+    SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
 };
 
-/// What can be made to fail. [`Store::writable`] cannot, and is not counted.
+/// What can be made to fail. [`Store::writable`] and [`TokenDirectory::conflicts`] cannot, and are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
     /// [`Store::head`].
@@ -294,6 +294,10 @@ impl TokenDirectory for Faulty<dyn TokenDirectory> {
 
     fn remove(&self, location: &TokenLocation) -> Result<(), Error> {
         self.plan.run(Verb::Remove, || self.inner.remove(location))
+    }
+
+    fn conflicts(&self) -> Result<Vec<SlotConflict>, Error> {
+        self.inner.conflicts()
     }
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {

@@ -189,13 +189,25 @@ impl Serial {
     }
 }
 
-/// Where a token stands: its serial and its slot, which never change.
+/// Where a token stands: its serial and its slot, which never change. (A token that was copied from elsewhere may
+/// have a temporary slot first.)
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenLocation {
     /// The number of the slot; small, given once, never given again.
     pub slot: u32,
     /// The token's name.
     pub serial: Serial,
+}
+
+/// A token that asks for a slot that another token has: somebody has copied it from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotConflict {
+    /// The slot that it asks for.
+    pub slot: u32,
+    /// The token that has the slot.
+    pub owner: Serial,
+    /// The token that asks, in the slot that it was given instead.
+    pub token: TokenLocation,
 }
 
 /// A place with several stores. Listing writes nothing, and a place that is not there has no tokens.
@@ -220,6 +232,11 @@ pub trait TokenDirectory: Send + Sync {
 
     /// Removes a token and all that belongs to it. Its slot is not given again.
     fn remove(&self, location: &TokenLocation) -> Result<(), Error>;
+
+    /// The tokens that ask for a slot that another one has, for those who look for what is wrong. Writes nothing.
+    fn conflicts(&self) -> Result<Vec<SlotConflict>, Error> {
+        Ok(Vec::new())
+    }
 
     /// The counters of a token.
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error>;

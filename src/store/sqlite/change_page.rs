@@ -103,16 +103,15 @@ impl ChangePage {
         scope: Scope,
         look_around: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Option<ChangeCounter>, Error> {
+        if self.sharing != Sharing::Shared {
+            return Ok(None);
+        }
         let found = self.current.load();
         if let Some(found) = found.as_deref().filter(|found| !self.is_old(found)) {
             return Ok(found.counter(scope));
         }
         drop(found);
         look_around()?;
-        if self.sharing != Sharing::Shared {
-            self.remember(None);
-            return Ok(None);
-        }
         let page = self.mapped_or_made();
         Ok(page.counter(scope))
     }
@@ -275,4 +274,55 @@ impl Found {
 fn first_byte(id: [u8; 16]) -> u8 {
     let [first, ..] = id;
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages(name: &str, sharing: [Sharing; 2]) -> (PathBuf, [ChangePage; 2]) {
+        let directory = std::env::temp_dir().join(format!("strongroom-page-{}-{name}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let owner = Owner::of(&fs::metadata(&directory).unwrap());
+        let pages = sharing.map(|sharing| ChangePage { sharing, ..ChangePage::new(directory.join("x.seq"), owner) });
+        (directory, pages)
+    }
+
+    fn look(page: &ChangePage) -> Option<ChangeCounter> {
+        page.look(Scope::Token, || Ok(())).unwrap()
+    }
+
+    #[test]
+    fn where_a_reader_may_see_another_page_commits_are_counted_and_readers_ask_the_database() {
+        let (directory, [uncertain, shared]) = pages("overlay", [Sharing::Uncertain, Sharing::Shared]);
+        let before = look(&shared).unwrap();
+        assert_eq!(uncertain.counted(&[], || Ok(())), Ok(()));
+        assert_eq!(look(&uncertain), None);
+        assert_ne!(look(&shared), Some(before), "others, who see the page itself, see the commit");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn where_no_memory_is_shared_there_is_no_page() {
+        let (directory, [absent, _]) = pages("network", [Sharing::Absent; 2]);
+        assert_eq!(absent.counted(&[], || Ok(())), Ok(()));
+        assert_eq!(look(&absent), None);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn while_a_commit_happens_and_after_one_that_failed_readers_ask_the_database() {
+        let (directory, [one, other]) = pages("failed", [Sharing::Shared; 2]);
+        assert!(look(&other).is_some());
+        let during = || {
+            assert_eq!(look(&other), None);
+            Err(Error::Busy)
+        };
+        assert_eq!(one.counted(&[], during), Err(Error::Busy));
+        assert_eq!(look(&other), None, "it may have happened");
+        assert_eq!(one.counted(&[], || Ok(())), Ok(()));
+        assert!(look(&other).is_some());
+        fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -5,10 +5,10 @@
 //! | `<serial>.<slot>.token` | the token; with a `-wal` and a `-shm` beside it while it is in use |
 //! | `<serial>.<slot>.seq` | a page of counters that rise with each commit: see `change_page` |
 //! | `<serial>.<slot>.<name>.count` | a count, in the state directory; beside it the `.turn` that is locked meanwhile |
-//! | `next-slot` | the number below which no slot is given again |
+//! | `slots` | which slot belongs to which token: see `slots` |
 //! | `.lock` | held while a file is made or removed |
 //!
-//! The slot is in the name so that listing opens nothing: to open a SQLite file is to make files beside it.
+//! The slot that a token asks for is in the name so that listing opens nothing: to open a SQLite file is to make files beside it.
 //!
 //! A token in use is not to be replaced by hand. Whoever has it open sees within a tenth of a second that it was
 //! moved, removed or exchanged ([`Error::Missing`](crate::Error::Missing), [`Error::Damaged`](crate::Error::Damaged)),
@@ -31,6 +31,7 @@ mod fork_guard;
 mod held_file;
 mod patience;
 mod schema;
+mod slots;
 mod store;
 mod token_directory;
 

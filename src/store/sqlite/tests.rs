@@ -8,7 +8,8 @@ use super::directory::Directory;
 use super::fork_guard::{self, fork_guard};
 use crate::conformance::conformance;
 use crate::{
-    Change, ChangeCounter, Error, Record, RecordId, Revision, Scope, Serial, Store, TokenDirectory, TokenLocation,
+    Change, ChangeCounter, Error, Record, RecordId, Revision, Scope, Serial, SlotConflict, Store, TokenDirectory,
+    TokenLocation,
 };
 
 /// A directory that goes when the test ends.
@@ -352,5 +353,79 @@ fn a_directory_that_others_may_write_is_refused() {
         fs::set_permissions(scratch.0.join("store"), fs::Permissions::from_mode(mode)).unwrap();
         let opened = scratch.directory().open(&location()).map(|_| ());
         assert!(matches!(opened, Err(Error::Unreadable(_))), "{mode:o}: {opened:?}");
+    }
+}
+
+#[test]
+fn a_token_that_is_copied_in_gets_a_slot_of_its_own_and_the_first_keeps_its() {
+    let scratch = Scratch::new();
+    let directory = scratch.directory();
+    let file = |name: &str| scratch.0.join("store").join(name);
+    let at = |slot, serial| TokenLocation { slot, serial: Serial::new(serial).unwrap() };
+    let (lower, other) = ("0000000000000011", "0000000000000022");
+    drop(directory.create(&location(), b"first".to_vec(), vec![]).unwrap());
+    let elsewhere = Scratch::new();
+    drop(elsewhere.directory().create(&at(0, lower), b"copied".to_vec(), vec![]).unwrap());
+    fs::copy(elsewhere.0.join(format!("store/{lower}.0.token")), file(&format!("{lower}.0.token"))).unwrap();
+
+    let [first, copied] = &directory.tokens().unwrap()[..] else { panic!("two tokens") };
+    assert_eq!((first, &copied.serial), (&location(), &Serial::new(lower).unwrap()), "the lower serial came later");
+    assert_eq!(directory.open(first).unwrap().head().unwrap().clear, b"first");
+    assert_eq!(directory.open(copied).unwrap().head().unwrap().clear, b"copied");
+    assert_eq!(directory.free_slot(), Ok(1));
+    let conflict = SlotConflict { slot: 0, owner: location().serial, token: copied.clone() };
+    assert_eq!(directory.conflicts(), Ok(vec![conflict]));
+
+    drop(directory.create(&at(1, other), vec![], vec![]).unwrap());
+    assert_eq!(directory.tokens(), Ok(vec![location(), at(1, other), at(2, lower)]), "for good");
+    assert_eq!(directory.open(copied).unwrap().head().unwrap().clear, b"copied", "the temporary slot is understood");
+    assert_eq!(directory.conflicts().unwrap().len(), 1, "the name still asks for slot 0");
+
+    directory.remove(&location()).unwrap();
+    assert_eq!(directory.tokens(), Ok(vec![at(1, other), at(2, lower)]), "a slot does not change");
+    assert_eq!((directory.free_slot(), directory.conflicts()), (Ok(3), Ok(vec![])));
+    directory.remove(&at(2, lower)).unwrap();
+    assert!(!file(&format!("{lower}.0.token")).exists());
+    assert_eq!(directory.free_slot(), Ok(3));
+}
+
+#[test]
+fn a_copy_of_a_token_under_another_slot_is_another_token() {
+    let scratch = Scratch::new();
+    let directory = scratch.directory();
+    let store = directory.create(&location(), vec![], vec![]).unwrap();
+    let file = |slot| scratch.0.join(format!("store/00000000000000ff.{slot}.token"));
+    fs::copy(file(0), file(5)).unwrap();
+    commit(&*store).unwrap();
+    let copy = TokenLocation { slot: 5, ..location() };
+    assert_eq!(directory.tokens(), Ok(vec![location(), copy.clone()]));
+    let revision = |location: &TokenLocation| directory.open(location).unwrap().head().unwrap().revision;
+    assert_eq!((revision(&location()), revision(&copy)), (Revision(1), Revision(0)), "each in its own file");
+    let neither = TokenLocation { slot: 7, ..location() };
+    assert_eq!(directory.open(&neither).err(), Some(Error::Missing));
+    directory.remove(&copy).unwrap();
+    assert_eq!((file(0).exists(), file(5).exists()), (true, false));
+}
+
+#[test]
+fn a_reader_and_a_writer_in_other_processes_use_one_page() {
+    const SCRATCH: &str = "STRONGROOM_TEST_OTHER_PROCESS";
+    if let Some(path) = std::env::var_os(SCRATCH) {
+        // The other process: this test again.
+        let scratch = std::mem::ManuallyDrop::new(Scratch(path.into()));
+        commit(&*scratch.directory().open(&location()).unwrap()).unwrap();
+        return;
+    }
+    let scratch = Scratch::new();
+    let store = scratch.directory().create(&location(), vec![], vec![]).unwrap();
+    for _ in 0..3 {
+        let before = store.change_counter(Scope::Token).unwrap();
+        let buckets = store.change_counter(Scope::Bucket(1)).unwrap();
+        let name = "sqlite::tests::a_reader_and_a_writer_in_other_processes_use_one_page";
+        let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+        assert!(other.args(["--exact", name]).env(SCRATCH, &scratch.0).output().unwrap().status.success());
+        assert!(is_counted(&*store, Scope::Token));
+        assert_ne!(store.change_counter(Scope::Token), Ok(before));
+        assert_eq!(store.change_counter(Scope::Bucket(1)), Ok(buckets), "no record was touched");
     }
 }

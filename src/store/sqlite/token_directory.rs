@@ -8,22 +8,16 @@ use rusqlite::params;
 use super::counters::FileCounters;
 use super::directory::{self, Directory};
 use super::schema::TOKEN;
+use super::slots::{self, Slots, Stem};
 use super::store::SqliteStore;
 use super::{failure, file};
-use crate::{Counters, Error, Serial, Store, TokenDirectory, TokenLocation};
+use crate::{Counters, Error, SlotConflict, Store, TokenDirectory, TokenLocation};
 
 /// A directory of tokens.
 pub struct SqliteTokenDirectory {
     directory: PathBuf,
     state_directory: PathBuf,
 }
-
-/// The file that remembers which slots were given.
-const NEXT_SLOT: &str = "next-slot";
-
-/// Where tokens are listed whose slot another one has: somebody copied a file from elsewhere. Far from
-/// where slots are given.
-const DOUBLES: u32 = 0x4000_0000;
 
 impl SqliteTokenDirectory {
     /// Says where the tokens are, and where what must be written even by readers is. Touches nothing.
@@ -32,8 +26,8 @@ impl SqliteTokenDirectory {
         Self { directory: directory.into(), state_directory: state_directory.into() }
     }
 
-    /// The token files, by slot and serial as their names say.
-    fn files(&self) -> Result<BTreeSet<TokenLocation>, Error> {
+    /// The names of the token files.
+    fn files(&self) -> Result<BTreeSet<Stem>, Error> {
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(e) => {
@@ -45,52 +39,59 @@ impl SqliteTokenDirectory {
             }
         };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.filter_map(|name| place_of(&name)).collect())
+        Ok(names.filter_map(|name| Stem::parse(name.strip_suffix(".token")?)).collect())
+    }
+
+    fn slots(&self) -> Result<Slots, Error> {
+        let path = self.directory.join(slots::NAME);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Slots::parse(&String::from_utf8_lossy(&bytes))),
+            Err(e) => match failure::reading(&path, &e) {
+                Error::Missing => Ok(Slots::default()),
+                Error::Failed(why) => Err(Error::Unreadable(why)),
+                other => Err(other),
+            },
+        }
     }
 
     /// The name of a token's files without what comes after the last dot.
-    fn stem(&self, serial: &Serial) -> Result<String, Error> {
-        let file = self.files()?.into_iter().find(|file| file.serial == *serial).ok_or(Error::Missing)?;
-        Ok(stem(&file))
+    fn stem(&self, location: &TokenLocation) -> Result<Stem, Error> {
+        let files = self.files()?;
+        match self.slots()?.locate(&files).remove(&location.slot) {
+            Some(stem) if stem.serial == location.serial => return Ok(stem),
+            _ => {}
+        }
+        // The slot may have been a temporary one. Of two copies nobody knows which one is meant.
+        let mut same = files.into_iter().filter(|stem| stem.serial == location.serial);
+        same.next().filter(|_| same.next().is_none()).ok_or(Error::Missing)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, Error> {
         let directory = Directory::existing(&self.directory)?.ok_or(Error::Missing)?;
         Ok(directory.path().join(name))
     }
-
-    fn remembered(&self) -> u32 {
-        let text = fs::read_to_string(self.directory.join(NEXT_SLOT)).unwrap_or_default();
-        text.trim().parse().unwrap_or(0)
-    }
 }
 
 impl TokenDirectory for SqliteTokenDirectory {
     fn tokens(&self) -> Result<Vec<TokenLocation>, Error> {
-        let mut given = BTreeSet::new();
-        let mut double = DOUBLES;
-        let mut places: Vec<_> = self
-            .files()?
-            .into_iter()
-            .map(|TokenLocation { slot, serial }| {
-                if given.insert(slot) {
-                    return TokenLocation { slot, serial };
-                }
-                double = double.saturating_add(1);
-                TokenLocation { slot: double, serial }
-            })
-            .collect();
-        places.sort();
-        Ok(places)
+        let files = self.files()?;
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let placed = self.slots()?.locate(&files);
+        Ok(placed.into_iter().map(|(slot, Stem { serial, .. })| TokenLocation { slot, serial }).collect())
     }
 
     fn free_slot(&self) -> Result<u32, Error> {
-        let highest = self.files()?.last().map_or(0, |last| last.slot.saturating_add(1));
-        Ok(self.remembered().max(highest))
+        Ok(self.slots()?.free(&self.files()?))
+    }
+
+    fn conflicts(&self) -> Result<Vec<SlotConflict>, Error> {
+        Ok(self.slots()?.conflicts(&self.files()?))
     }
 
     fn open(&self, location: &TokenLocation) -> Result<Arc<dyn Store>, Error> {
-        let stem = self.stem(&location.serial)?;
+        let stem = self.stem(location)?;
         let store = SqliteStore::new(&self.path(&format!("{stem}.token"))?, self.path(&format!("{stem}.seq"))?)?;
         Ok(Arc::new(store))
     }
@@ -98,12 +99,17 @@ impl TokenDirectory for SqliteTokenDirectory {
     fn create(&self, location: &TokenLocation, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
         let directory = Directory::made(&self.directory)?;
         let lock = directory.lock()?;
-        if location.slot != self.free_slot()? || self.stem(&location.serial).is_ok() {
+        let (files, mut slots, stem) = (self.files()?, self.slots()?, Stem::of(location));
+        if location.slot != slots.free(&files) || files.iter().any(|file| file.serial == location.serial) {
             return Err(Error::Conflict);
         }
+        if location.slot >= slots::TEMPORARY {
+            return Err(Error::Full("every slot is taken".to_owned()));
+        }
         // The number is used up first: if what follows fails, it is not given again.
-        directory.replace(NEXT_SLOT, format!("{}\n", location.slot.saturating_add(1)).as_bytes())?;
-        directory::found(&directory, &format!("{}.token", stem(location)), &TOKEN, |connection| {
+        slots.settle(&files, Some(&stem));
+        directory.replace(slots::NAME, slots.text().as_bytes())?;
+        directory::found(&directory, &format!("{stem}.token"), &TOKEN, |connection| {
             let query = "INSERT INTO head (only, revision, clear, sealed) VALUES (1, 0, ?1, ?2)";
             connection.execute(query, params![clear, sealed]).map(|_| ())
         })?;
@@ -112,33 +118,22 @@ impl TokenDirectory for SqliteTokenDirectory {
     }
 
     fn remove(&self, location: &TokenLocation) -> Result<(), Error> {
-        let stem = self.stem(&location.serial)?;
         let directory = Directory::existing(&self.directory)?.ok_or(Error::Missing)?;
         let _lock = directory.lock()?;
-        let next = self.free_slot()?;
-        directory.replace(NEXT_SLOT, format!("{next}\n").as_bytes())?;
+        let (files, mut slots, stem) = (self.files()?, self.slots()?, self.stem(location)?);
+        slots.settle(&files, None);
+        slots.forget(&stem);
+        directory.replace(slots::NAME, slots.text().as_bytes())?;
         let token = directory.path().join(format!("{stem}.token"));
         for suffix in ["", "-wal", "-shm", "-journal"] {
             file::discard(&file::beside(&token, suffix))?;
         }
         file::discard(&directory.path().join(format!("{stem}.seq")))?;
         directory.sync()?;
-        FileCounters::new(self.state_directory.clone(), stem).discard()
+        FileCounters::new(self.state_directory.clone(), stem.to_string()).discard()
     }
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {
-        Ok(Arc::new(FileCounters::new(self.state_directory.clone(), self.stem(&location.serial)?)))
+        Ok(Arc::new(FileCounters::new(self.state_directory.clone(), self.stem(location)?.to_string())))
     }
-}
-
-fn stem(location: &TokenLocation) -> String {
-    format!("{}.{}", location.serial.as_str(), location.slot)
-}
-
-/// What a file name says, if it is a token's.
-fn place_of(name: &str) -> Option<TokenLocation> {
-    let (serial, slot) = name.strip_suffix(".token")?.split_once('.')?;
-    let location = TokenLocation { serial: Serial::new(serial)?, slot: slot.parse().ok()? };
-    // Written in one way only: no sign, no zeros in front.
-    (location.slot.to_string() == slot).then_some(location)
 }
