@@ -1,0 +1,27 @@
+//! when the disk is full. Everything goes through the C ABI, in processes of its own.
+//!
+//! `STRONGROOM_TORTURE=<seconds>` says how long each test goes on; `make torture` takes a minute for each.
+//! `STRONGROOM_TEST_SEED` repeats a run's choices, as far as processes can be repeated.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
+#![allow(clippy::cast_possible_truncation, clippy::print_stdout)] // What a test counts is small, and is told.
+
+#[path = "../raw/mod.rs"]
+mod raw;
+
+mod kill;
+mod object;
+mod process;
+
+use std::env;
+
+/// What a worker process does: this executable again, with `process::ROLE` in its environment.
+#[test]
+#[ignore = "the other tests start it, in processes of their own"]
+fn worker() {
+    let Ok(role) = env::var(process::ROLE) else { return };
+    match role.as_str() {
+        "make a token" => object::make_token(),
+        "check and change" => kill::check_and_change(),
+        other => panic!("there is no role {other}"),
+    }
+}
