@@ -8,6 +8,7 @@
 #[path = "../raw/mod.rs"]
 mod raw;
 
+mod damage;
 mod kill;
 mod object;
 mod process;
@@ -21,6 +22,9 @@ fn worker() {
     let Ok(role) = env::var(process::ROLE) else { return };
     match role.as_str() {
         "make a token" => object::make_token(),
+        "fill" => damage::fill(),
+        "change" => damage::change(),
+        "inspect" => damage::inspect(),
         "check and change" => kill::check_and_change(),
         other => panic!("there is no role {other}"),
     }
