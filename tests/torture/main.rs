@@ -1,3 +1,4 @@
+//! What the module does to its tokens when it is killed, when its files are damaged, when its process forks and
 //! when the disk is full. Everything goes through the C ABI, in processes of its own.
 //!
 //! `STRONGROOM_TORTURE=<seconds>` says how long each test goes on; `make torture` takes a minute for each.
@@ -9,6 +10,7 @@
 mod raw;
 
 mod damage;
+mod fork;
 mod kill;
 mod object;
 mod process;
@@ -26,6 +28,8 @@ fn worker() {
         "change" => damage::change(),
         "inspect" => damage::inspect(),
         "check and change" => kill::check_and_change(),
+        "fork under threads" => fork::fork_under_threads(),
+        "list" => fork::list(),
         other => panic!("there is no role {other}"),
     }
 }
