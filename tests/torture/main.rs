@@ -11,6 +11,7 @@ mod raw;
 
 mod damage;
 mod fork;
+mod guess;
 mod kill;
 mod object;
 mod process;
@@ -30,6 +31,9 @@ fn worker() {
         "check and change" => kill::check_and_change(),
         "fork under threads" => fork::fork_under_threads(),
         "list" => fork::list(),
+        "guess" => guess::guess(),
+        "right pin" => guess::right_pin(),
+        "unlock" => guess::unlock(),
         other => panic!("there is no role {other}"),
     }
 }
