@@ -15,6 +15,7 @@ mod guess;
 mod kill;
 mod object;
 mod process;
+mod share;
 
 use std::env;
 
@@ -34,6 +35,9 @@ fn worker() {
         "guess" => guess::guess(),
         "right pin" => guess::right_pin(),
         "unlock" => guess::unlock(),
+        "share" => share::share(),
+        "share as siblings" => share::share_as_siblings(),
+        "take turns" => share::take_turns(),
         other => panic!("there is no role {other}"),
     }
 }

@@ -214,6 +214,11 @@ impl Choices {
         Self(seed)
     }
 
+    /// Those that begin here.
+    pub(crate) fn from(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A worker's, as its test has chosen.
     pub(crate) fn of_worker() -> Self {
         Self(env::var(SEED).unwrap().parse().unwrap())
