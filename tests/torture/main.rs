@@ -11,6 +11,7 @@ mod raw;
 
 mod damage;
 mod fork;
+mod full;
 mod guess;
 mod kill;
 mod object;
@@ -38,6 +39,8 @@ fn worker() {
         "share" => share::share(),
         "share as siblings" => share::share_as_siblings(),
         "take turns" => share::take_turns(),
+        "fill the disk" => full::fill_the_disk(),
+        "use" => full::use_once(),
         other => panic!("there is no role {other}"),
     }
 }
