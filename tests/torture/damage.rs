@@ -22,7 +22,7 @@ use crate::{
     },
     p11,
     process::{Choices, Journal, Scene, duration, is_long},
-    raw::{self, USER_PIN, WRITABLE, attribute, length, mechanism, text},
+    raw::{USER_PIN, WRITABLE, attribute, length, mechanism, text},
 };
 
 const LABELS: [&str; 8] =
@@ -108,13 +108,14 @@ const ATTRIBUTES: [CK_ATTRIBUTE_TYPE; 21] = [
 pub(crate) fn inspect() {
     let journal = Journal::open();
     initialize();
-    // Not by the list of slots: a token that cannot be read may be missing there. The first slot has the number 0.
-    let slot = raw::slots()[0];
     let tell = |what: String, answer: Outcome<String>| match answer {
         Ok(answer) => journal.say(format!("{what} = {answer}")),
         Err(rv) => journal.say(format!("{what} ! {rv:#x}")),
     };
-    let mut session = 0;
+    let (mut slots, mut count, mut session) = ([0; 8], 8, 0);
+    let listed = p11!(C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &raw mut count));
+    tell("slots".to_owned(), outcome(listed, count.to_string()));
+    let slot = slots[0];
     let opened = p11!(C_OpenSession(slot, WRITABLE, std::ptr::null_mut(), None, &raw mut session));
     tell("open".to_owned(), outcome(opened, String::new()));
     let mut logged_in = false;
@@ -291,6 +292,17 @@ fn token_file(directory: &Path) -> PathBuf {
     files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "token")).unwrap()
 }
 
+/// The files beside the token's that have something in them.
+fn other_files(directory: &Path) -> Vec<PathBuf> {
+    let files = ["store", "state"].iter().flat_map(|part| fs::read_dir(directory.join(part)).into_iter().flatten());
+    files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_none_or(|extension| extension != "token"))
+        .filter(|path| fs::metadata(path).unwrap().len() > 0)
+        .map(|path| path.strip_prefix(directory).unwrap().to_owned())
+        .collect()
+}
+
 /// What became of many cases.
 #[derive(Default)]
 struct Tally {
@@ -369,28 +381,37 @@ fn flip_bytes(allowed: Allowed) {
     assert!(!expected.iter().any(|line| line.contains(" ! ")), "{expected:?}");
 
     let choices = Mutex::new(Choices::new());
-    let end = Instant::now() + duration(12);
+    let end = Instant::now() + duration(8);
     let long = is_long();
-    // Half of them anywhere, half where something is written.
     let written: Vec<_> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
+    let others = other_files(&scene.directory);
     let (tally, started) = (Mutex::new(Tally::default()), AtomicUsize::new(0));
     in_two_lanes(&scene.directory, |directory| {
         if Instant::now() > end || (!long && started.fetch_add(1, Ordering::Relaxed) >= 300) {
             return false;
         }
-        let (at, mask) = {
-            let mut choices = choices.lock().unwrap();
-            let anywhere = choices.below(2) == 0;
-            let at = if anywhere { choices.below(whole.len()) } else { written[choices.below(written.len())] };
-            let mask = if choices.below(2) == 0 { 1 << choices.below(8) } else { 1 + choices.below(255) as u8 };
-            (at, mask)
-        };
         copy(&scene.directory, directory);
-        let mut bytes = whole.clone();
-        bytes[at] ^= mask;
-        fs::write(token_file(directory), &bytes).unwrap();
+        let case = {
+            let mut choices = choices.lock().unwrap();
+            let mask = if choices.below(2) == 0 { 1 << choices.below(8) } else { 1 + choices.below(255) as u8 };
+            let which = choices.below(10);
+            // One in ten in another file than the token's; else half anywhere, half where something is written.
+            let path = match others.get(choices.below(others.len().max(1))) {
+                Some(other) if which == 0 => directory.join(other),
+                _ => token_file(directory),
+            };
+            let mut bytes = fs::read(&path).unwrap();
+            let at = match which {
+                1..5 => written[choices.below(written.len())],
+                _ => choices.below(bytes.len()),
+            };
+            bytes[at] ^= mask;
+            fs::write(&path, &bytes).unwrap();
+            let kind = path.extension().map_or("next-slot".to_owned(), |kind| kind.to_string_lossy().into_owned());
+            format!("{kind} byte {at} ^ {mask:#04x}")
+        };
         let said = scene.start_in(directory, "inspect", 0, |_| {}).finish(10);
-        tally.lock().unwrap().count(&format!("byte {at} ^ {mask:#04x}"), judge(&expected, said));
+        tally.lock().unwrap().count(&case, judge(&expected, said));
         true
     });
     let size = whole.len();
@@ -565,7 +586,7 @@ fn edit_rows(allowed: Allowed) {
         let mut count = 0;
         edits.retain(|(name, _)| {
             count += 1;
-            !name.starts_with("term") || count % 3 == 0
+            !name.starts_with("term") || count % 4 == 0
         });
     }
     let (tally, next) = (Mutex::new(Tally::default()), AtomicUsize::new(0));

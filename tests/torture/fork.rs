@@ -25,7 +25,7 @@ pub(crate) fn fork_under_threads() {
     let key = create_key(first, true, "shared", &value_of(1)).unwrap();
     let expected = encrypt(first, key).unwrap();
     let slot = raw::slots()[0];
-    let end = Instant::now() + duration(5);
+    let end = Instant::now() + duration(4);
     let (over, calls, mut choices) = (AtomicBool::new(false), AtomicU64::new(0), Choices::of_worker());
     thread::scope(|scope| {
         for thread in 0..4 {
@@ -119,7 +119,7 @@ pub(crate) fn list() {
 fn forked_children_start_clean_and_parents_go_on() {
     let scene = Scene::with_token();
     let mut choices = Choices::new();
-    let lines = scene.run("fork under threads", choices.next(), duration(5).as_secs() + 40).unwrap();
+    let lines = scene.run("fork under threads", choices.next(), duration(4).as_secs() + 40).unwrap();
     let forks = lines.iter().filter(|line| *line == "forked").count();
     let created: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("created ")).collect();
     let calls = lines.last().and_then(|line| line.strip_prefix("calls ")).unwrap();

@@ -64,7 +64,7 @@ pub(crate) fn fill_the_disk() {
     model.insert((CKO_PUBLIC_KEY, "5".to_owned()));
     model.insert((CKO_PRIVATE_KEY, "5".to_owned()));
     let mut next = 5;
-    let end = Instant::now() + duration(6);
+    let end = Instant::now() + duration(5);
     while Instant::now() < end {
         let room = [0, 0, 4096, 8192, 16_384, 32_768, 65_536, 131_072][choices.below(8)];
         filler.leave(room);
@@ -292,7 +292,7 @@ fn fill(login: Login) {
     }
     let worker =
         scene.start_in(&disk, "fill the disk", Choices::new().next(), |command| on_a_small_disk(command, &disk));
-    let lines = worker.finish(duration(6).as_secs() + 60).unwrap();
+    let lines = worker.finish(duration(5).as_secs() + 60).unwrap();
 
     let mut tally = BTreeMap::<(&str, &str), usize>::new();
     let mut wrong = Vec::new();

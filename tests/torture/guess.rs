@@ -55,7 +55,7 @@ pub(crate) fn unlock() {
 fn a_wrong_pin_is_counted_whatever_happens() {
     let scene = Scene::with_token();
     let mut choices = Choices::new();
-    let end = Instant::now() + duration(6);
+    let end = Instant::now() + duration(5);
     let (mut rounds, mut kills, mut guesses, mut answers, mut most) = (0, 0, 0, 0, 0);
     while Instant::now() < end {
         rounds += 1;

@@ -10,10 +10,12 @@ use cryptoki_sys::*;
 
 use crate::{
     object::{
-        create_data, create_key, destroy, find_all, generate_pair, is_key, is_pair, read, read_class, read_label,
-        session, set_label, value_of,
+        create_data, create_key, destroy, find_all, generate_pair, initialize, is_key, is_pair, read, read_class,
+        read_label, session, set_label, value_of,
     },
+    p11,
     process::{Choices, Journal, Scene, duration},
+    raw::{self, WRITABLE, length, text},
 };
 
 /// An object: its class, its number, and how often it was given another label.
@@ -122,7 +124,7 @@ fn apply(change: &str, to: &Objects) -> Objects {
 fn what_was_acknowledged_survives_a_kill_at_any_instant() {
     let scene = Scene::with_token();
     let mut choices = Choices::new();
-    let end = Instant::now() + duration(7);
+    let end = Instant::now() + duration(5);
     // What the token may hold: with or without the change that was under way when the worker was killed.
     let mut possible = BTreeSet::from([Objects::new()]);
     let (mut kills, mut early, mut acknowledged, mut open) = (0, 0, 0, 0);
@@ -169,4 +171,101 @@ fn what_was_acknowledged_survives_a_kill_at_any_instant() {
          {open} under way, whole or not at all"
     );
     assert!(acknowledged > 0);
+}
+
+/// The PINs that are set in turn.
+const PINS: [&[u8]; 2] = [b"user-12345", b"user-67890"];
+
+/// Says which PINs are right; then changes it to and fro until somebody kills it.
+pub(crate) fn change_pins() {
+    let journal = Journal::open();
+    initialize();
+    let session = raw::open(raw::slots()[0], WRITABLE);
+    let right = PINS.map(|pin| raw::login(session, CKU_USER, pin) == CKR_OK && p11!(C_Logout(session)) == CKR_OK);
+    journal.say(format!("right {} {}", right[0], right[1]));
+    let mut now = usize::from(right[1]);
+    journal.say(format!("acknowledged {now}"));
+    loop {
+        let (old, new) = (PINS[now], PINS[1 - now]);
+        journal.say("changing");
+        assert_eq!(p11!(C_SetPIN(session, text(old), length(old), text(new), length(new))), CKR_OK);
+        now = 1 - now;
+        journal.say(format!("acknowledged {now}"));
+    }
+}
+
+#[test]
+fn a_change_of_the_pin_that_is_killed_leaves_the_old_or_the_new_one() {
+    let scene = Scene::with_token();
+    let mut choices = Choices::new();
+    let end = Instant::now() + duration(3);
+    let (mut kills, mut changes, mut open) = (0, 0, 0);
+    let mut possible = vec![0];
+    while Instant::now() < end {
+        let mut worker = scene.start("change PINs", choices.next());
+        assert!(worker.wait_for("acknowledged", 20), "{}", worker.finish(0).unwrap_err());
+        thread::sleep(Duration::from_micros(choices.below(150_000) as u64));
+        let lines = worker.kill();
+        kills += 1;
+        let right = if lines[0] == "right true false" { 0 } else { 1 };
+        assert!(right == 0 || lines[0] == "right false true", "one is right: {}", lines[0]);
+        assert!(possible.contains(&right), "PIN {right} and not {possible:?}, after {kills} kills");
+        changes += lines.iter().filter(|line| *line == "changing").count();
+        let last = lines.iter().rev().find_map(|line| line.strip_prefix("acknowledged ")).unwrap().parse().unwrap();
+        possible = vec![last];
+        if lines.last().unwrap() == "changing" {
+            open += 1;
+            possible.push(1 - last);
+        }
+    }
+    println!("PINs changed {changes} times, killed {kills} times ({open} in a change): 0 lost");
+}
+
+/// Says how many tokens there are, and tries them; says whether the free slot takes another one.
+pub(crate) fn try_tokens() {
+    let journal = Journal::open();
+    initialize();
+    let slots = raw::slots();
+    let (free, made) = slots.split_last().unwrap();
+    let mut users = 0;
+    for slot in made {
+        let mut info = CK_TOKEN_INFO::default();
+        assert_eq!(p11!(C_GetTokenInfo(*slot, &raw mut info)), CKR_OK);
+        assert_ne!(info.flags & CKF_TOKEN_INITIALIZED, 0);
+        let session = raw::open(*slot, WRITABLE);
+        assert_eq!(raw::login(session, CKU_SO, raw::OFFICER_PIN), CKR_OK, "a token that is there is whole");
+        p11!(C_Logout(session));
+        if info.flags & CKF_USER_PIN_INITIALIZED != 0 {
+            users += 1;
+            assert_eq!(raw::login(session, CKU_USER, raw::USER_PIN), CKR_OK);
+        }
+    }
+    let mut label = [b' '; 32];
+    let pin = raw::OFFICER_PIN;
+    assert_eq!(p11!(C_InitToken(*free, text(pin), length(pin), label.as_mut_ptr())), CKR_OK, "the next can be made");
+    journal.say(format!("{} {users}", made.len()));
+}
+
+#[test]
+fn a_token_that_is_killed_while_it_is_made_is_whole_or_not_there() {
+    let mut choices = Choices::new();
+    let end = Instant::now() + duration(3);
+    let (mut kills, mut none, mut officers, mut users) = (0, 0, 0, 0);
+    while Instant::now() < end {
+        let scene = Scene::new();
+        let worker = scene.start("make a token", 0);
+        thread::sleep(Duration::from_micros(choices.below(250_000) as u64));
+        worker.kill();
+        kills += 1;
+        match scene.run("try tokens", 0, 20).unwrap()[0].as_str() {
+            "0 0" => none += 1,
+            "1 0" => officers += 1,
+            "1 1" => users += 1,
+            other => panic!("{other}"),
+        }
+    }
+    println!(
+        "killed {kills} times while a token was made: {none} times none, {officers} times one without a user's PIN, \
+         {users} times a whole one"
+    );
 }

@@ -27,6 +27,8 @@ fn worker() {
     let Ok(role) = env::var(process::ROLE) else { return };
     match role.as_str() {
         "make a token" => object::make_token(),
+        "change PINs" => kill::change_pins(),
+        "try tokens" => kill::try_tokens(),
         "fill" => damage::fill(),
         "change" => damage::change(),
         "inspect" => damage::inspect(),

@@ -152,7 +152,7 @@ fn work(journal: &Journal, mut choices: Choices, worker: u64) {
     let mut known = BTreeMap::<u64, CK_OBJECT_HANDLE>::new();
     let mut expected = BTreeMap::<u64, Vec<u8>>::new();
     let mut next = worker * 1_000_000;
-    let end = Instant::now() + duration(5);
+    let end = Instant::now() + duration(4);
     while Instant::now() < end {
         let pick = |choices: &mut Choices| known.iter().nth(choices.below(known.len())).map(|(n, h)| (*n, *h));
         match choices.below(20) {
@@ -316,7 +316,7 @@ fn processes_that_share_a_token_see_each_others_changes() {
     let scene = Scene::with_token();
     let mut choices = Choices::new();
     let workers: Vec<Worker> = (0..WORKERS).map(|_| scene.start("share", choices.next())).collect();
-    let seconds = duration(5).as_secs() + 60;
+    let seconds = duration(4).as_secs() + 60;
     let lines: Vec<_> = workers.into_iter().flat_map(|worker| worker.finish(seconds).unwrap()).collect();
     judge("4 processes", &lines, &scene.run("list", 0, 20).unwrap());
 }
@@ -324,7 +324,7 @@ fn processes_that_share_a_token_see_each_others_changes() {
 #[test]
 fn forked_siblings_that_share_a_token_see_each_others_changes() {
     let scene = Scene::with_token();
-    let lines = scene.run("share as siblings", Choices::new().next(), duration(5).as_secs() + 60).unwrap();
+    let lines = scene.run("share as siblings", Choices::new().next(), duration(4).as_secs() + 60).unwrap();
     judge("4 siblings", &lines, &scene.run("list", 0, 20).unwrap());
 }
 
