@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -248,16 +248,19 @@ pub(crate) fn try_tokens() {
 
 #[test]
 fn a_token_that_is_killed_while_it_is_made_is_whole_or_not_there() {
+    let scene = Scene::new();
     let mut choices = Choices::new();
     let end = Instant::now() + duration(3);
     let (mut kills, mut none, mut officers, mut users) = (0, 0, 0, 0);
     while Instant::now() < end {
-        let scene = Scene::new();
-        let worker = scene.start("make a token", 0);
+        let directory = scene.directory.join(format!("round {kills}"));
+        fs::create_dir(&directory).unwrap();
+        let worker = scene.start_in(&directory, "make a token", 0, |_| {});
         thread::sleep(Duration::from_micros(choices.below(250_000) as u64));
         worker.kill();
         kills += 1;
-        match scene.run("try tokens", 0, 20).unwrap()[0].as_str() {
+        let said = scene.start_in(&directory, "try tokens", 0, |_| {}).finish(20).unwrap();
+        match said[0].as_str() {
             "0 0" => none += 1,
             "1 0" => officers += 1,
             "1 1" => users += 1,
