@@ -17,7 +17,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 module := $(target)/release/libstrongroom.so
 command := $(target)/release/strongroom
 
-.PHONY: help build demo test lint docs install uninstall clean
+.PHONY: help build demo test torture lint docs install uninstall clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || true
@@ -34,6 +34,9 @@ demo: ## the whole job once, with real programs: keys, certificates, TLS, a sign
 test: ## every test, with real clients among them
 	@tools/need test
 	$(CARGO) test --workspace
+
+torture: ## kills, damage, forks and full disks: a minute for each, optimised
+	STRONGROOM_TORTURE=$(or $(STRONGROOM_TORTURE),60) $(CARGO) test --release --test torture -- --nocapture
 
 lint: ## formatting, clippy, documentation
 	$(CARGO) fmt --all --check
