@@ -213,8 +213,8 @@ enum Judgement {
     Same,
     /// At least one error, and nothing wrong beside it. The first question that was not answered.
     Noticed(String),
-    /// An object is missing from a search that gave no error. Nothing else is wrong.
-    Hidden(String),
+    /// An object is missing from a search that gave no error, or is there twice. Nothing else is wrong.
+    Search(String),
     /// What must not be.
     Wrong(String),
 }
@@ -243,19 +243,19 @@ fn judge(expected: &[String], said: Result<Vec<String>, String>) -> Judgement {
         first.get_or_insert(format!("{what} ! {rv}"));
     }
     let (before, after) = (answers(expected), answers(&said));
-    let mut hidden = None;
+    let mut search = None;
     for (what, answer) in &after {
         match before.get(what) {
             Some(right) if right == answer => {}
             Some(right) if what == "all" || what.starts_with("labelled") => {
                 let [right, answer] = [right, answer].map(|texts| texts[0].parse::<usize>().unwrap());
                 let finding = format!("{what} = {answer} instead of {right}");
-                if answer > right {
+                if what == "all" && answer > right {
                     return Judgement::Wrong(finding);
                 }
-                hidden.get_or_insert(finding);
+                search.get_or_insert(finding);
             }
-            // Two objects have this label, and one of them was not found.
+            // Two objects have this label, and one of them was not found, or found twice.
             Some(right) if answer.iter().all(|one| right.contains(one) || one == "no public key") => {}
             right => {
                 let right = right.map_or("nothing".to_owned(), |right| right.join(", "));
@@ -264,7 +264,7 @@ fn judge(expected: &[String], said: Result<Vec<String>, String>) -> Judgement {
         }
     }
     match first {
-        _ if hidden.is_some() => Judgement::Hidden(hidden.unwrap_or_default()),
+        _ if search.is_some() => Judgement::Search(search.unwrap_or_default()),
         Some(first) => Judgement::Noticed(first),
         None if before == after => Judgement::Same,
         None => Judgement::Wrong("less is said than before, and no error".to_owned()),
@@ -310,7 +310,7 @@ struct Tally {
     same: usize,
     /// How often the first question that was not answered was this one, with this error.
     noticed: BTreeMap<String, usize>,
-    hidden: Vec<String>,
+    searches: Vec<String>,
     wrong: Vec<String>,
 }
 
@@ -320,7 +320,7 @@ impl Tally {
         match judgement {
             Judgement::Same => self.same += 1,
             Judgement::Noticed(first) => *self.noticed.entry(first).or_default() += 1,
-            Judgement::Hidden(why) => self.hidden.push(format!("{case}: {why}")),
+            Judgement::Search(why) => self.searches.push(format!("{case}: {why}")),
             Judgement::Wrong(why) => self.wrong.push(format!("{case}: {why}")),
         }
     }
@@ -329,17 +329,17 @@ impl Tally {
     fn finish(self, what: &str, allowed: Allowed) {
         let noticed: usize = self.noticed.values().sum();
         println!(
-            "{what}: {} tried, {noticed} noticed, {} harmless, {} hid an object, {} wrong; {:?}",
+            "{what}: {} tried, {noticed} noticed, {} harmless, {} wrong searches, {} wrong; {:?}",
             self.tried,
             self.same,
-            self.hidden.len(),
+            self.searches.len(),
             self.wrong.len(),
             self.noticed
         );
-        self.hidden.iter().chain(&self.wrong).for_each(|case| println!("    {case}"));
+        self.searches.iter().chain(&self.wrong).for_each(|case| println!("    {case}"));
         assert!(self.wrong.is_empty(), "{} of {} are wrong", self.wrong.len(), self.tried);
         if allowed == Allowed::Nothing {
-            assert!(self.hidden.is_empty(), "{} of {} hide an object", self.hidden.len(), self.tried);
+            assert!(self.searches.is_empty(), "{} of {} make a search wrong", self.searches.len(), self.tried);
         }
     }
 }
@@ -348,8 +348,8 @@ impl Tally {
 #[derive(PartialEq, Eq)]
 enum Allowed {
     Nothing,
-    /// Objects that are missing from a search without an error.
-    HiddenObjects,
+    /// Objects that are missing from a search without an error, or there twice.
+    WrongSearches,
 }
 
 /// Does the same in two threads until it says that nothing is left to do.
@@ -370,7 +370,7 @@ fn every_byte_of_a_token_file_that_is_flipped_is_noticed_or_harmless() {
 
 #[test]
 fn a_flipped_byte_gives_no_wrong_answer() {
-    flip_bytes(Allowed::HiddenObjects);
+    flip_bytes(Allowed::WrongSearches);
 }
 
 fn flip_bytes(allowed: Allowed) {
@@ -564,7 +564,7 @@ fn every_row_that_is_edited_dropped_or_replayed_is_noticed() {
 
 #[test]
 fn an_edited_row_gives_no_wrong_answer() {
-    edit_rows(Allowed::HiddenObjects);
+    edit_rows(Allowed::WrongSearches);
 }
 
 fn edit_rows(allowed: Allowed) {
