@@ -363,7 +363,7 @@ fn in_two_lanes(directory: &Path, step: impl Fn(&Path) -> bool + Sync) {
 }
 
 #[test]
-#[ignore = "what fails: a damaged index, or a damaged number of a body, hides an object from a search without an error"]
+#[ignore = "what fails: nobody vouches for the index yet, so a damaged term hides an object from a search without an error"]
 fn every_byte_of_a_token_file_that_is_flipped_is_noticed_or_harmless() {
     flip_bytes(Allowed::Nothing);
 }
@@ -557,7 +557,7 @@ fn edits(now: &Connection, older: &Connection) -> Vec<(String, Edit)> {
 }
 
 #[test]
-#[ignore = "what fails: a term or a body that was dropped hides an object from a search without an error"]
+#[ignore = "what fails: nobody vouches for the index yet, so a dropped term hides an object from a search without an error"]
 fn every_row_that_is_edited_dropped_or_replayed_is_noticed() {
     edit_rows(Allowed::Nothing);
 }

@@ -123,6 +123,9 @@ impl Token {
         let mut found = self.names(&asked)?;
         if let Some(login) = login.filter(|login| login.role == Role::User) {
             found.extend(self.names(&Indexer::Private(&login.keys).asked(template))?);
+            // A name stands among both only if somebody has put it there.
+            found.sort_unstable();
+            found.dedup();
         }
         Ok(found)
     }

@@ -116,7 +116,8 @@ impl Store for SqliteStore {
     fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
         self.database.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT version, tag, clear, sealed FROM record JOIN body ON number = body WHERE id = ?1",
+                // A record without a body is damaged, not gone: then `sealed` is null, which is no value of it.
+                "SELECT version, tag, clear, sealed FROM record LEFT JOIN body ON number = body WHERE id = ?1",
             )?;
             let read = statement.query_row(params![id.0], |row| {
                 let version = Revision(unsigned(row.get(0)?));
