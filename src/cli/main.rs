@@ -292,6 +292,10 @@ fn doctor(engine: &Engine, checked: Option<(u64, Source)>) -> Result<Answer, Fau
         }
         Err(why) => faults.push(format!("{} cannot be listed: {why}", settings.store.display())),
     }
+    match engine.slot_conflicts() {
+        Ok(conflicts) => faults.extend(conflicts),
+        Err(fault) => faults.push(format!("the slots cannot be compared: {fault}")),
+    }
     let slots = engine.slots();
     for slot in slots.split_last().map(|(_, tokens)| tokens).unwrap_or_default() {
         if let Err(fault) = engine.token_info(*slot) {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use store::{RecordId, TokenDirectory, TokenLocation};
+use store::{RecordId, SlotConflict, TokenDirectory, TokenLocation};
 use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 
 use crate::{
@@ -100,6 +100,14 @@ impl Slots {
         let location = self.location(id).ok_or(Error::SlotIdInvalid)?;
         self.opened.write().remove(&id);
         Ok(self.directory.remove(&location)?)
+    }
+
+    /// The tokens that ask for a slot that another one has.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) fn conflicts(&self) -> Result<Vec<SlotConflict>, Error> {
+        Ok(self.directory.conflicts()?)
     }
 
     fn location(&self, id: SlotId) -> Option<TokenLocation> {

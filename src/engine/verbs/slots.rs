@@ -166,6 +166,26 @@ impl Engine {
         self.session(session)?.slot.check()
     }
 
+    /// What is wrong with the tokens as a whole, in words; nothing if nothing is.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn slot_conflicts(&self) -> Result<Vec<String>, Error> {
+        let conflicts = self.slots.conflicts()?;
+        let words = |conflict: &store::SlotConflict| {
+            let store::SlotConflict { slot, owner, token } = conflict;
+            format!(
+                "tokens {} and {} both ask for slot {slot}: {} was there first and keeps it, {} is in slot {}",
+                owner.as_str(),
+                token.serial.as_str(),
+                owner.as_str(),
+                token.serial.as_str(),
+                token.slot
+            )
+        };
+        Ok(conflicts.iter().map(words).collect())
+    }
+
     fn must_be_slot(&self, slot: SlotId) -> Result<(), Error> {
         if self.slots().contains(&slot) { Ok(()) } else { Err(Error::SlotIdInvalid) }
     }
