@@ -10,7 +10,7 @@ mod pin;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use engine::{Access, Engine, Error, Settings, User};
+use engine::{Access, Engine, Error, Profile, Recovery, Settings, User};
 use serde_json::{Value, json};
 use types::{Rv, SlotId};
 
@@ -61,6 +61,12 @@ enum TokenVerb {
         /// Where the user's PIN comes from.
         #[arg(long, default_value = "prompt")]
         pin: Source,
+        /// Which uses of keys the token allows: compatible or strict.
+        #[arg(long)]
+        profile: Option<Profile>,
+        /// Lets nobody, not even the security officer, give a user who forgot his PIN his private objects back.
+        #[arg(long)]
+        no_recovery: bool,
     },
     /// Lists the tokens.
     List,
@@ -200,9 +206,16 @@ fn main() -> ExitCode {
 }
 
 fn run(noun: Noun) -> Result<Answer, Fault> {
-    let engine = Engine::new(Settings::load());
+    let mut settings = Settings::load();
+    if let Noun::Token(TokenVerb::Init { profile, no_recovery, .. }) = &noun {
+        settings.profile = profile.unwrap_or(settings.profile);
+        if *no_recovery {
+            settings.recovery = Recovery::Never;
+        }
+    }
+    let engine = Engine::new(settings);
     match noun {
-        Noun::Token(TokenVerb::Init { label, so_pin, pin }) => token_init(&engine, &label, &so_pin, &pin),
+        Noun::Token(TokenVerb::Init { label, so_pin, pin, .. }) => token_init(&engine, &label, &so_pin, &pin),
         Noun::Token(TokenVerb::List) => {
             let tokens = tokens(&engine)?;
             let lines = tokens.iter().map(|token| format!("{}\n", line(token)));
@@ -210,7 +223,9 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         }
         Noun::Token(TokenVerb::Show { slot }) => {
             let token = describe(&engine, slot)?;
-            Ok(Answer { text: format!("{}\n", line(&token)), data: token, found: Found::Nothing })
+            let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let text = format!("{}\nprofile {}, recovery {}\n", line(&token), text("profile"), text("recovery"));
+            Ok(Answer { text, data: token, found: Found::Nothing })
         }
         Noun::Token(TokenVerb::Delete { slot, label, so_pin }) => {
             if describe(&engine, slot)?.get("label").and_then(Value::as_str) != Some(&label) {
@@ -266,7 +281,19 @@ fn describe(engine: &Engine, slot: u64) -> Result<Value, Fault> {
         return Err(Fault::NotFound);
     }
     let label = String::from_utf8_lossy(&info.label).trim_end().to_owned();
-    Ok(json!({ "slot": slot, "label": label, "serial": info.serial, "flags": info.flags }))
+    let summary = engine.token_summary(SlotId(slot))?;
+    let recovery = match summary.recovery {
+        Recovery::ByOfficer => "officer",
+        Recovery::Never => "never",
+    };
+    Ok(json!({
+        "slot": slot,
+        "label": label,
+        "serial": info.serial,
+        "flags": info.flags,
+        "profile": summary.profile.to_string(),
+        "recovery": recovery,
+    }))
 }
 
 fn line(token: &Value) -> String {

@@ -13,6 +13,11 @@ pub enum Error {
     TokenNotInitialized,
     /// Another process has initialised the token anew: the one that the session was with is gone.
     TokenReplaced,
+    /// The token has something that a newer release put there and that must be understood; which release that is,
+    /// major and minor, or zeros if nobody knows.
+    NeedsNewerRelease((u16, u16)),
+    /// The token has a format that no release has written, and that none reads.
+    FormatWithdrawn(u16),
     /// There is no such session.
     SessionHandleInvalid,
     /// The session was closed while the call was at work.
@@ -199,6 +204,7 @@ impl From<&Error> for Rv {
                 crypto::Error::KeyInvalid | crypto::Error::OutputLength | crypto::Error::Fault => Self::DEVICE_ERROR,
             },
             Error::ObjectDamaged | Error::Tampered(_) => Self::DEVICE_ERROR,
+            Error::NeedsNewerRelease(_) | Error::FormatWithdrawn(_) => Self::TOKEN_NOT_RECOGNIZED,
             Error::Internal(_) => Self::GENERAL_ERROR,
         }
     }
@@ -233,6 +239,13 @@ impl fmt::Display for Error {
             Self::TemplateInconsistent(why) => write!(f, "the template is inconsistent: {why}"),
             Self::Store(fault) => fault.fmt(f),
             Self::Crypto(fault) => fault.fmt(f),
+            Self::NeedsNewerRelease((0, 0)) => f.write_str("the token needs a newer release of strongroom"),
+            Self::NeedsNewerRelease((major, minor)) => {
+                write!(f, "the token was written by strongroom {major}.{minor}: use that release or a newer one")
+            }
+            Self::FormatWithdrawn(format) => {
+                write!(f, "the token has format {format}, which was never released: make the token anew")
+            }
             Self::ObjectDamaged => f.write_str("the object's record is damaged"),
             Self::TokenReplaced => f.write_str("another process has initialised the token anew"),
             Self::Tampered(what) => write!(f, "somebody has changed {what}"),

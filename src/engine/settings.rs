@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{Profile, Recovery};
+
 /// How the module behaves. There is a default for everything.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -22,6 +24,10 @@ pub struct Settings {
     pub pin_cost: PinCost,
     /// How many wrong PINs in a row lock a user.
     pub pin_tries: u32,
+    /// Which uses of keys a new token allows.
+    pub profile: Profile,
+    /// Whether the officer of a new token can give a user his private objects back.
+    pub recovery: Recovery,
     /// The file that these settings come from, if one was read.
     pub file: Option<PathBuf>,
     /// What was wrong with the file or the environment. The defaults hold then.
@@ -114,7 +120,30 @@ const KEYS: &[Key] = &[
         },
         show: |of| of.pin_tries.to_string(),
     },
+    Key {
+        name: "profile",
+        take: |to, text| {
+            to.profile = text.parse()?;
+            Ok(())
+        },
+        show: |of| of.profile.to_string(),
+    },
+    Key {
+        name: "recovery",
+        take: |to, text| {
+            let known = RECOVERIES.iter().find(|(name, _)| *name == text);
+            to.recovery = known.ok_or_else(|| "must be officer or never".to_owned())?.1;
+            Ok(())
+        },
+        show: |of| {
+            let name = RECOVERIES.iter().find(|(_, recovery)| *recovery == of.recovery).map(|(name, _)| *name);
+            name.unwrap_or_default().to_owned()
+        },
+    },
 ];
+
+/// The two answers to whether the officer can give a user his objects back.
+const RECOVERIES: [(&str, Recovery); 2] = [("officer", Recovery::ByOfficer), ("never", Recovery::Never)];
 
 impl Settings {
     /// The settings of this process. Never fails: what is wrong is in [`Settings::problems`], and the
@@ -173,6 +202,8 @@ impl Settings {
             store_secret: None,
             pin_cost: PinCost::FLOOR,
             pin_tries: 10,
+            profile: Profile::default(),
+            recovery: Recovery::default(),
             file: None,
             problems: Vec::new(),
             sources: Vec::new(),

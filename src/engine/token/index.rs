@@ -5,9 +5,12 @@ use types::{AttributeType, Value};
 
 use super::{
     record::value_bytes,
-    seal::{Hasher, Keys},
+    seal::{DomainKeys, Hasher, Keys},
 };
-use crate::{Error, object::Attributes};
+use crate::{
+    Error,
+    object::{Attributes, Visibility},
+};
 
 /// The attributes by which objects are found, the rarest value first.
 const INDEXED: [AttributeType; 11] = [
@@ -24,13 +27,16 @@ const INDEXED: [AttributeType; 11] = [
     AttributeType::CLASS,
 ];
 
+/// The domain of a term: objects that are there. Others (tombstones, holders) get numbers of their own.
+const LIVE: u8 = 1;
+
 /// More terms than this are not asked for: what is found is compared with the template anyway.
 const ASKED_AT_MOST: usize = 2;
 
 /// Makes terms. Those of private objects say nothing to who has not the token's key; those of public
 /// objects anybody can make who reads the token header, like the objects themselves.
 pub(super) enum Indexer<'a> {
-    Private(&'a Keys),
+    Private(&'a DomainKeys),
     Public(Hasher),
 }
 
@@ -41,7 +47,10 @@ impl<'a> Indexer<'a> {
 
     /// Which one finds this object.
     pub(super) fn for_object(attributes: &Attributes, keys: &'a Keys, salt: &[u8; 16]) -> Result<Self, Error> {
-        if attributes.flag(AttributeType::PRIVATE) { Ok(Self::Private(keys)) } else { Self::public(salt) }
+        match attributes.visibility() {
+            Visibility::Private => keys.domain().map(Self::Private).ok_or(Error::UserNotLoggedIn),
+            Visibility::Public => Self::public(salt),
+        }
     }
 
     /// The terms by which an object is found.
@@ -58,9 +67,9 @@ impl<'a> Indexer<'a> {
 
     fn term(&self, name: AttributeType, value: &Value) -> IndexTerm {
         let hasher = match self {
-            Self::Private(keys) => &keys.index,
+            Self::Private(domain) => &domain.index,
             Self::Public(hasher) => hasher,
         };
-        IndexTerm(hasher.hash(&[&name.0.to_be_bytes(), &value_bytes(value)]))
+        IndexTerm(hasher.hash(&[&[LIVE], &name.0.to_be_bytes(), &value_bytes(value)]))
     }
 }

@@ -2,27 +2,11 @@
 //!
 //! # What is kept
 //!
-//! All numbers are big-endian; a *varint* has seven bits a byte, the least significant first. Hashes are
-//! SHA-256, cut to their first half where 16 bytes are said. Sealing is AES-256-GCM with a random nonce.
-//!
-//! | part of the head | bytes |
-//! | --- | --- |
-//! | token header, clear | `STRGROOM`, format (2), serial (16), epoch (8), salt (16), label (32), the PINs' policy: tries (4), shortest (1), longest (1), Argon2id memory in KiB (4), passes (4), lanes (4); the officer's wrap, 0 or 1, the user's wrap if 1, checksum (16) |
-//! | a wrap | Argon2id memory in KiB (4), passes (4), lanes (4), store secret used (1) and its fingerprint (8), salt (16), nonce (12), the token key sealed (32), tag (16) |
-//! | header, sealed | nonce (12), sealed: revision (8), count (8), hash of the token header (32), 256 bucket hashes (16 each); tag (16) |
-//!
-//! | part of a record | bytes |
-//! | --- | --- |
-//! | sealed | nonce (12), sealed: the attributes |
-//! | clear | the attributes of a public object, but for what makes a key secret |
-//! | tag | the tag of `sealed`, which binds format, serial, epoch, name, version and the hash of `clear` |
-//!
-//! Attributes are their number (varint), then each: number (varint), kind (1), value. They stand in the
-//! order of their numbers, each once, so that an object has one encoding.
-//!
-//! The key that a PIN gives is HKDF of (Argon2id of the PIN, store secret). It unwraps the token key, from
-//! which all others are derived: one for the header, one for each object, one for index terms, one for
-//! digests. Making the token anew makes a new token key and counts the epoch.
+//! `docs/format.md` has it byte by byte. In short: a PIN opens its person's *ring* of keys. T, the token key, is in
+//! everybody's ring; the sealed header, the digests and the records of public objects hang on it. D, the domain key, is
+//! in the user's; the records and index terms of private objects hang on it. The officer's ring has D too, so that
+//! he can give a user who forgot his PIN his objects back, unless the token was made so that he cannot.
+//! Headers are sections that can be added to; everything sealed names its key and its algorithm.
 //!
 //! # What is noticed
 //!
@@ -37,9 +21,12 @@ mod bytes;
 mod index;
 mod objects;
 mod pin;
+mod policy;
 mod record;
+mod ring;
 mod seal;
 mod sealed_header;
+mod sections;
 #[cfg(test)]
 mod tests;
 mod token_header;
@@ -66,13 +53,16 @@ use crate::{
     settings::PinCost,
     token::{
         pin::{Owner, PinPolicy, StoreSecret, Wrap},
-        seal::{Key, Keys},
+        policy::Policy,
+        ring::{KeyId, Purpose, Ring},
+        seal::Keys,
         sealed_header::{DigestBucket, SealedHeader},
-        token_header::TokenHeader,
+        token_header::{PersonId, TokenHeader},
     },
 };
 
 pub use objects::Report;
+pub use policy::{Profile, Recovery};
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +87,19 @@ impl Role {
         [Self::Officer, Self::User].into_iter().find(|role| u64::from(role.number()) == number)
     }
 
-    /// The name of its count of wrong PINs.
+    /// Who has it: there is one officer and one user without a name.
+    fn person(self) -> PersonId {
+        match self {
+            Self::Officer => PersonId(1),
+            Self::User => PersonId(2),
+        }
+    }
+
+    /// The name of its count of wrong PINs: the person's id.
     fn counter(self) -> &'static str {
         match self {
-            Self::Officer => "so",
-            Self::User => "user",
+            Self::Officer => "1",
+            Self::User => "2",
         }
     }
 }
@@ -150,6 +148,10 @@ pub struct Summary {
     pub user_tries: Tries,
     /// The security officer's tries.
     pub officer_tries: Tries,
+    /// Which uses of keys it allows.
+    pub profile: Profile,
+    /// Whether the officer can give a user his private objects back.
+    pub recovery: Recovery,
     /// Whether the PINs need a store secret beside them.
     pub needs_store_secret: bool,
 }
@@ -186,7 +188,7 @@ struct Seen {
     /// The store at the last look.
     current: Option<(ChangeCounter, Arc<Current>)>,
     /// The hashes of those buckets that were compared with the store.
-    compared: HashMap<u8, DigestBucket>,
+    compared: HashMap<u8, (KeyId, DigestBucket)>,
 }
 
 /// A head that was opened.
@@ -227,9 +229,10 @@ impl Token {
         let digits: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
         let secret = settings.store_secret.as_deref().map(StoreSecret::read).transpose()?;
-        let (token_header, keys) = found(&serial, FIRST_EPOCH, so_pin, label, pins, secret.as_ref())?;
+        let policy = Policy { profile: settings.profile, recovery: settings.recovery };
+        let (token_header, keys) = found(&serial, FIRST_EPOCH, so_pin, label, (pins, policy), secret.as_ref())?;
         let clear = token_header.encode();
-        let header = SealedHeader::blank(Revision(0), &clear).seal(&keys)?;
+        let header = SealedHeader::blank(&keys, Revision(0), &clear)?.seal(&keys)?;
         let location = TokenLocation { slot, serial };
         let store = directory.create(&location, clear, header).map_err(|fault| match fault {
             store::Error::Conflict => Error::SlotIdInvalid,
@@ -261,7 +264,8 @@ impl Token {
         let TriedPin { token_header, .. } = self.try_pin(Role::Officer, so_pin)?;
         let epoch = token_header.epoch.saturating_add(1);
         let secret = self.secret()?;
-        let (token_header, keys) = found(&self.serial, epoch, so_pin, label, token_header.pins, secret.as_ref())?;
+        let rules = (token_header.pins, token_header.policy);
+        let (token_header, keys) = found(&self.serial, epoch, so_pin, label, rules, secret.as_ref())?;
         Ok(Reinitialization { token_header, keys })
     }
 
@@ -279,7 +283,7 @@ impl Token {
             if now.epoch.saturating_add(1) != token_header.epoch {
                 return Err(Error::TokenReplaced);
             }
-            let header = SealedHeader::blank(next(head.revision), &clear).seal(keys)?;
+            let header = SealedHeader::blank(keys, next(head.revision), &clear)?.seal(keys)?;
             let records = self.store.find(&[], None, usize::MAX)?;
             let changes = records.into_iter().map(Change::Remove).collect();
             Ok(self.store.commit(head.revision, clear.clone(), header, changes)?)
@@ -307,16 +311,18 @@ impl Token {
     /// What the token tells now.
     pub(crate) fn summary(&self) -> Result<Summary, Error> {
         let token_header = self.token_header()?;
-        let secret = |wrap: &Wrap| wrap.needs_secret();
+        let secret = |role| token_header.wrap(role).is_some_and(Wrap::needs_secret);
         Ok(Summary {
             label: token_header.label,
             serial: self.serial.clone(),
-            user_pin_set: token_header.user.is_some(),
+            user_pin_set: token_header.wrap(Role::User).is_some(),
+            profile: token_header.policy.profile,
+            recovery: token_header.policy.recovery,
             write_protected: !self.store.writable(),
             pin_len: usize::from(token_header.pins.shortest)..=usize::from(token_header.pins.longest),
             user_tries: self.tries(&token_header, Role::User)?,
             officer_tries: self.tries(&token_header, Role::Officer)?,
-            needs_store_secret: secret(&token_header.officer) || token_header.user.as_ref().is_some_and(secret),
+            needs_store_secret: [Role::Officer, Role::User].into_iter().any(secret),
         })
     }
 
@@ -351,7 +357,7 @@ impl Token {
         }
         let pins = self.token_header()?.pins;
         pins.must_fit(pin)?;
-        self.rewrap(&login.keys, Role::User, pin, pins.cost, Replaces::WhateverIsThere)?;
+        self.give_pin(login, pin, pins.cost)?;
         self.forgive(Role::User);
         Ok(())
     }
@@ -365,7 +371,7 @@ impl Token {
         self.token_header()?.pins.must_fit(new)?;
         loop {
             let TriedPin { token_header, wrap, keys } = self.try_pin(role, old)?;
-            match self.rewrap(&keys, role, new, token_header.pins.cost, Replaces::Only(&wrap))? {
+            match self.rewrap(&keys, role, new, token_header.pins.cost, &wrap)? {
                 Rewrapped::Written => return Ok(()),
                 // Somebody has changed the PIN since. Then the old one is tried against what is there now.
                 Rewrapped::Overtaken => {}
@@ -441,15 +447,15 @@ impl Token {
         if turn.is_some() {
             self.counters.set(role.counter(), counted.saturating_add(1))?;
         }
-        let owner = Owner { role, serial: &self.serial, epoch: token_header.epoch };
-        let Some(key) = wrap.open(pin, owner, secret.as_ref())? else {
+        let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: token_header.epoch };
+        let Some(ring) = wrap.open(pin, owner, secret.as_ref())? else {
             let last = turn.is_some() && counted.saturating_add(1) == tries;
             return Err(if last { Error::PinLocked } else { Error::PinIncorrect });
         };
         if turn.is_some() {
             self.set_forgiven(role);
         }
-        let keys = Keys::new(key, &self.serial, token_header.epoch)?;
+        let keys = Keys::new(ring, &self.serial, token_header.epoch)?;
         Ok(TriedPin { token_header, wrap, keys })
     }
 
@@ -481,23 +487,14 @@ impl Token {
         }
     }
 
-    /// Wraps the token key under a PIN and writes it down.
-    fn rewrap(
-        &self,
-        keys: &Keys,
-        role: Role,
-        pin: &[u8],
-        cost: PinCost,
-        replaces: Replaces<'_>,
-    ) -> Result<Rewrapped, Error> {
+    /// Seals a person's ring under another PIN and writes it down, in the place of the wrap that was opened.
+    fn rewrap(&self, keys: &Keys, role: Role, pin: &[u8], cost: PinCost, opened: &Wrap) -> Result<Rewrapped, Error> {
         let secret = self.secret()?;
-        let owner = Owner { role, serial: &self.serial, epoch: keys.epoch };
-        let wrap = Wrap::make(pin, &keys.token, owner, cost, secret.as_ref())?;
+        let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: keys.epoch };
+        let wrap = Wrap::make(pin, &keys.ring, owner, cost, secret.as_ref())?;
         retrying(|_| {
             let Current { mut token_header, mut header, head } = self.read_head(keys)?;
-            if let Replaces::Only(expected) = replaces
-                && token_header.wrap(role) != Some(expected)
-            {
+            if token_header.wrap(role) != Some(opened) {
                 return Ok(Rewrapped::Overtaken);
             }
             token_header.set_wrap(role, wrap.clone());
@@ -509,6 +506,39 @@ impl Token {
         })
     }
 
+    /// Gives the user a PIN and a ring: the officer's, or one with a new domain key if the officer has none. What hung on
+    /// the old one is lost then, and marked so.
+    fn give_pin(&self, login: &Login, pin: &[u8], cost: PinCost) -> Result<(), Error> {
+        let secret = self.secret()?;
+        let officer = &login.keys;
+        let mut ring = officer.ring.filtered(|_| true);
+        let recovers = ring.active(Purpose::Domain).is_some();
+        if !recovers {
+            // Ids of the other keys are small, so this is none of them.
+            ring.add(Purpose::Domain, KeyId(u32::from_be_bytes(seal::random()?) | 0x8000_0000))?;
+        }
+        let owner = Owner { person: Role::User.person(), role: Role::User, serial: &self.serial, epoch: officer.epoch };
+        let wrap = Wrap::make(pin, &ring, owner, cost, secret.as_ref())?;
+        retrying(|_| {
+            let Current { mut token_header, mut header, head } = self.read_head(officer)?;
+            let mut changes = Vec::new();
+            header.revision = next(head.revision);
+            if !recovers {
+                for lost in self.records_of_others(officer)? {
+                    let marked = record::seal_lost(officer, header.revision, &lost)?;
+                    header.strike(officer, &record::digest_of(&lost))?;
+                    header.enter(officer, &record::digest_of(&marked))?;
+                    changes.push(Change::Put(marked, Vec::new()));
+                }
+            }
+            token_header.set_wrap(Role::User, wrap.clone());
+            let clear = token_header.encode();
+            header.token_header_hash = seal::digest(&[&clear]);
+            Ok(self.store.commit(head.revision, clear, header.seal(officer)?, changes)?)
+        })?;
+        Ok(())
+    }
+
     /// Makes a PIN as dear as the token's PINs are to be. If it cannot be written, it stays as it was.
     fn renew(&self, pins: &PinPolicy, wrap: &Wrap, login: &Login, pin: &[u8]) {
         let renewal = || -> Result<(), Error> {
@@ -516,7 +546,7 @@ impl Token {
             match wrap.renewal(pins.cost, secret.as_ref()) {
                 Some(cost) if self.store.writable() => {
                     // If somebody has changed the PIN since, it has its cost already.
-                    self.rewrap(&login.keys, login.role, pin, cost, Replaces::Only(wrap)).map(|_| ())
+                    self.rewrap(&login.keys, login.role, pin, cost, wrap).map(|_| ())
                 }
                 _ => Ok(()),
             }
@@ -570,15 +600,6 @@ struct TriedPin {
     keys: Keys,
 }
 
-/// Which wrap a new one takes the place of.
-#[derive(Clone, Copy)]
-enum Replaces<'a> {
-    /// The one that is there, or none.
-    WhateverIsThere,
-    /// This one: if another is there, somebody has changed the PIN.
-    Only(&'a Wrap),
-}
-
 /// What became of a new wrap.
 enum Rewrapped {
     Written,
@@ -595,21 +616,23 @@ fn wrong_pins(count: Option<u64>, tries: u64) -> u64 {
     count.unwrap_or(tries.saturating_sub(1))
 }
 
-/// A token header without a user, and its new keys.
+/// A token header without a user, and the officer's keys.
 fn found(
     serial: &Serial,
     epoch: u64,
     so_pin: &[u8],
     label: &[u8; 32],
-    pins: PinPolicy,
+    (pins, policy): (PinPolicy, Policy),
     secret: Option<&StoreSecret>,
 ) -> Result<(TokenHeader, Keys), Error> {
-    let key = Key::random()?;
-    let owner = Owner { role: Role::Officer, serial, epoch };
-    let officer = Wrap::make(so_pin, &key, owner, pins.cost, secret)?;
-    let salt = seal::random()?;
-    let token_header = TokenHeader { serial: serial.clone(), epoch, salt, label: *label, pins, officer, user: None };
-    Ok((token_header, Keys::new(key, serial, epoch)?))
+    let ring = Ring::new()?.filtered(|key| match policy.recovery {
+        Recovery::ByOfficer => true,
+        Recovery::Never => key.purpose == Purpose::Token,
+    });
+    let owner = Owner { person: Role::Officer.person(), role: Role::Officer, serial, epoch };
+    let officer = Wrap::make(so_pin, &ring, owner, pins.cost, secret)?;
+    let token_header = TokenHeader::new(serial, epoch, label, pins, policy, officer)?;
+    Ok((token_header, Keys::new(ring, serial, epoch)?))
 }
 
 /// How an attempt to commit reads the head.

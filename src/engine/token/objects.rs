@@ -8,8 +8,12 @@ use types::{AttributeType, Value};
 use super::{
     Attempt, Current, Login, Role, Token,
     index::Indexer,
-    next, record, retrying, seal,
-    sealed_header::{self, BUCKETS, SealedHeader},
+    next,
+    record::{self, Opened, RecordKind},
+    retrying,
+    ring::Purpose,
+    seal::{self, Keys},
+    sealed_header::{BUCKETS, SealedHeader},
 };
 use crate::{
     Error,
@@ -79,7 +83,7 @@ impl Token {
         retrying(|attempt| {
             let mut edit = self.edit(login, attempt)?;
             let (before, _) = self.opened(login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
-            edit.remove(&before);
+            edit.remove(&before)?;
             edit.commit()
         })?;
         Ok(())
@@ -122,7 +126,9 @@ impl Token {
         }
         let mut found = self.names(&asked)?;
         if let Some(login) = login.filter(|login| login.role == Role::User) {
-            found.extend(self.names(&Indexer::Private(&login.keys).asked(template))?);
+            for domain in login.keys.domains() {
+                found.extend(self.names(&Indexer::Private(domain).asked(template))?);
+            }
             // A name stands among both only if somebody has put it there.
             found.sort_unstable();
             found.dedup();
@@ -142,12 +148,19 @@ impl Token {
         }
         let names = self.names(&[])?;
         for id in &names {
-            let opened = match self.store.read(*id)? {
-                Some(stored) => record::open(&login.keys, &stored).map(|_| ()),
-                None => Err(Error::Tampered("the list of objects")),
+            let opened = match self.read(*id) {
+                Ok(Some(stored)) if self.is_hidden(login, &stored) => continue,
+                Ok(Some(stored)) => record::open(&login.keys, &stored),
+                Ok(None) => Err(Error::Tampered("the list of objects")),
+                Err(fault) => Err(fault),
             };
             match opened {
-                Ok(()) => report.whole += 1,
+                Ok(Opened::Object(_)) => report.whole += 1,
+                Ok(Opened::Other(RecordKind::LOST)) => {
+                    let why = "it is lost: its key went with a PIN that nobody has any more";
+                    report.faults.push(format!("record {}: {why}", hex(id)));
+                }
+                Ok(Opened::Other(_)) => {}
                 Err(fault) => report.faults.push(format!("record {}: {fault}", hex(id))),
             }
         }
@@ -183,9 +196,30 @@ impl Token {
     /// A record, and the object in it if it may be seen with this login.
     fn opened(&self, login: &Login, current: &Current, id: RecordId) -> Result<Option<(Record, Attributes)>, Error> {
         let Some(record) = self.stored(login, current, id)? else { return Ok(None) };
-        let attributes = record::open(&login.keys, &record)?;
-        let visible = login.role == Role::User || attributes.visibility() == Visibility::Public;
-        Ok(visible.then_some((record, attributes)))
+        if self.is_hidden(login, &record) {
+            return Ok(None);
+        }
+        match record::open(&login.keys, &record)? {
+            Opened::Object(attributes) => Ok(Some((record, attributes))),
+            Opened::Other(_) => Ok(None),
+        }
+    }
+
+    /// The records that are sealed with a key that is not in a ring.
+    pub(super) fn records_of_others(&self, keys: &Keys) -> Result<Vec<Record>, Error> {
+        let is_other = |record: &Record| record::key_of(record).is_some_and(|key| keys.purpose(key).is_none());
+        let mut others = Vec::new();
+        for id in self.names(&[])? {
+            others.extend(self.read(id)?.filter(is_other));
+        }
+        Ok(others)
+    }
+
+    /// Whether a record is the user's alone, and this login is not his. The officer's ring may have the domain
+    /// key, to give it to a user: no object is opened with it.
+    fn is_hidden(&self, login: &Login, record: &Record) -> bool {
+        let purpose = record::key_of(record).and_then(|key| login.keys.purpose(key));
+        login.role == Role::Officer && purpose != Some(Purpose::Token)
     }
 
     /// A record as it is stored.
@@ -202,22 +236,24 @@ impl Token {
 
     /// Compares a bucket with the store, unless that was done since its hash changed.
     fn compare(&self, login: &Login, header: &SealedHeader, first: u8) -> Result<(), Error> {
-        let mut expected = header.bucket(first);
+        let mut newer: Option<SealedHeader> = None;
         for _ in 0..16 {
+            let header = newer.as_ref().unwrap_or(header);
+            let expected = (header.key, header.bucket(first));
             if login.seen.lock().compared.get(&first) == Some(&expected) {
                 return Ok(());
             }
-            let found = sealed_header::bucket_of(&login.keys, &self.store.digests(first)?);
-            if found == expected {
+            let found = header.bucket_of(&login.keys, &self.store.digests(first)?)?;
+            if found == header.bucket(first) {
                 login.seen.lock().compared.insert(first, expected);
                 return Ok(());
             }
             // Somebody may have committed since the header was read.
-            let now = self.read_head(&login.keys)?.header.bucket(first);
-            if now == expected {
+            let now = self.read_head(&login.keys)?.header;
+            if expected == (now.key, now.bucket(first)) {
                 return Err(Error::Tampered("the set of objects"));
             }
-            expected = now;
+            newer = Some(now);
         }
         Err(store::Error::Busy.into())
     }
@@ -255,17 +291,18 @@ impl Edit<'_> {
         let keys = &self.login.keys;
         let sealed = record::seal(keys, id, self.header.revision, attributes)?;
         if let Some(before) = before {
-            self.header.strike(keys, &record::digest_of(before));
+            self.header.strike(keys, &record::digest_of(before))?;
         }
-        self.header.enter(keys, &record::digest_of(&sealed));
+        self.header.enter(keys, &record::digest_of(&sealed))?;
         let terms = Indexer::for_object(attributes, keys, &self.current.token_header.salt)?.terms(attributes);
         self.changes.push(Change::Put(sealed, terms));
         Ok(())
     }
 
-    fn remove(&mut self, before: &Record) {
-        self.header.strike(&self.login.keys, &record::digest_of(before));
+    fn remove(&mut self, before: &Record) -> Result<(), Error> {
+        self.header.strike(&self.login.keys, &record::digest_of(before))?;
         self.changes.push(Change::Remove(before.id));
+        Ok(())
     }
 
     fn commit(self) -> Result<store::Revision, Error> {

@@ -1,4 +1,4 @@
-//! PINs: what becomes of one, and the token key wrapped under it.
+//! PINs: what becomes of one, and the ring of keys that it opens.
 
 use std::{fs::File, io::Read, path::Path};
 
@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use super::{
     Role,
     bytes::{Reader, Sink},
+    ring::Ring,
     seal::{self, Key, NONCE_LEN, TAG_LEN},
+    token_header::PersonId,
 };
 use crate::{Error, Settings, settings::PinCost};
 
@@ -26,7 +28,7 @@ pub(super) struct PinPolicy {
     pub(super) cost: PinCost,
 }
 
-/// The token key, wrapped under what a PIN gives. The layout is in the documentation of [`super`].
+/// A person's ring, sealed under what a PIN gives. The layout is in `docs/format.md`.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Wrap {
     cost: PinCost,
@@ -34,13 +36,15 @@ pub(super) struct Wrap {
     secret: Option<[u8; 8]>,
     salt: [u8; 16],
     nonce: [u8; NONCE_LEN],
-    sealed: [u8; 32],
+    /// The ring, sealed.
+    sealed: Vec<u8>,
     tag: [u8; TAG_LEN],
 }
 
 /// What a wrap belongs to. It opens nowhere else.
 #[derive(Clone, Copy)]
 pub(super) struct Owner<'a> {
+    pub(super) person: PersonId,
     pub(super) role: Role,
     pub(super) serial: &'a Serial,
     pub(super) epoch: u64,
@@ -96,13 +100,10 @@ impl PinPolicy {
 }
 
 impl Wrap {
-    /// Its length as bytes.
-    pub(super) const LEN: usize = 12 + 9 + 16 + NONCE_LEN + 32 + TAG_LEN;
-
-    /// Wraps a token key. Takes as long as the cost says.
+    /// Seals a ring. Takes as long as the cost says.
     pub(super) fn make(
         pin: &[u8],
-        token: &Key,
+        ring: &Ring,
         owner: Owner<'_>,
         cost: PinCost,
         secret: Option<&StoreSecret>,
@@ -112,24 +113,24 @@ impl Wrap {
             secret: secret.map(|secret| secret.fingerprint(owner.serial)).transpose()?,
             salt: seal::random()?,
             nonce: seal::random()?,
-            sealed: [0; 32],
+            sealed: Vec::new(),
             tag: [0; TAG_LEN],
         };
         let key = wrap.key(pin, owner, secret)?;
-        // Through memory of its own: an error between would leave the key in the wrap.
-        let mut inner = Zeroizing::new(*token.expose());
-        wrap.tag = key.seal(&wrap.nonce, &wrap.bound(owner), inner.as_mut_slice())?;
-        wrap.sealed = *inner;
+        // Through memory that wipes itself: an error between would leave the keys in the wrap.
+        let mut ring = ring.encode();
+        wrap.tag = key.seal(&wrap.nonce, &wrap.bound(owner), ring.as_mut_slice())?;
+        wrap.sealed = ring.to_vec();
         Ok(wrap)
     }
 
-    /// The token key; `None` if the PIN is wrong, and it takes the same time then.
+    /// The ring; `None` if the PIN is wrong, and it takes the same time then.
     pub(super) fn open(
         &self,
         pin: &[u8],
         owner: Owner<'_>,
         secret: Option<&StoreSecret>,
-    ) -> Result<Option<Key>, Error> {
+    ) -> Result<Option<Ring>, Error> {
         let secret = match (self.secret, secret) {
             (None, _) => None,
             (Some(_), None) => {
@@ -143,10 +144,11 @@ impl Wrap {
             }
         };
         let key = self.key(pin, owner, secret)?;
-        let mut token = Key::blank();
-        token.expose_mut().copy_from_slice(&self.sealed);
-        let opened = key.open(&self.nonce, &self.bound(owner), token.expose_mut(), &self.tag);
-        Ok(opened.map(|()| token))
+        let mut ring = Buffer::new(self.sealed.clone());
+        if key.open(&self.nonce, &self.bound(owner), &mut ring, &self.tag).is_none() {
+            return Ok(None);
+        }
+        Ring::decode(&ring).map(Some).ok_or(Error::Tampered("a ring of keys"))
     }
 
     /// What it should cost from now on, if that is more than it does, or if a store secret should go in.
@@ -165,6 +167,7 @@ impl Wrap {
         let Self { cost: _, secret: _, salt: _, nonce, sealed, tag } = self;
         self.write_parameters(out);
         out.put(nonce);
+        out.varint(sealed.len() as u64);
         out.put(sealed);
         out.put(tag);
     }
@@ -191,8 +194,9 @@ impl Wrap {
             (1, fingerprint) => Some(fingerprint),
             _ => return None,
         };
-        let wrap =
-            Self { cost, secret, salt: from.array()?, nonce: from.array()?, sealed: from.array()?, tag: from.array()? };
+        let (salt, nonce) = (from.array()?, from.array()?);
+        let len = from.len()?;
+        let wrap = Self { cost, secret, salt, nonce, sealed: from.take(len)?.to_vec(), tag: from.array()? };
         if within(cost, PinCost::FLOOR, PinCost::CAP) == cost {
             Some(Ok(wrap))
         } else {
@@ -201,8 +205,9 @@ impl Wrap {
     }
 
     fn bound(&self, owner: Owner<'_>) -> Vec<u8> {
-        let mut bound = b"strongroom wrap".to_vec();
+        let mut bound = b"strongroom ring".to_vec();
         bound.put(&super::token_header::FORMAT.to_be_bytes());
+        bound.put(&owner.person.0.to_be_bytes());
         bound.put(&[owner.role.number()]);
         bound.put(owner.serial.as_str().as_bytes());
         bound.put(&owner.epoch.to_be_bytes());
@@ -277,21 +282,22 @@ mod tests {
     }
 
     fn owner(serial: &Serial) -> Owner<'_> {
-        Owner { role: Role::User, serial, epoch: 7 }
+        Owner { person: PersonId(2), role: Role::User, serial, epoch: 7 }
     }
 
     #[test]
     fn only_the_same_pin_of_the_same_role_token_and_epoch_opens_a_wrap() {
         let (serial, other) = (serial(), Serial::new("ffffffffffffffff").unwrap());
-        let token = Key::random().unwrap();
-        let wrap = Wrap::make(b"1234", &token, owner(&serial), PinCost::FLOOR, None).unwrap();
+        let ring = Ring::new().unwrap();
+        let wrap = Wrap::make(b"1234", &ring, owner(&serial), PinCost::FLOOR, None).unwrap();
 
         let opened = wrap.open(b"1234", owner(&serial), None).unwrap().unwrap();
-        assert_eq!(opened.expose(), token.expose());
+        assert_eq!(opened.encode(), ring.encode());
         for (pin, owner) in [
             (&b"1235"[..], owner(&serial)),
             (b"1234", owner(&other)),
             (b"1234", Owner { role: Role::Officer, ..owner(&serial) }),
+            (b"1234", Owner { person: PersonId(3), ..owner(&serial) }),
             (b"1234", Owner { epoch: 8, ..owner(&serial) }),
         ] {
             assert!(wrap.open(pin, owner, None).unwrap().is_none());
@@ -301,7 +307,7 @@ mod tests {
     #[test]
     fn a_cost_outside_the_bounds_is_not_even_tried() {
         let serial = serial();
-        let wrap = Wrap::make(b"1234", &Key::random().unwrap(), owner(&serial), PinCost::FLOOR, None).unwrap();
+        let wrap = Wrap::make(b"1234", &Ring::new().unwrap(), owner(&serial), PinCost::FLOOR, None).unwrap();
         let (floor, cap) = (PinCost::FLOOR, PinCost::CAP);
         for cost in [
             PinCost { memory_kib: floor.memory_kib - 1, ..floor },
@@ -313,7 +319,6 @@ mod tests {
         ] {
             let mut bytes = Vec::new();
             Wrap { cost, ..wrap.clone() }.write(&mut bytes);
-            assert_eq!(bytes.len(), Wrap::LEN);
             assert!(matches!(Wrap::read(&mut Reader::new(&bytes)), Some(Err(Error::Tampered(_)))), "{cost:?}");
         }
     }
@@ -322,8 +327,8 @@ mod tests {
     fn a_wrap_made_with_a_store_secret_opens_with_no_other() {
         let serial = serial();
         let secret = |byte| StoreSecret(Secret::new(vec![byte; 32]));
-        let token = Key::random().unwrap();
-        let wrap = Wrap::make(b"1234", &token, owner(&serial), PinCost::FLOOR, Some(&secret(1))).unwrap();
+        let ring = Ring::new().unwrap();
+        let wrap = Wrap::make(b"1234", &ring, owner(&serial), PinCost::FLOOR, Some(&secret(1))).unwrap();
         assert!(wrap.open(b"1234", owner(&serial), Some(&secret(1))).unwrap().is_some());
         for wrong in [None, Some(secret(2))] {
             let refused = wrap.open(b"1234", owner(&serial), wrong.as_ref());
@@ -335,7 +340,7 @@ mod tests {
     fn a_renewal_never_makes_a_pin_cheaper() {
         let serial = serial();
         let dear = PinCost { passes: 3, ..PinCost::FLOOR };
-        let wrap = Wrap::make(b"1234", &Key::random().unwrap(), owner(&serial), dear, None).unwrap();
+        let wrap = Wrap::make(b"1234", &Ring::new().unwrap(), owner(&serial), dear, None).unwrap();
         assert_eq!(wrap.renewal(PinCost::FLOOR, None), None);
         let roomy = PinCost { memory_kib: 32 * 1024, ..PinCost::FLOOR };
         assert_eq!(wrap.renewal(roomy, None), Some(PinCost { passes: 3, ..roomy }));

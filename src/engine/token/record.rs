@@ -5,13 +5,39 @@ use types::{AttributeType, Buffer, Date, ObjectClass, Secret, Template, Value};
 
 use super::{
     bytes::{Count, Reader, Sink},
-    seal::{self, Keys, NONCE_LEN},
+    ring::{KeyId, Purpose},
+    seal::{self, AES_256_GCM, Keys, NONCE_LEN},
     token_header::FORMAT,
 };
-use crate::{Error, object::Attributes};
+use crate::{
+    Error,
+    object::{Attributes, Visibility},
+};
 
 /// What is the matter with a record that does not open.
 const RECORD: Error = Error::ObjectDamaged;
+
+/// What a record is: the first byte of its sealed part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecordKind(u8);
+
+impl RecordKind {
+    /// An object.
+    const OBJECT: Self = Self(1);
+    /// An object whose key nobody has any more, as it was.
+    pub(super) const LOST: Self = Self(2);
+}
+
+/// What stands before the nonce: kind, algorithm, id of the key.
+const PREFIX_LEN: usize = 6;
+
+/// A record that was opened.
+pub(super) enum Opened {
+    /// An object.
+    Object(Attributes),
+    /// Something else, whose seal is good.
+    Other(RecordKind),
+}
 
 /// Kinds of values, as they are written.
 mod kind {
@@ -27,28 +53,76 @@ mod kind {
 
 /// Seals an object as the record that it is from `version` on.
 pub(super) fn seal(keys: &Keys, id: RecordId, version: Revision, attributes: &Attributes) -> Result<Record, Error> {
+    let key = keys.sealing(attributes.visibility())?;
+    let object_key = keys.object(key, id)?.ok_or(Error::Internal("a ring lacks its active key"))?;
     let clear = clear(attributes);
     let nonce: [u8; NONCE_LEN] = seal::random()?;
     let mut body = encode(attributes.iter());
-    let tag = keys.object(id)?.seal(&nonce, &bound(keys, id, version, clear.as_deref()), &mut body)?;
-    let mut sealed = Vec::with_capacity(NONCE_LEN + body.len());
-    sealed.put(&nonce);
-    sealed.put(&body);
-    Ok(Record { id, version, clear, sealed, tag })
+    let prefix = prefix(RecordKind::OBJECT, key);
+    let tag = object_key.seal(&nonce, &bound(keys, &prefix, id, version, clear.as_deref()), &mut body)?;
+    Ok(Record { id, version, clear, sealed: joined(&prefix, &nonce, &body), tag })
+}
+
+/// Marks a record as lost: sealed with the token key, with what it was inside.
+pub(super) fn seal_lost(keys: &Keys, version: Revision, lost: &Record) -> Result<Record, Error> {
+    let (id, key) = (lost.id, keys.sealing(Visibility::Public)?);
+    let object_key = keys.object(key, id)?.ok_or(Error::Internal("a ring lacks its active key"))?;
+    let mut body = lost.version.0.to_be_bytes().to_vec();
+    body.put(&lost.tag);
+    body.put(&lost.sealed);
+    let nonce: [u8; NONCE_LEN] = seal::random()?;
+    let prefix = prefix(RecordKind::LOST, key);
+    let tag = object_key.seal(&nonce, &bound(keys, &prefix, id, version, None), &mut body)?;
+    Ok(Record { id, version, clear: None, sealed: joined(&prefix, &nonce, &body), tag })
+}
+
+fn joined(prefix: &[u8; PREFIX_LEN], nonce: &[u8; NONCE_LEN], body: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(PREFIX_LEN + NONCE_LEN + body.len());
+    sealed.put(prefix);
+    sealed.put(nonce);
+    sealed.put(body);
+    sealed
 }
 
 /// Opens a record, and checks that what may be read without a key says the same.
-pub(super) fn open(keys: &Keys, record: &Record) -> Result<Attributes, Error> {
+pub(super) fn open(keys: &Keys, record: &Record) -> Result<Opened, Error> {
     let Record { id, version, clear: shown, sealed, tag } = record;
-    let (nonce, body) = sealed.split_first_chunk().ok_or(RECORD)?;
+    let (prefix, rest) = sealed.split_first_chunk::<PREFIX_LEN>().ok_or(RECORD)?;
+    let [kind, algorithm, key @ ..] = *prefix;
+    if algorithm != AES_256_GCM {
+        return Err(RECORD);
+    }
+    let key = KeyId(u32::from_be_bytes(key));
+    let object_key = keys.object(key, *id)?.ok_or(RECORD)?;
+    let (nonce, body) = rest.split_first_chunk().ok_or(RECORD)?;
     let mut plain = Buffer::new(body.to_vec());
-    let bound = bound(keys, *id, *version, shown.as_deref());
-    keys.object(*id)?.open(nonce, &bound, &mut plain, tag).ok_or(RECORD)?;
+    let bound = bound(keys, prefix, *id, *version, shown.as_deref());
+    object_key.open(nonce, &bound, &mut plain, tag).ok_or(RECORD)?;
+    if RecordKind(kind) != RecordKind::OBJECT {
+        return Ok(Opened::Other(RecordKind(kind)));
+    }
     let attributes = decode(&plain).ok_or(RECORD)?;
-    if clear(&attributes) == *shown { Ok(attributes) } else { Err(RECORD) }
+    // An object hangs on the key that its visibility says.
+    let purpose = match attributes.visibility() {
+        Visibility::Public => Purpose::Token,
+        Visibility::Private => Purpose::Domain,
+    };
+    let sound = clear(&attributes) == *shown && keys.purpose(key) == Some(purpose);
+    if sound { Ok(Opened::Object(attributes)) } else { Err(RECORD) }
 }
 
-/// What a record shows without a key; `None` if it shows nothing.
+/// The key that a record says it is sealed with; `None` if it is too short to say so.
+pub(super) fn key_of(record: &Record) -> Option<KeyId> {
+    let ([_, _, key @ ..], _) = record.sealed.split_first_chunk::<PREFIX_LEN>()?;
+    Some(KeyId(u32::from_be_bytes(*key)))
+}
+
+fn prefix(kind: RecordKind, key: KeyId) -> [u8; PREFIX_LEN] {
+    let [a, b, c, d] = key.0.to_be_bytes();
+    [kind.0, AES_256_GCM, a, b, c, d]
+}
+
+/// The attributes that can be read without a key. `None` for a private object.
 pub(super) fn open_clear(record: &Record) -> Result<Option<Attributes>, Error> {
     record.clear.as_deref().map(|clear| decode(clear).ok_or(RECORD)).transpose()
 }
@@ -79,9 +153,10 @@ const SECRETS: [AttributeType; 8] = [
     AttributeType::SEED,
 ];
 
-fn bound(keys: &Keys, id: RecordId, version: Revision, clear: Option<&[u8]>) -> Vec<u8> {
-    let mut bound = b"strongroom object".to_vec();
+fn bound(keys: &Keys, prefix: &[u8; PREFIX_LEN], id: RecordId, version: Revision, clear: Option<&[u8]>) -> Vec<u8> {
+    let mut bound = b"strongroom record".to_vec();
     bound.put(&FORMAT.to_be_bytes());
+    bound.put(prefix);
     bound.put(keys.serial.as_str().as_bytes());
     bound.put(&keys.epoch.to_be_bytes());
     bound.put(&id.0);
@@ -203,10 +278,10 @@ mod tests {
     use store::Serial;
 
     use super::*;
-    use crate::token::seal::Key;
+    use crate::token::ring::Ring;
 
     fn keys() -> Keys {
-        Keys::new(Key::random().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
+        Keys::new(Ring::new().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
     }
 
     /// An object with a value of each kind.
@@ -231,9 +306,21 @@ mod tests {
         let keys = keys();
         for private in [true, false] {
             let record = seal(&keys, RecordId([7; 16]), Revision(3), &object(private)).unwrap();
-            assert!(open(&keys, &record).unwrap().iter().eq(object(private).iter()));
+            let Opened::Object(opened) = open(&keys, &record).unwrap() else { panic!("an object") };
+            assert!(opened.iter().eq(object(private).iter()));
             assert_eq!(record.clear.is_none(), private);
         }
+    }
+
+    #[test]
+    fn a_lost_record_is_no_object_and_says_so_under_its_seal() {
+        let keys = keys();
+        let record = seal(&keys, RecordId([7; 16]), Revision(3), &object(true)).unwrap();
+        let lost = seal_lost(&keys, Revision(4), &record).unwrap();
+        assert!(matches!(open(&keys, &lost), Ok(Opened::Other(RecordKind::LOST))));
+        let mut disguised = record;
+        disguised.sealed[0] = RecordKind::LOST.0;
+        assert!(open(&keys, &disguised).is_err(), "nobody hides an object by calling it lost");
     }
 
     #[test]

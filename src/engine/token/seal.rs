@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use store::{RecordDigest, RecordId, Serial};
 use zeroize::Zeroizing;
 
-use crate::Error;
+use super::ring::{KeyId, Purpose, Ring, RingKey};
+use crate::{Error, object::Visibility};
 
 /// Length of a nonce in bytes. Each is random; a token key seals far fewer than 2^32 headers, and the
 /// key of an object far fewer versions of it.
@@ -16,23 +17,49 @@ pub(super) const NONCE_LEN: usize = 12;
 /// Length of an authenticator in bytes.
 pub(super) const TAG_LEN: usize = 16;
 
+/// The algorithm of a seal, as a byte in what is sealed. There is one.
+pub(super) const AES_256_GCM: u8 = 1;
+
+/// Overwrites the part of the stack that the functions called before have used: AES-GCM leaves blocks of plaintext
+/// and round keys there, about 8 KiB deep.
+#[inline(never)]
+fn scrub_stack() {
+    let mut depth = [0_u8; 16 * 1024];
+    // Seen by nobody, so it has to be written.
+    std::hint::black_box(&mut depth);
+}
+
 /// 256 bits that nobody may see. On the heap, so that moving it leaves nothing behind.
 pub(super) struct Key(Box<Zeroizing<[u8; 32]>>);
 
 /// Hashes with a key, to 16 bytes.
 pub(super) struct Hasher(Hmac<Sha256>);
 
-/// What follows from a token key. Gone at logout.
+/// A person's ring, and what follows from its keys. Gone at logout.
 pub(super) struct Keys {
-    /// The token key itself: who changes a PIN wraps it again.
-    pub(super) token: Key,
-    pub(super) header: Key,
-    /// For the index terms of private objects.
-    pub(super) index: Hasher,
-    /// For the hashes in the header.
-    pub(super) digests: Hasher,
+    /// Who changes a PIN seals it again.
+    pub(super) ring: Ring,
+    /// What follows from each token key.
+    token: Vec<TokenKeys>,
+    /// What follows from each domain key.
+    domain: Vec<DomainKeys>,
     pub(super) serial: Serial,
     pub(super) epoch: u64,
+}
+
+/// What follows from a token key.
+pub(super) struct TokenKeys {
+    pub(super) id: KeyId,
+    pub(super) header: Key,
+    /// For the hashes in the sealed header.
+    pub(super) digests: Hasher,
+}
+
+/// What follows from a domain key.
+pub(super) struct DomainKeys {
+    pub(super) id: KeyId,
+    /// For the index terms of private objects.
+    pub(super) index: Hasher,
 }
 
 impl Key {
@@ -40,6 +67,11 @@ impl Key {
         let mut key = Self::blank();
         (crypto::SUITE.random)(key.expose_mut())?;
         Ok(key)
+    }
+
+    /// A second key with the same bits. Written out, because each copy is one more to lose.
+    pub(super) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// A key to be filled in.
@@ -69,7 +101,9 @@ impl Key {
 
     fn expand(hkdf: &Hkdf<Sha256>, info: &[&[u8]]) -> Result<Self, Error> {
         let mut key = Self::blank();
-        hkdf.expand_multi_info(info, key.expose_mut()).map_err(|_| Error::Internal("HKDF refused 32 bytes"))?;
+        let expanded = hkdf.expand_multi_info(info, key.expose_mut());
+        scrub_stack();
+        expanded.map_err(|_| Error::Internal("HKDF refused 32 bytes"))?;
         Ok(key)
     }
 
@@ -80,10 +114,12 @@ impl Key {
         bound: &[u8],
         buffer: &mut [u8],
     ) -> Result<[u8; TAG_LEN], Error> {
-        Aes256Gcm::new(self.expose().into())
+        let sealed = Aes256Gcm::new(self.expose().into())
             .encrypt_inout_detached(nonce.into(), bound, buffer.into())
             .map(Into::into)
-            .map_err(|_| Error::Internal("AES-GCM refused a length"))
+            .map_err(|_| Error::Internal("AES-GCM refused a length"));
+        scrub_stack();
+        sealed
     }
 
     /// Opens `buffer` where it is; `None` if it is not what was sealed, and then the buffer is worthless.
@@ -95,7 +131,10 @@ impl Key {
         buffer: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Option<()> {
-        Aes256Gcm::new(self.expose().into()).decrypt_inout_detached(nonce.into(), bound, buffer.into(), tag.into()).ok()
+        let cipher = Aes256Gcm::new(self.expose().into());
+        let opened = cipher.decrypt_inout_detached(nonce.into(), bound, buffer.into(), tag.into()).ok();
+        scrub_stack();
+        opened
     }
 }
 
@@ -120,21 +159,68 @@ impl Hasher {
 }
 
 impl Keys {
-    pub(super) fn new(token: Key, serial: &Serial, epoch: u64) -> Result<Self, Error> {
-        let derive = |info: &[u8]| token.derive(&[info, serial.as_str().as_bytes(), &epoch.to_be_bytes()]);
-        Ok(Self {
-            header: derive(b"strongroom header")?,
-            index: Hasher::new(derive(b"strongroom index")?.expose())?,
-            digests: Hasher::new(derive(b"strongroom digests")?.expose())?,
-            token,
-            serial: serial.clone(),
-            epoch,
-        })
+    pub(super) fn new(ring: Ring, serial: &Serial, epoch: u64) -> Result<Self, Error> {
+        let (mut token, mut domain) = (Vec::new(), Vec::new());
+        for RingKey { id, purpose, key, .. } in ring.keys() {
+            let derive = |info: &[u8]| key.derive(&[info, serial.as_str().as_bytes(), &epoch.to_be_bytes()]);
+            match purpose {
+                Purpose::Token => token.push(TokenKeys {
+                    id: *id,
+                    header: derive(b"strongroom header")?,
+                    digests: Hasher::new(derive(b"strongroom digests")?.expose())?,
+                }),
+                Purpose::Domain => {
+                    domain.push(DomainKeys { id: *id, index: Hasher::new(derive(b"strongroom index")?.expose())? })
+                }
+            }
+        }
+        Ok(Self { ring, token, domain, serial: serial.clone(), epoch })
     }
 
-    /// The key of one object.
-    pub(super) fn object(&self, id: RecordId) -> Result<Key, Error> {
-        self.token.derive(&[b"strongroom object", &id.0, &self.epoch.to_be_bytes()])
+    /// What follows from the active token key.
+    pub(super) fn token(&self) -> Result<&TokenKeys, Error> {
+        let active = self.ring.active(Purpose::Token);
+        let keys = active.and_then(|active| self.token_with(active.id));
+        keys.ok_or(Error::Internal("a ring has no active token key"))
+    }
+
+    /// What follows from the token key with this id.
+    pub(super) fn token_with(&self, id: KeyId) -> Option<&TokenKeys> {
+        self.token.iter().find(|keys| keys.id == id)
+    }
+
+    /// What follows from the active domain key; `None` if the ring has none.
+    pub(super) fn domain(&self) -> Option<&DomainKeys> {
+        let active = self.ring.active(Purpose::Domain)?;
+        self.domain.iter().find(|keys| keys.id == active.id)
+    }
+
+    /// What follows from each domain key.
+    pub(super) fn domains(&self) -> &[DomainKeys] {
+        &self.domain
+    }
+
+    /// The id of the key that seals objects of this visibility.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`] if the ring has none for private ones.
+    pub(super) fn sealing(&self, visibility: Visibility) -> Result<KeyId, Error> {
+        let purpose = match visibility {
+            Visibility::Public => Purpose::Token,
+            Visibility::Private => Purpose::Domain,
+        };
+        self.ring.active(purpose).map(|key| key.id).ok_or(Error::UserNotLoggedIn)
+    }
+
+    /// The key of one object under a key of the ring; `None` if the ring does not have that.
+    pub(super) fn object(&self, key: KeyId, id: RecordId) -> Result<Option<Key>, Error> {
+        let Some(key) = self.ring.keys().iter().find(|known| known.id == key) else { return Ok(None) };
+        key.key.derive(&[b"strongroom object", &id.0, &self.epoch.to_be_bytes()]).map(Some)
+    }
+
+    /// What hangs on a key of the ring.
+    pub(super) fn purpose(&self, key: KeyId) -> Option<Purpose> {
+        self.ring.keys().iter().find(|known| known.id == key).map(|known| known.purpose)
     }
 }
 
@@ -178,12 +264,18 @@ mod tests {
 
     #[test]
     fn what_is_derived_for_different_uses_differs() {
-        let keys = Keys::new(Key::random().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap();
-        let again = Keys::new(Key(keys.token.0.clone()), &keys.serial, 2).unwrap();
-        assert_ne!(keys.token.expose(), keys.header.expose());
-        assert_ne!(keys.header.expose(), again.header.expose(), "the epoch goes in");
-        assert_ne!(keys.index.hash(&[b"a"]), keys.digests.hash(&[b"a"]));
-        let (one, two) = (RecordId([1; 16]), RecordId([2; 16]));
-        assert_ne!(keys.object(one).unwrap().expose(), keys.object(two).unwrap().expose());
+        let serial = Serial::new("0123456789abcdef").unwrap();
+        let ring = Ring::new().unwrap();
+        let keys = Keys::new(ring.filtered(|_| true), &serial, 1).unwrap();
+        let again = Keys::new(ring, &serial, 2).unwrap();
+        let [token, domain] = keys.ring.keys() else { panic!("two keys") };
+        assert_ne!(token.key.expose(), keys.token().unwrap().header.expose());
+        let header = |keys: &Keys| *keys.token().unwrap().header.expose();
+        assert_ne!(header(&keys), header(&again), "the epoch goes in");
+        assert_ne!(keys.domain().unwrap().index.hash(&[b"a"]), keys.token().unwrap().digests.hash(&[b"a"]));
+        let object = |key, id| *keys.object(key, RecordId([id; 16])).unwrap().unwrap().expose();
+        assert_ne!(object(token.id, 1), object(token.id, 2));
+        assert_ne!(object(token.id, 1), object(domain.id, 1));
+        assert!(keys.object(KeyId(99), RecordId([1; 16])).unwrap().is_none());
     }
 }

@@ -1,11 +1,13 @@
-//! The header: the sealed part of the head.
+//! The sealed header: the sealed part of the head.
 
 use store::{RecordDigest, Revision};
 use types::Buffer;
 
 use super::{
     bytes::{Reader, Sink},
-    seal::{self, Keys, NONCE_LEN, TAG_LEN},
+    ring::KeyId,
+    seal::{self, AES_256_GCM, Keys, NONCE_LEN, TAG_LEN, TokenKeys},
+    sections::{Section, Unknown},
     token_header::FORMAT,
 };
 use crate::Error;
@@ -16,21 +18,38 @@ pub(super) const BUCKETS: usize = 256;
 /// A keyed hash over a set of digests: the XOR of their keyed hashes, so that one can be put in or taken out.
 pub(super) type DigestBucket = [u8; 16];
 
-/// What the token knows of its store as a whole. The layout is in the documentation of [`super`].
+/// Types of sections.
+mod kind {
+    pub(super) const STATE: u16 = 1;
+    pub(super) const DIGESTS: u16 = 2;
+}
+
+/// What the token knows of its store as a whole. The layout is in `docs/format.md`.
 #[derive(Clone)]
 pub(super) struct SealedHeader {
+    /// The token key that seals it and makes its digests.
+    pub(super) key: KeyId,
     pub(super) revision: Revision,
-    /// How many objects there are.
+    /// How many records there are.
     pub(super) count: u64,
     /// Hash of the token header that belongs to it.
     pub(super) token_header_hash: [u8; 32],
     buckets: Vec<DigestBucket>,
+    /// Sections of a newer release that may be kept as they are.
+    unknown: Vec<Section>,
 }
 
 impl SealedHeader {
     /// Of a token without objects.
-    pub(super) fn blank(revision: Revision, token_header: &[u8]) -> Self {
-        Self { revision, count: 0, token_header_hash: seal::digest(&[token_header]), buckets: vec![[0; 16]; BUCKETS] }
+    pub(super) fn blank(keys: &Keys, revision: Revision, token_header: &[u8]) -> Result<Self, Error> {
+        Ok(Self {
+            key: keys.token()?.id,
+            revision,
+            count: 0,
+            token_header_hash: seal::digest(&[token_header]),
+            buckets: vec![[0; 16]; BUCKETS],
+            unknown: Vec::new(),
+        })
     }
 
     pub(super) fn bucket(&self, first_byte: u8) -> DigestBucket {
@@ -38,72 +57,112 @@ impl SealedHeader {
     }
 
     /// Puts a digest in.
-    pub(super) fn enter(&mut self, keys: &Keys, digest: &RecordDigest) {
+    pub(super) fn enter(&mut self, keys: &Keys, digest: &RecordDigest) -> Result<(), Error> {
         self.count = self.count.saturating_add(1);
-        self.flip(keys, digest);
+        self.flip(keys, digest)
     }
 
     /// Takes a digest out.
-    pub(super) fn strike(&mut self, keys: &Keys, digest: &RecordDigest) {
+    pub(super) fn strike(&mut self, keys: &Keys, digest: &RecordDigest) -> Result<(), Error> {
         self.count = self.count.saturating_sub(1);
-        self.flip(keys, digest);
+        self.flip(keys, digest)
     }
 
-    fn flip(&mut self, keys: &Keys, digest: &RecordDigest) {
+    fn flip(&mut self, keys: &Keys, digest: &RecordDigest) -> Result<(), Error> {
         let [first, ..] = digest.id.0;
+        let hash = self.keys(keys)?.digests.hash_digest(digest);
         if let Some(bucket) = self.buckets.get_mut(usize::from(first)) {
-            combine(bucket, &keys.digests.hash_digest(digest));
+            combine(bucket, &hash);
         }
+        Ok(())
+    }
+
+    /// The hash of a bucket that has these digests.
+    pub(super) fn bucket_of(&self, keys: &Keys, digests: &[RecordDigest]) -> Result<DigestBucket, Error> {
+        let mut bucket = [0; 16];
+        let hasher = &self.keys(keys)?.digests;
+        digests.iter().for_each(|digest| combine(&mut bucket, &hasher.hash_digest(digest)));
+        Ok(bucket)
+    }
+
+    fn keys<'a>(&self, keys: &'a Keys) -> Result<&'a TokenKeys, Error> {
+        keys.token_with(self.key).ok_or(Error::Tampered("the token's header"))
     }
 
     pub(super) fn seal(&self, keys: &Keys) -> Result<Vec<u8>, Error> {
-        let Self { revision, count, token_header_hash, buckets } = self;
+        let Self { key, revision, count, token_header_hash, buckets, unknown } = self;
+        let mut state = Vec::new();
+        state.put(&revision.0.to_be_bytes());
+        state.put(&count.to_be_bytes());
+        state.put(token_header_hash);
+        let mut sealed = Vec::with_capacity(256 + 16 * BUCKETS);
+        sealed.put(&[AES_256_GCM]);
+        sealed.put(&key.0.to_be_bytes());
         let nonce: [u8; NONCE_LEN] = seal::random()?;
-        let mut sealed = Vec::with_capacity(NONCE_LEN + 48 + 16 * BUCKETS + TAG_LEN);
         sealed.put(&nonce);
-        sealed.put(&revision.0.to_be_bytes());
-        sealed.put(&count.to_be_bytes());
-        sealed.put(token_header_hash);
-        for bucket in buckets {
-            sealed.put(bucket);
-        }
-        let body = sealed.get_mut(NONCE_LEN..).unwrap_or_default();
-        let tag = keys.header.seal(&nonce, &bound(keys), body)?;
+        let begin = sealed.len();
+        Section::required(kind::STATE, state).write(&mut sealed);
+        Section::required(kind::DIGESTS, buckets.concat()).write(&mut sealed);
+        unknown.iter().for_each(|section| section.write(&mut sealed));
+        let body = sealed.get_mut(begin..).unwrap_or_default();
+        let tag = self.keys(keys)?.header.seal(&nonce, &bound(keys, *key), body)?;
         sealed.put(&tag);
         Ok(sealed)
     }
 
+    /// # Errors
+    /// [`Error::Tampered`], and [`Error::NeedsNewerRelease`] if it has a section that must be understood
+    /// and is not.
     pub(super) fn open(keys: &Keys, sealed: &[u8]) -> Result<Self, Error> {
-        Self::read(keys, sealed).ok_or(Error::Tampered("the token's header"))
+        Self::read(keys, sealed).unwrap_or(Err(Error::Tampered("the token's header")))
     }
 
-    fn read(keys: &Keys, sealed: &[u8]) -> Option<Self> {
-        let (rest, tag) = sealed.split_last_chunk()?;
+    fn read(keys: &Keys, sealed: &[u8]) -> Option<Result<Self, Error>> {
+        let mut reader = Reader::new(sealed);
+        let (algorithm, key) = (reader.u8()?, KeyId(reader.u32()?));
+        if algorithm != AES_256_GCM {
+            return None;
+        }
+        let (rest, tag) = sealed.get(5..)?.split_last_chunk::<TAG_LEN>()?;
         let (nonce, body) = rest.split_first_chunk()?;
         let mut body = Buffer::new(body.to_vec());
-        keys.header.open(nonce, &bound(keys), &mut body, tag)?;
-        let mut reader = Reader::new(&body);
-        let (revision, count, token_header_hash) = (Revision(reader.u64()?), reader.u64()?, reader.array()?);
-        let buckets = (0..BUCKETS).map(|_| reader.array()).collect::<Option<_>>()?;
-        reader.is_empty().then_some(Self { revision, count, token_header_hash, buckets })
+        keys.token_with(key)?.header.open(nonce, &bound(keys, key), &mut body, tag)?;
+        let (mut state, mut buckets, mut unknown) = (None, None, Vec::new());
+        for section in Section::read_all(&mut Reader::new(&body))? {
+            let mut reader = Reader::new(&section.value);
+            match section.kind {
+                kind::STATE if state.is_none() => {
+                    state = Some((Revision(reader.u64()?), reader.u64()?, reader.array()?));
+                }
+                kind::DIGESTS if buckets.is_none() => {
+                    buckets = Some((0..BUCKETS).map(|_| reader.array()).collect::<Option<Vec<_>>>()?);
+                }
+                kind::STATE | kind::DIGESTS => return None,
+                _ if section.unknown == Unknown::Keep => {
+                    unknown.push(section);
+                    continue;
+                }
+                // The token header names the release; this one cannot tell it from here.
+                _ => return Some(Err(Error::NeedsNewerRelease((0, 0)))),
+            }
+            if !reader.is_empty() {
+                return None;
+            }
+        }
+        let ((revision, count, token_header_hash), buckets) = (state?, buckets?);
+        Some(Ok(Self { key, revision, count, token_header_hash, buckets, unknown }))
     }
-}
-
-/// The hash of a bucket that has these digests.
-pub(super) fn bucket_of(keys: &Keys, digests: &[RecordDigest]) -> DigestBucket {
-    digests.iter().fold([0; 16], |mut bucket, digest| {
-        combine(&mut bucket, &keys.digests.hash_digest(digest));
-        bucket
-    })
 }
 
 fn combine(bucket: &mut DigestBucket, hash: &[u8; 16]) {
     bucket.iter_mut().zip(hash).for_each(|(to, from)| *to ^= from);
 }
 
-fn bound(keys: &Keys) -> Vec<u8> {
+fn bound(keys: &Keys, key: KeyId) -> Vec<u8> {
     let mut bound = b"strongroom header".to_vec();
     bound.put(&FORMAT.to_be_bytes());
+    bound.put(&[AES_256_GCM]);
+    bound.put(&key.0.to_be_bytes());
     bound.put(keys.serial.as_str().as_bytes());
     bound.put(&keys.epoch.to_be_bytes());
     bound

@@ -3,71 +3,123 @@
 use store::Serial;
 
 use super::{
-    Role,
+    Policy, Role,
     bytes::{Reader, Sink},
     pin::{PinPolicy, Wrap},
     seal,
+    sections::{Section, Unknown},
 };
-use crate::Error;
+use crate::{Error, RELEASE};
 
 /// The format of all that a token keeps. One number: what is in it changes together.
-pub(super) const FORMAT: u16 = 1;
+pub(super) const FORMAT: u16 = 2;
 
 const MAGIC: &[u8; 8] = b"STRGROOM";
 
+/// Types of sections.
+mod kind {
+    pub(super) const RELEASE: u16 = 1;
+    pub(super) const IDENTITY: u16 = 2;
+    pub(super) const PINS: u16 = 3;
+    pub(super) const POLICY: u16 = 4;
+    pub(super) const PERSON: u16 = 5;
+}
+
 /// What a token says of itself before anybody has logged in. Its checksum is against accidents; who logs
-/// in compares it with the hash in the header. The layout is in the documentation of [`super`].
+/// in compares it with the hash in the sealed header. The layout is in `docs/format.md`.
 #[derive(Clone)]
 pub(super) struct TokenHeader {
     pub(super) serial: Serial,
-    /// Counts token keys. What was sealed under another is not ours.
+    /// Counts initialisations. What was sealed in another epoch is not ours.
     pub(super) epoch: u64,
     /// Goes into the index terms of public objects.
     pub(super) salt: [u8; 16],
     pub(super) label: [u8; 32],
     /// What holds for the PINs of this token, whoever uses it.
     pub(super) pins: PinPolicy,
-    pub(super) officer: Wrap,
-    /// None if the user's PIN was never set.
-    pub(super) user: Option<Wrap>,
+    /// What holds for the token as a whole.
+    pub(super) policy: Policy,
+    /// Who can log in. The user is among them once his PIN was set.
+    people: Vec<Person>,
+    /// Sections of a newer release that may be kept as they are.
+    unknown: Vec<Section>,
+}
+
+/// Names a person of a token, for ever: counts of wrong PINs go by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PersonId(pub(super) u32);
+
+/// Somebody who can log in.
+#[derive(Clone)]
+struct Person {
+    id: PersonId,
+    role: Role,
+    /// By what a person with a name is found: a keyed hash of it. Empty for the officer and the user.
+    name_tag: Vec<u8>,
+    /// The name, sealed.
+    name: Vec<u8>,
+    wrap: Wrap,
 }
 
 impl TokenHeader {
+    /// Of a token with an officer.
+    pub(super) fn new(
+        serial: &Serial,
+        epoch: u64,
+        label: &[u8; 32],
+        pins: PinPolicy,
+        policy: Policy,
+        officer: Wrap,
+    ) -> Result<Self, Error> {
+        let (salt, people, unknown) = (seal::random()?, Vec::new(), Vec::new());
+        let mut header = Self { serial: serial.clone(), epoch, salt, label: *label, pins, policy, people, unknown };
+        header.set_wrap(Role::Officer, officer);
+        Ok(header)
+    }
+
     pub(super) fn wrap(&self, role: Role) -> Option<&Wrap> {
-        match role {
-            Role::Officer => Some(&self.officer),
-            Role::User => self.user.as_ref(),
-        }
+        self.people.iter().find(|person| person.id == role.person()).map(|person| &person.wrap)
     }
 
     pub(super) fn set_wrap(&mut self, role: Role, wrap: Wrap) {
-        match role {
-            Role::Officer => self.officer = wrap,
-            Role::User => self.user = Some(wrap),
+        match self.people.iter_mut().find(|person| person.id == role.person()) {
+            Some(person) => person.wrap = wrap,
+            None => self.people.push(Person { id: role.person(), role, name_tag: Vec::new(), name: Vec::new(), wrap }),
         }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let Self { serial, epoch, salt, label, pins, officer, user } = self;
-        let mut bytes = Vec::with_capacity(2 * Wrap::LEN + 128);
+        let Self { serial, epoch, salt, label, pins, policy, people, unknown } = self;
+        let mut bytes = Vec::with_capacity(1024);
         bytes.put(MAGIC);
         bytes.put(&FORMAT.to_be_bytes());
-        bytes.put(serial.as_str().as_bytes());
-        bytes.put(&epoch.to_be_bytes());
-        bytes.put(salt);
-        bytes.put(label);
-        pins.write(&mut bytes);
-        officer.write(&mut bytes);
-        bytes.put(&[u8::from(user.is_some())]);
-        if let Some(user) = user {
-            user.write(&mut bytes);
+        let (major, minor) = RELEASE;
+        let release = vec![0, major, 0, minor];
+        Section { kind: kind::RELEASE, unknown: Unknown::Keep, value: release }.write(&mut bytes);
+        let mut identity = Vec::new();
+        identity.put(serial.as_str().as_bytes());
+        identity.put(&epoch.to_be_bytes());
+        identity.put(salt);
+        identity.put(label);
+        Section::required(kind::IDENTITY, identity).write(&mut bytes);
+        let mut value = Vec::new();
+        pins.write(&mut value);
+        Section::required(kind::PINS, value).write(&mut bytes);
+        Section::required(kind::POLICY, policy.encode().to_vec()).write(&mut bytes);
+        for person in people {
+            Section::required(kind::PERSON, person.encode()).write(&mut bytes);
         }
+        unknown.iter().for_each(|section| section.write(&mut bytes));
         let checksum = checksum(&bytes);
         bytes.put(&checksum);
         bytes
     }
 
-    /// Reads the token header of the token with this serial.
+    /// Reads the header of the token with this serial.
+    ///
+    /// # Errors
+    /// [`Error::NeedsNewerRelease`] if it has a section that must be understood and is not,
+    /// [`Error::FormatWithdrawn`], and the store's for what is damaged.
     pub(super) fn decode(bytes: &[u8], serial: &Serial) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         if reader.array() != Some(*MAGIC) {
@@ -76,41 +128,96 @@ impl TokenHeader {
         match reader.u16() {
             Some(FORMAT) => {}
             Some(newer) if newer > FORMAT => return Err(store::Error::TooNew(newer.into()).into()),
+            Some(older) if older > 0 => return Err(Error::FormatWithdrawn(older)),
             _ => return Err(damaged("its header has no format")),
         }
-        let Some((body, sum)) = bytes.split_last_chunk() else { return Err(damaged("its header is cut off")) };
+        let Some((body, sum)) = bytes.split_last_chunk::<16>() else { return Err(damaged("its header is cut off")) };
         if checksum(body) != *sum {
             return Err(damaged("its header does not fit its checksum"));
         }
-        let token_header = Self::fields(&mut reader).ok_or_else(|| damaged("its header makes no sense"))??;
-        if token_header.serial != *serial {
+        let sections = body.get(MAGIC.len() + size_of_val(&FORMAT)..).unwrap_or_default();
+        let sections = Section::read_all(&mut Reader::new(sections));
+        let header = Self::of_sections(sections.ok_or_else(|| damaged("its header makes no sense"))?)?;
+        if header.serial != *serial {
             return Err(damaged("its header is another token's"));
         }
-        Ok(token_header)
+        Ok(header)
     }
 
-    /// What comes after the format.
-    fn fields(from: &mut Reader<'_>) -> Option<Result<Self, Error>> {
-        let serial = Serial::new(str::from_utf8(from.take(16)?).ok()?)?;
-        let (epoch, salt, label) = (from.u64()?, from.array()?, from.array()?);
-        let pins = PinPolicy::read(from)?;
-        let officer = Wrap::read(from)?;
-        let user = match from.u8()? {
-            0 => None,
-            1 => Some(Wrap::read(from)?),
-            _ => return None,
-        };
-        let _checksum: [u8; 16] = from.array()?;
-        if !from.is_empty() {
-            return None;
+    fn of_sections(sections: Vec<Section>) -> Result<Self, Error> {
+        let nonsense = || damaged("its header makes no sense");
+        let mut release = (0, 0);
+        let (mut identity, mut pins, mut policy) = (None, None, None);
+        let (mut people, mut unknown) = (Vec::<Person>::new(), Vec::new());
+        for section in sections {
+            let mut reader = Reader::new(&section.value);
+            match section.kind {
+                kind::RELEASE => release = reader.u16().zip(reader.u16()).ok_or_else(nonsense)?,
+                kind::IDENTITY if identity.is_none() => {
+                    identity = Some(read_identity(&mut reader).ok_or_else(nonsense)?)
+                }
+                kind::PINS if pins.is_none() => pins = Some(PinPolicy::read(&mut reader).ok_or_else(nonsense)?),
+                kind::POLICY if policy.is_none() => policy = Some(Policy::read(&mut reader).ok_or_else(nonsense)?),
+                kind::PERSON => {
+                    let person = Person::read(&mut reader).ok_or_else(nonsense)??;
+                    if people.iter().any(|known| known.id == person.id) {
+                        return Err(nonsense());
+                    }
+                    people.push(person);
+                }
+                kind::IDENTITY | kind::PINS | kind::POLICY => return Err(nonsense()),
+                _ if section.unknown == Unknown::Keep => {
+                    unknown.push(section);
+                    continue;
+                }
+                _ => return Err(Error::NeedsNewerRelease(release)),
+            }
+            if !reader.is_empty() {
+                return Err(nonsense());
+            }
         }
-        let whole = |officer, user| Self { serial, epoch, salt, label, pins, officer, user };
-        Some(officer.and_then(|officer| Ok(whole(officer, user.transpose()?))))
+        let (Some((serial, epoch, salt, label)), Some(pins), Some(policy)) = (identity, pins, policy) else {
+            return Err(nonsense());
+        };
+        let header = Self { serial, epoch, salt, label, pins, policy, people, unknown };
+        if header.wrap(Role::Officer).is_some() { Ok(header) } else { Err(nonsense()) }
     }
 }
 
+impl Person {
+    fn encode(&self) -> Vec<u8> {
+        let Self { id, role, name_tag, name, wrap } = self;
+        let mut bytes = Vec::new();
+        bytes.put(&id.0.to_be_bytes());
+        bytes.put(&[role.number()]);
+        bytes.varint(name_tag.len() as u64);
+        bytes.put(name_tag);
+        bytes.varint(name.len() as u64);
+        bytes.put(name);
+        wrap.write(&mut bytes);
+        bytes
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Result<Self, Error>> {
+        let id = PersonId(from.u32()?);
+        let role = Role::of_number(from.u8()?.into())?;
+        let len = from.len()?;
+        let name_tag = from.take(len)?.to_vec();
+        let len = from.len()?;
+        let name = from.take(len)?.to_vec();
+        Some(Wrap::read(from)?.map(|wrap| Self { id, role, name_tag, name, wrap }))
+    }
+}
+
+type Identity = (Serial, u64, [u8; 16], [u8; 32]);
+
+fn read_identity(from: &mut Reader<'_>) -> Option<Identity> {
+    let serial = Serial::new(str::from_utf8(from.take(16)?).ok()?)?;
+    Some((serial, from.u64()?, from.array()?, from.array()?))
+}
+
 fn checksum(body: &[u8]) -> [u8; 16] {
-    seal::half(&seal::digest(&[b"strongroom charter", body]))
+    seal::half(&seal::digest(&[b"strongroom token header", body]))
 }
 
 fn damaged(why: &str) -> Error {

@@ -1,7 +1,7 @@
 use types::{MechanismType, SessionHandle, SlotId};
 
 use crate::{
-    Engine, Error, MANUFACTURER, MODEL, RELEASE, Report, SlotInfo, TokenInfo,
+    Engine, Error, MANUFACTURER, MODEL, RELEASE, Report, SlotInfo, Summary, TokenInfo,
     mechanism::{self, Mechanism},
     token::{Role, Tries},
 };
@@ -93,6 +93,14 @@ impl Engine {
             min_pin_len: *summary.pin_len.start() as u64,
             ..blank
         })
+    }
+
+    /// What a token tells beside [`Engine::token_info`].
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], [`Error::TokenNotInitialized`], and the store's.
+    pub fn token_summary(&self, slot: SlotId) -> Result<Summary, Error> {
+        self.slots.open(slot, &self.settings)?.summary()
     }
 
     /// The mechanisms of a slot's token.

@@ -5,6 +5,7 @@
 mod logins;
 mod objects;
 mod pins;
+mod rings;
 
 use std::sync::Arc;
 
@@ -38,9 +39,14 @@ fn settings() -> Settings {
 impl World {
     /// A token in slot 0 with both PINs.
     fn new() -> Self {
+        Self::with(settings())
+    }
+
+    /// The same with other settings.
+    fn with(settings: Settings) -> Self {
         let (directory, plan) = Faulty::directory(MemoryTokenDirectory::new());
         let directory: Arc<dyn TokenDirectory> = Arc::new(directory);
-        let engine = Arc::new(Engine::over(Arc::clone(&directory), settings()));
+        let engine = Arc::new(Engine::over(Arc::clone(&directory), settings));
         let world = Self { engine, plan, directory };
         world.add_token(SlotId(0));
         world

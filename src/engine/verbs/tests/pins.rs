@@ -94,11 +94,11 @@ fn where_counts_cannot_be_written_the_token_can_still_be_used() {
 #[test]
 fn a_lost_count_leaves_one_try() {
     let world = World::new();
-    world.plan.lose_count("user");
+    world.plan.lose_count("2");
     assert_eq!(flags(&world.engine), 0x3_0000, "the flags say so");
     assert_eq!(try_pin(&world.engine, PIN), Ok(()), "the right PIN sets it right");
     assert_eq!(flags(&world.engine), 0);
-    world.plan.lose_count("user");
+    world.plan.lose_count("2");
     assert_eq!(try_pin(&world.engine, WRONG), Err(Error::PinLocked), "a wrong one was the last");
     assert_eq!(try_pin(&world.engine, PIN), Err(Error::PinLocked));
 }
@@ -164,7 +164,7 @@ fn of_four_changes_of_one_pin_at_once_the_one_that_is_acknowledged_holds() {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
     let holds = outcomes.iter().position(Result::is_ok).unwrap();
     // The three that were late had the wrong old PIN by then, which has locked the user out.
-    world.plan.lose_count("user");
+    world.plan.lose_count("2");
     assert_eq!(try_pin(&world.engine, pins[holds]), Ok(()));
 }
 
