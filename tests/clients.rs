@@ -23,6 +23,7 @@ impl Store {
     fn pkcs11_tool(&self, arguments: &[&str]) -> Output {
         let output = Command::new("pkcs11-tool")
             .env("STRONGROOM_STORE", &self.0)
+            .env("STRONGROOM_STATE", self.0.join("state"))
             .arg("--module")
             .arg(module_path())
             .args(arguments)

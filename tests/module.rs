@@ -40,7 +40,10 @@ impl Fixture {
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("strongroom-module-{}-{count}", std::process::id()));
         // SAFETY: the other tests wait, and nobody else in this process looks at the environment.
-        unsafe { std::env::set_var("STRONGROOM_STORE", &directory) };
+        unsafe {
+            std::env::set_var("STRONGROOM_STORE", &directory);
+            std::env::set_var("STRONGROOM_STATE", directory.join("state"));
+        }
         let module = Pkcs11::new(module_path()).unwrap();
         module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
         let slot = module.get_all_slots().unwrap()[0];

@@ -102,6 +102,9 @@ pub(crate) fn finalize(reserved: *const c_void) -> Outcome {
     if previous.as_ref().map(Arc::as_ptr) != current.as_ref().map(Arc::as_ptr) {
         return Err(Rv::CRYPTOKI_NOT_INITIALIZED); // Another thread was faster.
     }
+    if let Some(instance) = previous.as_ref() {
+        instance.engine.finalize();
+    }
     Ok(())
 }
 

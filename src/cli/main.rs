@@ -76,6 +76,15 @@ enum TokenVerb {
         #[arg(long)]
         slot: u64,
     },
+    /// Takes a token as it is that is older than this machine has seen it: after a backup was put back on purpose.
+    AcceptRollback {
+        /// Its slot.
+        #[arg(long)]
+        slot: u64,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+    },
     /// Deletes a token and everything in it, for good.
     Delete {
         /// Its slot.
@@ -226,6 +235,10 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
             let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
             let text = format!("{}\nprofile {}, recovery {}\n", line(&token), text("profile"), text("recovery"));
             Ok(Answer { text, data: token, found: Found::Nothing })
+        }
+        Noun::Token(TokenVerb::AcceptRollback { slot, so_pin }) => {
+            engine.accept_rollback(SlotId(slot), &so_pin.read("Security officer's PIN").map_err(Fault::Pin)?)?;
+            done(format!("The token in slot {slot} is accepted as it is."))
         }
         Noun::Token(TokenVerb::Delete { slot, label, so_pin }) => {
             if describe(&engine, slot)?.get("label").and_then(Value::as_str) != Some(&label) {

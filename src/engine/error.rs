@@ -118,6 +118,8 @@ pub enum Error {
     Store(store::Error),
     /// The algorithm refused or failed.
     Crypto(crypto::Error),
+    /// The token is older than it was seen before: somebody has put an old one back.
+    RolledBack,
     /// The object's record is damaged. The other objects are not affected.
     ObjectDamaged,
     /// What was sealed does not open, or is not what it should be: somebody has changed it.
@@ -203,7 +205,7 @@ impl From<&Error> for Rv {
                 crypto::Error::Unsupported => Self::FUNCTION_NOT_SUPPORTED,
                 crypto::Error::KeyInvalid | crypto::Error::OutputLength | crypto::Error::Fault => Self::DEVICE_ERROR,
             },
-            Error::ObjectDamaged | Error::Tampered(_) => Self::DEVICE_ERROR,
+            Error::ObjectDamaged | Error::RolledBack | Error::Tampered(_) => Self::DEVICE_ERROR,
             Error::NeedsNewerRelease(_) | Error::FormatWithdrawn(_) => Self::TOKEN_NOT_RECOGNIZED,
             Error::Internal(_) => Self::GENERAL_ERROR,
         }
@@ -246,6 +248,10 @@ impl fmt::Display for Error {
             Self::FormatWithdrawn(format) => {
                 write!(f, "the token has format {format}, which was never released: make the token anew")
             }
+            Self::RolledBack => f.write_str(
+                "the token is older than it was when this machine saw it last: \
+                 if a backup was put back on purpose, `strongroom token accept-rollback` accepts it",
+            ),
             Self::ObjectDamaged => f.write_str("the object's record is damaged"),
             Self::TokenReplaced => f.write_str("another process has initialised the token anew"),
             Self::Tampered(what) => write!(f, "somebody has changed {what}"),

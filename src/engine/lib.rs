@@ -71,6 +71,11 @@ impl Engine {
         &self.settings
     }
 
+    /// Ends what is going on, as the module is finalised: every login, and what is kept of it.
+    pub fn finalize(&self) {
+        self.slots.finalize();
+    }
+
     fn session(&self, handle: SessionHandle) -> Result<Arc<Session>, Error> {
         let session = self.sessions.get(handle.0).ok_or(Error::SessionHandleInvalid)?;
         if session.is_valid() {

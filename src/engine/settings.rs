@@ -15,7 +15,8 @@ use crate::{Profile, Recovery};
 pub struct Settings {
     /// The directory with the tokens.
     pub store: PathBuf,
-    /// The directory for what must be written even by those who only sign: counts of wrong PINs.
+    /// The directory for what must be written even by those who only sign, counts of wrong PINs, and for what was
+    /// seen of each token.
     pub state: PathBuf,
     /// A file with 32 bytes or more that go into every PIN's key, if there is one: without it a stolen
     /// token file cannot be searched for its PIN.
@@ -169,10 +170,6 @@ impl Settings {
                 Err(allowed) => settings.problems.push(format!("the environment variable {name} {allowed}")),
             }
         }
-        // The counts are beside the tokens unless somebody says otherwise.
-        if settings.state.as_os_str().is_empty() {
-            settings.state.clone_from(&settings.store);
-        }
         settings.sources = KEYS
             .iter()
             .zip(origin)
@@ -188,7 +185,8 @@ impl Settings {
     }
 
     fn defaults(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Self {
-        let store = if rustix::process::geteuid().is_root() || memory::is_privileged() {
+        let for_the_system = rustix::process::geteuid().is_root() || memory::is_privileged();
+        let store = if for_the_system {
             PathBuf::from("/var/lib/strongroom")
         } else {
             let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
@@ -196,9 +194,16 @@ impl Settings {
         };
         // Who sets XDG_DATA_HOME means it, even as root.
         let store = variable("XDG_DATA_HOME").map_or(store, |data| data.join("strongroom"));
+        // Not beside the tokens: who puts an old directory back would bring back what was seen of it too.
+        let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+        let state = match (state, variable("XDG_STATE_HOME")) {
+            (Some(state), Some(_)) => state.join("strongroom"),
+            (Some(state), None) if !for_the_system => state.join("strongroom"),
+            _ => PathBuf::from("/var/lib/strongroom-state"),
+        };
         Self {
             store,
-            state: PathBuf::new(),
+            state,
             store_secret: None,
             pin_cost: PinCost::FLOOR,
             pin_tries: 10,
@@ -273,9 +278,9 @@ mod tests {
 
     #[test]
     fn without_anything_the_defaults_hold() {
-        let settings = with(&[("XDG_DATA_HOME", "/data")]);
+        let settings = with(&[("XDG_DATA_HOME", "/data"), ("XDG_STATE_HOME", "/state")]);
         assert_eq!(settings.store, Path::new("/data/strongroom"));
-        assert_eq!(settings.state, settings.store, "beside the tokens");
+        assert_eq!(settings.state, Path::new("/state/strongroom"), "not beside the tokens");
         assert_eq!((settings.pin_cost, settings.pin_tries), (PinCost::FLOOR, 10));
         assert_eq!(settings.problems, Vec::<String>::new());
         assert!(settings.sources.iter().all(|setting| setting.source == "default"));

@@ -10,8 +10,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::{
-    Change, ChangeCounter, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope,
-    SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision,
+    Scope, SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
 };
 
 /// What can be made to fail. [`Store::writable`] and [`TokenDirectory::conflicts`] cannot, and are not counted.
@@ -35,6 +35,10 @@ pub enum Verb {
     Set,
     /// [`Counters::turn`].
     Turn,
+    /// [`Counters::note`].
+    Note,
+    /// [`Counters::set_note`].
+    SetNote,
     /// [`TokenDirectory::tokens`].
     Tokens,
     /// [`TokenDirectory::free_slot`].
@@ -268,6 +272,14 @@ impl<S: Counters + ?Sized> Counters for Faulty<S> {
         self.plan.run(Verb::Set, || self.inner.set(name, count))?;
         self.plan.state.lock().lost_counts.remove(name);
         Ok(())
+    }
+
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.plan.run(Verb::Note, || self.inner.note(name))
+    }
+
+    fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
+        self.plan.run(Verb::SetNote, || self.inner.set_note(name, bytes, durability))
     }
 
     fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {

@@ -140,7 +140,7 @@ pub trait Store: Send + Sync {
     fn writable(&self) -> bool;
 }
 
-/// Numbers that must be written even by those who only read records: wrong PINs, for one.
+/// Numbers and notes that are written even by those who only read records: counts of wrong PINs, for one.
 ///
 /// Whoever changes a count holds its turn, so that nobody changes it between being read and being set.
 pub trait Counters: Send + Sync {
@@ -151,11 +151,26 @@ pub trait Counters: Send + Sync {
     /// Sets a count. What it returns `Ok` for was read back and survives the loss of power.
     fn set(&self, name: &str, count: u64) -> Result<(), Error>;
 
+    /// A note: a few bytes whose meaning only the caller knows. `None` if there is none.
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Writes a note, as a whole.
+    fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error>;
+
     /// Waits until no other thread or process has the turn of this name.
     ///
     /// # Errors
     /// [`Error::Busy`] if that takes longer than `patience`.
     fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error>;
+}
+
+/// What survives when a note was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of this process.
+    Process,
+    /// The loss of power too.
+    Power,
 }
 
 /// A turn at a count: while it lives, nobody else has the same. It ends when its process dies, and a forked child

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
-    Change, ChangeCounter, Counters, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope, Serial,
-    Store, TokenDirectory, TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision,
+    Scope, Serial, Store, TokenDirectory, TokenLocation, Turn,
 };
 
 /// A directory without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
@@ -245,6 +245,7 @@ impl Contents {
 #[derive(Default)]
 pub struct MemoryCounters {
     counts: Mutex<BTreeMap<String, u64>>,
+    notes: Mutex<BTreeMap<String, Vec<u8>>>,
     turns: Arc<Turns>,
 }
 
@@ -275,6 +276,15 @@ impl Counters for MemoryCounters {
 
     fn set(&self, name: &str, count: u64) -> Result<(), Error> {
         self.counts.lock().insert(name.to_owned(), count);
+        Ok(())
+    }
+
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.notes.lock().get(name).cloned())
+    }
+
+    fn set_note(&self, name: &str, bytes: &[u8], _durability: Durability) -> Result<(), Error> {
+        self.notes.lock().insert(name.to_owned(), bytes.to_vec());
         Ok(())
     }
 

@@ -57,7 +57,10 @@ impl Turn {
         let store = env::temp_dir().join(format!("strongroom-test-{}-{count}", process::id()));
         fs::create_dir_all(&store).unwrap();
         // SAFETY: the other threads wait for their turns, or are not the module's.
-        unsafe { env::set_var("STRONGROOM_STORE", &store) };
+        unsafe {
+            env::set_var("STRONGROOM_STORE", &store);
+            env::set_var("STRONGROOM_STATE", store.join("state"));
+        }
         Self { store, _turn: turn }
     }
 }
@@ -142,6 +145,17 @@ pub(crate) fn mechanism_with<T>(id: CK_MECHANISM_TYPE, parameter: &T) -> CK_MECH
         pParameter: ptr::from_ref(parameter).cast_mut().cast(),
         ulParameterLen: size_of::<T>() as CK_ULONG,
     }
+}
+
+/// A private AES key on the token.
+pub(crate) fn token_key(session: CK_SESSION_HANDLE) -> CK_OBJECT_HANDLE {
+    let (length, yes): (CK_ULONG, _) = (32, CK_TRUE);
+    let mut template = [attribute(CKA_VALUE_LEN, &length), attribute(CKA_TOKEN, &yes), attribute(CKA_PRIVATE, &yes)];
+    let (mut mechanism, mut key) = (mechanism(CKM_AES_KEY_GEN), 0);
+    let count = template.len() as CK_ULONG;
+    let rv = p11!(C_GenerateKey(session, &raw mut mechanism, template.as_mut_ptr(), count, &raw mut key));
+    assert_eq!(rv, CKR_OK);
+    key
 }
 
 /// A session key of 32 bytes that may be used for all that such a key can do.

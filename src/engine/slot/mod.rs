@@ -13,7 +13,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use store::{RecordId, SlotConflict, TokenDirectory, TokenLocation};
+use store::{Durability, RecordId, SlotConflict, TokenDirectory, TokenLocation};
 use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 
 use crate::{
@@ -110,6 +110,11 @@ impl Slots {
         Ok(self.directory.conflicts()?)
     }
 
+    /// Ends every login.
+    pub(crate) fn finalize(&self) {
+        self.opened.read().values().for_each(|slot| slot.finalize());
+    }
+
     fn location(&self, id: SlotId) -> Option<TokenLocation> {
         self.locations().into_iter().find(|location| u64::from(location.slot) == id.0)
     }
@@ -161,9 +166,11 @@ impl Slot {
     /// # Errors
     /// [`Error::SessionHandleInvalid`] if it is not open.
     pub(crate) fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
+        let login = self.login();
         let (ended, logged_in) = self.transition(|state| (state.close(session), state.role().is_some()));
         self.drop_objects(ended?);
         if !logged_in {
+            self.leave_witness(login);
             self.objects.forget_private();
         }
         Ok(())
@@ -193,7 +200,9 @@ impl Slot {
     /// # Errors
     /// [`Error::UserNotLoggedIn`].
     pub(crate) fn log_out(&self) -> Result<(), Error> {
+        let login = self.login();
         let ended = self.transition(SlotState::log_out)?;
+        self.leave_witness(login);
         self.drop_objects(ended);
         self.objects.forget_private();
         Ok(())
@@ -201,6 +210,18 @@ impl Slot {
 
     fn login(&self) -> Option<Arc<Login>> {
         self.state.lock().login().map(Arc::clone)
+    }
+
+    /// Leaves what a login that is over has seen last.
+    fn leave_witness(&self, login: Option<Arc<Login>>) {
+        if let Some(login) = login {
+            self.token.leave_witness(&login, Durability::Power);
+        }
+    }
+
+    /// Ends the login, as the module is finalised.
+    pub(crate) fn finalize(&self) {
+        let _ = self.log_out();
     }
 
     fn must_be_logged_in(&self) -> Result<Arc<Login>, Error> {
@@ -259,6 +280,14 @@ impl Slot {
     /// [`Error::SessionExists`].
     pub(crate) fn must_have_no_session(&self) -> Result<(), Error> {
         if self.session_count() == SessionCount::default() { Ok(()) } else { Err(Error::SessionExists) }
+    }
+
+    /// Takes the token as it is, also if it is older than what was seen.
+    ///
+    /// # Errors
+    /// Those of [`Token::verify_pin`].
+    pub(crate) fn accept_rollback(&self, so_pin: &[u8]) -> Result<(), Error> {
+        self.watched(self.token.accept_rollback(so_pin))
     }
 
     /// # Errors

@@ -30,6 +30,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 mod token_header;
+mod witness;
 
 use std::{
     collections::HashMap,
@@ -44,8 +45,8 @@ use std::{
 
 use parking_lot::Mutex;
 use store::{
-    Change, ChangeCounter, Counters, Head, RecordId, Revision, Scope, Serial, Store, TokenDirectory, TokenLocation,
-    Turn,
+    Change, ChangeCounter, Counters, Durability, Head, RecordId, Revision, Scope, Serial, Store, TokenDirectory,
+    TokenLocation, Turn,
 };
 
 use crate::{
@@ -58,6 +59,7 @@ use crate::{
         seal::Keys,
         sealed_header::{DigestBucket, SealedHeader},
         token_header::{PersonId, TokenHeader},
+        witness::{Testimony, Witness},
     },
 };
 
@@ -167,6 +169,8 @@ pub(crate) struct Token {
     epoch: AtomicU64,
     /// The epoch that this process is about to begin; the same as `epoch` at all other times.
     next_epoch: AtomicU64,
+    /// The newest state that this process has seen.
+    newest: Mutex<Option<Witness>>,
 }
 
 /// What logging in gives: the keys, and what was seen with them.
@@ -253,6 +257,7 @@ impl Token {
             store_secret: settings.store_secret.clone(),
             epoch: AtomicU64::new(FIRST_EPOCH),
             next_epoch: AtomicU64::new(FIRST_EPOCH),
+            newest: Mutex::new(None),
         }
     }
 
@@ -286,7 +291,7 @@ impl Token {
             let header = SealedHeader::blank(keys, next(head.revision), &clear)?.seal(keys)?;
             let records = self.store.find(&[], None, usize::MAX)?;
             let changes = records.into_iter().map(Change::Remove).collect();
-            Ok(self.store.commit(head.revision, clear.clone(), header, changes)?)
+            self.commit(keys, head.revision, clear.clone(), header, changes)
         });
         match committed {
             Ok(_) => self.epoch.store(token_header.epoch, Ordering::Release),
@@ -334,7 +339,11 @@ impl Token {
     pub(crate) fn authenticate(&self, role: Role, pin: &[u8]) -> Result<Login, Error> {
         let TriedPin { token_header, wrap, keys } = self.try_pin(role, pin)?;
         let login = Login { role, keys, seen: Mutex::default() };
-        self.look(&login)?;
+        // Read before the token: what was seen by then, the token must have reached.
+        let seen = self.read_witness();
+        let current = self.look(&login)?;
+        must_be_as_new_as(seen.as_deref(), &login.keys, current.witness())?;
+        self.leave_witness(&login, Durability::Power);
         self.renew(&token_header.pins, &wrap, &login, pin);
         Ok(login)
     }
@@ -501,7 +510,7 @@ impl Token {
             let clear = token_header.encode();
             header.token_header_hash = seal::digest(&[&clear]);
             header.revision = next(head.revision);
-            self.store.commit(head.revision, clear, header.seal(keys)?, Vec::new())?;
+            self.commit(keys, head.revision, clear, header.seal(keys)?, Vec::new())?;
             Ok(Rewrapped::Written)
         })
     }
@@ -534,7 +543,7 @@ impl Token {
             token_header.set_wrap(Role::User, wrap.clone());
             let clear = token_header.encode();
             header.token_header_hash = seal::digest(&[&clear]);
-            Ok(self.store.commit(head.revision, clear, header.seal(officer)?, changes)?)
+            self.commit(officer, head.revision, clear, header.seal(officer)?, changes)
         })?;
         Ok(())
     }
@@ -584,14 +593,99 @@ impl Token {
         {
             return Ok(Arc::clone(current));
         }
+        // Taken before the head is read: what this process has seen by then, the token must have reached.
+        let newest = *self.newest.lock();
         let current = Arc::new(self.read_head(&login.keys)?);
-        if before.is_some_and(|(_, before)| current.header.revision < before.header.revision) {
-            return Err(Error::Tampered("the token: it is older than it was"));
+        if newest.is_some_and(|seen| seen.says_of(&current.witness()) == Testimony::Older) {
+            return Err(Error::RolledBack);
         }
+        self.remember(current.witness());
         login.seen.lock().current = Some((change_counter, Arc::clone(&current)));
         Ok(current)
     }
 }
+
+/// What was seen of the token.
+impl Token {
+    /// Remembers the newest state for as long as the process lives, whoever logs in and out.
+    fn remember(&self, seen: Witness) {
+        let mut newest = self.newest.lock();
+        if newest.is_none_or(|newest| newest.says_of(&seen) == Testimony::Fresh) {
+            *newest = Some(seen);
+        }
+    }
+
+    /// What this machine has seen last, as it is kept.
+    fn read_witness(&self) -> Option<Vec<u8>> {
+        self.counters.note(WITNESS).unwrap_or_else(|fault| {
+            tracing::warn!(%fault, "what this machine has seen of the token cannot be read");
+            None
+        })
+    }
+
+    /// Leaves the newest state that this process has seen. Where it cannot be written, a later rollback is not noticed.
+    pub(crate) fn leave_witness(&self, login: &Login, durability: Durability) {
+        let newest = *self.newest.lock();
+        if let Some(newest) = newest.filter(|newest| newest.epoch == login.keys.epoch) {
+            self.write_witness(&login.keys, newest, durability);
+        }
+    }
+
+    fn write_witness(&self, keys: &Keys, witness: Witness, durability: Durability) {
+        let written = witness.encode(keys).and_then(|bytes| Ok(self.counters.set_note(WITNESS, &bytes, durability)?));
+        if let Err(fault) = written {
+            tracing::warn!(%fault, "what was seen of the token cannot be kept: a rollback will not be noticed");
+        }
+    }
+
+    /// Commits, and leaves a witness of it.
+    fn commit(
+        &self,
+        keys: &Keys,
+        base: Revision,
+        clear: Vec<u8>,
+        sealed: Vec<u8>,
+        changes: Vec<Change>,
+    ) -> Result<Revision, Error> {
+        let witness = Witness::new(keys.epoch, next(base), &sealed);
+        let revision = self.store.commit(base, clear, sealed, changes)?;
+        self.remember(witness);
+        self.write_witness(keys, witness, Durability::Process);
+        Ok(revision)
+    }
+
+    /// Takes the token as it is for the newest that was seen: after a backup was put back on purpose.
+    ///
+    /// # Errors
+    /// Those of [`Token::verify_pin`].
+    pub(crate) fn accept_rollback(&self, so_pin: &[u8]) -> Result<(), Error> {
+        let TriedPin { keys, .. } = self.try_pin(Role::Officer, so_pin)?;
+        let current = self.read_head(&keys)?;
+        *self.newest.lock() = Some(current.witness());
+        let bytes = current.witness().encode(&keys)?;
+        Ok(self.counters.set_note(WITNESS, &bytes, Durability::Power)?)
+    }
+}
+
+impl Current {
+    fn witness(&self) -> Witness {
+        Witness::new(self.token_header.epoch, self.head.revision, &self.head.sealed)
+    }
+}
+
+/// Refuses a state that is older than one that this machine has seen.
+fn must_be_as_new_as(seen: Option<&[u8]>, keys: &Keys, now: Witness) -> Result<(), Error> {
+    let Some(bytes) = seen else { return Ok(()) };
+    let older = match Witness::decode(keys, bytes) {
+        Some(seen) => seen.says_of(&now) == Testimony::Older,
+        // The key of a later epoch is not in a ring of an earlier one.
+        None => Witness::epoch_of(bytes).is_some_and(|epoch| epoch > now.epoch),
+    };
+    if older { Err(Error::RolledBack) } else { Ok(()) }
+}
+
+/// The name of the witness among the notes of a token.
+const WITNESS: &str = "witness";
 
 /// A PIN that was right: what it opened, and where.
 struct TriedPin {

@@ -308,7 +308,7 @@ impl Edit<'_> {
     fn commit(self) -> Result<store::Revision, Error> {
         let Self { token, login, current, header, changes } = self;
         let sealed = header.seal(&login.keys)?;
-        Ok(token.store.commit(current.head.revision, current.head.clear.clone(), sealed, changes)?)
+        token.commit(&login.keys, current.head.revision, current.head.clear.clone(), sealed, changes)
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) struct TokenKeys {
     pub(super) header: Key,
     /// For the hashes in the sealed header.
     pub(super) digests: Hasher,
+    /// For the MAC of the witness.
+    pub(super) witness: Hasher,
 }
 
 /// What follows from a domain key.
@@ -168,6 +170,7 @@ impl Keys {
                     id: *id,
                     header: derive(b"strongroom header")?,
                     digests: Hasher::new(derive(b"strongroom digests")?.expose())?,
+                    witness: Hasher::new(derive(b"strongroom witness")?.expose())?,
                 }),
                 Purpose::Domain => {
                     domain.push(DomainKeys { id: *id, index: Hasher::new(derive(b"strongroom index")?.expose())? })

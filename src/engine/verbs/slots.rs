@@ -147,6 +147,15 @@ impl Engine {
         self.slots.remove(slot)
     }
 
+    /// Takes a token that is older than this machine has seen it, as it is after a backup was put back. Needs the
+    /// officer's PIN.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], [`Error::PinIncorrect`], [`Error::PinLocked`], and the store's.
+    pub fn accept_rollback(&self, slot: SlotId, so_pin: &[u8]) -> Result<(), Error> {
+        self.slots.open(slot, &self.settings)?.accept_rollback(so_pin)
+    }
+
     /// Sets the user's PIN; the officer must be logged in.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::directory::Directory;
 use super::failure;
 use super::held_file::HeldFile;
-use crate::{Counters, Error, Turn};
+use crate::{Counters, Durability, Error, Turn};
 
 /// The counts of one token.
 pub(super) struct FileCounters {
@@ -21,8 +21,8 @@ pub(super) struct FileCounters {
     stem: String,
 }
 
-/// A count has no more bytes than this.
-const MOST_BYTES: u64 = 64;
+/// Neither a count nor a note has more bytes than this.
+const MOST_BYTES: u64 = 4096;
 
 /// The longest pause before a turn is asked for again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
@@ -36,13 +36,17 @@ impl FileCounters {
         format!("{}.{name}.count", self.stem)
     }
 
+    fn note_name(&self, name: &str) -> String {
+        format!("{}.{name}.note", self.stem)
+    }
+
     /// Removes the files of a token.
     pub(super) fn discard(&self) -> Result<(), Error> {
         let Some(directory) = Directory::existing(&self.directory)? else { return Ok(()) };
         let entries = fs::read_dir(directory.path()).map_err(|e| failure::reading(directory.path(), &e))?;
         let ours = |name: &str| {
             let rest = name.strip_prefix(&self.stem).and_then(|rest| rest.strip_prefix('.'));
-            rest.is_some_and(|rest| rest.ends_with(".count") || rest.ends_with(".turn"))
+            rest.is_some_and(|rest| [".count", ".note", ".turn"].iter().any(|suffix| rest.ends_with(suffix)))
         };
         for entry in entries.flatten() {
             if entry.file_name().to_str().is_some_and(ours) {
@@ -58,7 +62,7 @@ impl Counters for FileCounters {
         let Some(directory) = Directory::existing(&self.directory)? else { return Ok(None) };
         let path = directory.path().join(self.file_name(name));
         match read(&path) {
-            Ok(text) => Ok(parse(&text)),
+            Ok(bytes) => Ok(parse(&bytes)),
             Err(Error::Missing) => Ok(None),
             Err(fault) => Err(fault),
         }
@@ -72,6 +76,23 @@ impl Counters for FileCounters {
         match parse(&read(&path)?) {
             Some(written) if written == count => Ok(()),
             _ => Err(Error::Failed(format!("{}: it was not written as it should be", path.display()))),
+        }
+    }
+
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(directory) = Directory::existing(&self.directory)? else { return Ok(None) };
+        match read(&directory.path().join(self.note_name(name))) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Missing) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
+        let directory = Directory::made(&self.directory)?;
+        match durability {
+            Durability::Power => directory.replace(&self.note_name(name), bytes),
+            Durability::Process => directory.overwrite(&self.note_name(name), bytes),
         }
     }
 
@@ -93,18 +114,19 @@ impl Counters for FileCounters {
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+/// The first bytes of a file, which is never longer when we have written it.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let file: File = opened.map_err(|e| failure::reading(path, &e))?;
     let mut bytes = Vec::new();
     file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|e| failure::reading(path, &e))?;
-    // What is not text is no count, and the caller sees that.
-    Ok(String::from_utf8(bytes).unwrap_or_default())
+    Ok(bytes)
 }
 
 /// The count in a file; `None` if it is damaged.
-fn parse(text: &str) -> Option<u64> {
+fn parse(bytes: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(bytes).ok()?;
     let (first, second) = text.strip_suffix('\n')?.split_once(' ')?;
     let count = first.parse().ok()?;
     (first == second && first == format!("{count}")).then_some(count)
@@ -116,10 +138,10 @@ mod tests {
 
     #[test]
     fn a_damaged_count_is_no_count() {
-        assert_eq!(parse("0 0\n"), Some(0));
-        assert_eq!(parse("12 12\n"), Some(12));
+        assert_eq!(parse(b"0 0\n"), Some(0));
+        assert_eq!(parse(b"12 12\n"), Some(12));
         for damaged in ["", "\n", "0", "0 0", "0 1\n", "1 2\n", "-1 -1\n", "+1 +1\n", "01 01\n", "1 1 1\n", " 1 1\n"] {
-            assert_eq!(parse(damaged), None, "{damaged:?}");
+            assert_eq!(parse(damaged.as_bytes()), None, "{damaged:?}");
         }
     }
 }

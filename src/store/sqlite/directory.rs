@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -82,7 +82,7 @@ impl Directory {
         }
     }
 
-    /// Opens a file that is there to be locked, and makes it if it is not there. Only its owner may open it: who
+    /// Opens a file to lock it or to write it in its place, and makes it if it is not there. Only its owner may open it: who
     /// can read a file can lock it.
     pub(super) fn open_lock(&self, path: &Path) -> io::Result<File> {
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
@@ -106,6 +106,17 @@ impl Directory {
         });
         written.and_then(|()| fs::rename(&new, &path)).map_err(|e| failure::writing(&path, &e))?;
         self.sync()
+    }
+
+    /// Writes a small file in its place, without waiting for the disk. If the system dies meanwhile, what is in the file
+    /// may be neither the old nor the new.
+    pub(super) fn overwrite(&self, name: &str, contents: &[u8]) -> Result<(), Error> {
+        let path = self.path.join(name);
+        let written = self.open_lock(&path).and_then(|file| {
+            file.write_all_at(contents, 0)?;
+            if file.metadata()?.len() > contents.len() as u64 { file.set_len(contents.len() as u64) } else { Ok(()) }
+        });
+        written.map_err(|e| failure::writing(&path, &e))
     }
 
     /// Makes names durable.

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `<serial>.<slot>.token` | the token; with a `-wal` and a `-shm` beside it while it is in use |
 //! | `<serial>.<slot>.seq` | a page of counters that rise with each commit: see `change_page` |
-//! | `<serial>.<slot>.<name>.count` | a count, in the state directory; beside it the `.turn` that is locked meanwhile |
+//! | `<serial>.<slot>.<name>.count` | a count, in the state directory; beside it the `.turn` that is locked meanwhile, and `.note` files |
 //! | `slots` | which slot belongs to which token: see `slots` |
 //! | `.lock` | held while a file is made or removed |
 //!

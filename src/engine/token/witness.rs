@@ -1,0 +1,131 @@
+//! The witness: what this machine has seen of a token, outside of the token.
+//!
+//! Whoever puts yesterday's token file in the place of today's, or cuts its log, brings back a state that was good
+//! once. The token itself cannot tell. So each commit leaves its epoch, its revision and a digest of the sealed header in
+//! the state directory, with a MAC under the token key, and each login compares.
+//!
+//! The witness says nothing if it was removed, and whoever can write both directories can put both back. The documents
+//! say so.
+
+use store::Revision;
+
+use super::{
+    bytes::{Reader, Sink},
+    ring::KeyId,
+    seal::{self, Keys},
+    token_header::FORMAT,
+};
+use crate::Error;
+
+/// A state of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Witness {
+    pub(super) epoch: u64,
+    pub(super) revision: Revision,
+    /// Of the sealed header as it is stored.
+    pub(super) digest: [u8; 16],
+}
+
+/// What a witness says of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Testimony {
+    /// It is as new as what was seen, or newer.
+    Fresh,
+    /// Something newer was seen: this state was put back.
+    Older,
+}
+
+impl Witness {
+    /// Of a head with this sealed header.
+    pub(super) fn new(epoch: u64, revision: Revision, sealed: &[u8]) -> Self {
+        Self { epoch, revision, digest: seal::half(&seal::digest(&[sealed])) }
+    }
+
+    /// What this one, which was seen earlier, says of `now`.
+    pub(super) fn says_of(&self, now: &Self) -> Testimony {
+        let seen = (self.epoch, self.revision);
+        match (now.epoch, now.revision).cmp(&seen) {
+            std::cmp::Ordering::Less => Testimony::Older,
+            // Two states that have the same number: somebody has put one back and gone on from there.
+            std::cmp::Ordering::Equal if now.digest != self.digest => Testimony::Older,
+            _ => Testimony::Fresh,
+        }
+    }
+
+    pub(super) fn encode(&self, keys: &Keys) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::with_capacity(64);
+        let token = keys.token()?;
+        bytes.put(&FORMAT.to_be_bytes());
+        bytes.put(&token.id.0.to_be_bytes());
+        bytes.put(&self.epoch.to_be_bytes());
+        bytes.put(&self.revision.0.to_be_bytes());
+        bytes.put(&self.digest);
+        let mac = token.witness.hash(&[&bytes]);
+        bytes.put(&mac);
+        Ok(bytes)
+    }
+
+    /// `None` if it is damaged, or was written under a key that is not ours.
+    pub(super) fn decode(keys: &Keys, bytes: &[u8]) -> Option<Self> {
+        let (body, mac) = bytes.split_last_chunk::<16>()?;
+        let mut reader = Reader::new(body);
+        if reader.u16()? != FORMAT {
+            return None;
+        }
+        let token = keys.token_with(KeyId(reader.u32()?))?;
+        let witness = Self { epoch: reader.u64()?, revision: Revision(reader.u64()?), digest: reader.array()? };
+        (reader.is_empty() && token.witness.hash(&[body]) == *mac).then_some(witness)
+    }
+
+    /// The epoch that damaged or foreign bytes name, which nobody vouches for.
+    pub(super) fn epoch_of(bytes: &[u8]) -> Option<u64> {
+        let mut reader = Reader::new(bytes);
+        reader.take(6)?;
+        reader.u64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Serial;
+
+    use super::*;
+    use crate::token::ring::Ring;
+
+    fn keys() -> Keys {
+        Keys::new(Ring::new().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
+    }
+
+    #[test]
+    fn a_witness_is_read_as_it_was_written_and_no_bit_of_it_can_be_changed() {
+        let keys = keys();
+        let witness = Witness::new(3, Revision(9), b"sealed");
+        let bytes = witness.encode(&keys).unwrap();
+        assert_eq!(Witness::decode(&keys, &bytes), Some(witness));
+        assert_eq!(Witness::decode(&self::keys(), &bytes), None, "another token's key");
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Witness::decode(&keys, &changed), None);
+        }
+        for len in 0..bytes.len() {
+            assert_eq!(Witness::decode(&keys, &bytes[..len]), None);
+        }
+    }
+
+    #[test]
+    fn what_is_older_or_another_state_of_the_same_number_is_noticed() {
+        let at = |epoch, revision, sealed| Witness::new(epoch, Revision(revision), sealed);
+        let seen = at(2, 5, b"a");
+        for (now, says) in [
+            (at(2, 5, b"a"), Testimony::Fresh),
+            (at(2, 6, b"b"), Testimony::Fresh),
+            (at(3, 0, b"b"), Testimony::Fresh),
+            (at(2, 4, b"a"), Testimony::Older),
+            (at(1, 9, b"a"), Testimony::Older),
+            (at(2, 5, b"b"), Testimony::Older),
+        ] {
+            assert_eq!(seen.says_of(&now), says, "{now:?}");
+        }
+    }
+}
