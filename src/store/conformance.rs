@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    Change, Error, IndexTerm, Record, RecordId, Revision, Scope, Serial, Store, TokenDirectory, TokenLocation,
+    Change, Durability, Error, IndexTerm, Record, RecordId, Revision, Scope, Serial, Store, TokenDirectory,
+    TokenLocation,
 };
 
 /// Panics with the rule that is broken. `make` gives an empty directory each time.
@@ -167,11 +168,16 @@ fn a_change_counter_counts_the_changes_of_its_scope(directory: &dyn TokenDirecto
     assert_eq!((late, all(second.as_ref())), (Err(Error::Conflict), before), "a refused commit changes nothing");
 }
 
+const POWER: Durability = Durability::Power;
+
 fn counters_count(directory: &dyn TokenDirectory) {
     directory.create(&location(0), vec![], vec![]).expect("create");
     let counters = directory.counters(&location(0)).expect("counters");
     assert_eq!(counters.count("a"), Ok(None), "never set");
-    assert_eq!((counters.set("a", 1), counters.set("a", 2), counters.set("b", 1)), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(
+        (counters.set("a", 1, POWER), counters.set("a", 2, POWER), counters.set("b", 1, POWER)),
+        (Ok(()), Ok(()), Ok(()))
+    );
     let again = directory.counters(&location(0)).expect("counters");
     assert_eq!((again.count("a"), again.count("b")), (Ok(Some(2)), Ok(Some(1))), "kept, each name for itself");
 
@@ -182,7 +188,7 @@ fn counters_count(directory: &dyn TokenDirectory) {
     drop(turn);
     drop(again.turn("a", short).expect("it was given back"));
 
-    counters.set("a", 0).expect("set");
+    counters.set("a", 0, POWER).expect("set");
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -190,7 +196,7 @@ fn counters_count(directory: &dyn TokenDirectory) {
                 for _ in 0..5 {
                     let turn = counters.turn("a", Duration::from_secs(60)).expect("a turn");
                     let count = counters.count("a").expect("count").expect("it was set");
-                    counters.set("a", count + 1).expect("set");
+                    counters.set("a", count + 1, Durability::Process).expect("set");
                     drop(turn);
                 }
             });

@@ -268,8 +268,8 @@ impl<S: Counters + ?Sized> Counters for Faulty<S> {
         self.plan.run(Verb::Count, || if lost { Ok(None) } else { self.inner.count(name) })
     }
 
-    fn set(&self, name: &str, count: u64) -> Result<(), Error> {
-        self.plan.run(Verb::Set, || self.inner.set(name, count))?;
+    fn set(&self, name: &str, count: u64, durability: Durability) -> Result<(), Error> {
+        self.plan.run(Verb::Set, || self.inner.set(name, count, durability))?;
         self.plan.state.lock().lost_counts.remove(name);
         Ok(())
     }

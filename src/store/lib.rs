@@ -148,13 +148,13 @@ pub trait Counters: Send + Sync {
     /// damaged.
     fn count(&self, name: &str) -> Result<Option<u64>, Error>;
 
-    /// Sets a count. What it returns `Ok` for was read back and survives the loss of power.
-    fn set(&self, name: &str, count: u64) -> Result<(), Error>;
+    /// Sets a count. What it returns `Ok` for was read back.
+    fn set(&self, name: &str, count: u64, durability: Durability) -> Result<(), Error>;
 
     /// A note: a few bytes whose meaning only the caller knows. `None` if there is none.
     fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Writes a note, as a whole.
+    /// Writes a note. If the system dies meanwhile, it may be neither the old nor the new.
     fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error>;
 
     /// Waits until no other thread or process has the turn of this name.
@@ -164,7 +164,7 @@ pub trait Counters: Send + Sync {
     fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error>;
 }
 
-/// What survives when a note was written.
+/// What survives when a count or a note was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// The death of this process.

@@ -274,7 +274,7 @@ impl Counters for MemoryCounters {
         Ok(self.counts.lock().get(name).copied())
     }
 
-    fn set(&self, name: &str, count: u64) -> Result<(), Error> {
+    fn set(&self, name: &str, count: u64, _durability: Durability) -> Result<(), Error> {
         self.counts.lock().insert(name.to_owned(), count);
         Ok(())
     }

@@ -166,11 +166,13 @@ impl Slot {
     /// # Errors
     /// [`Error::SessionHandleInvalid`] if it is not open.
     pub(crate) fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
-        let login = self.login();
-        let (ended, logged_in) = self.transition(|state| (state.close(session), state.role().is_some()));
-        self.drop_objects(ended?);
-        if !logged_in {
-            self.leave_witness(login);
+        let (closed, ended_login) = self.transition(|state| {
+            let login = state.is_last(session).then(|| state.login().map(Arc::clone)).flatten();
+            (state.close(session), login)
+        });
+        self.drop_objects(closed?);
+        if ended_login.is_some() {
+            self.leave_witness(ended_login);
             self.objects.forget_private();
         }
         Ok(())

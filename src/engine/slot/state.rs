@@ -74,6 +74,11 @@ impl<L> SlotState<L> {
         self.sessions.keys().copied().collect()
     }
 
+    /// Whether a session is open, and no other.
+    pub(crate) fn is_last(&self, session: SessionHandle) -> bool {
+        self.sessions.len() == 1 && self.sessions.contains_key(&session)
+    }
+
     /// Opens a session.
     ///
     /// # Errors

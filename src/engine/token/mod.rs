@@ -171,6 +171,8 @@ pub(crate) struct Token {
     next_epoch: AtomicU64,
     /// The newest state that this process has seen.
     newest: Mutex<Option<Witness>>,
+    /// The state that this process has kept last so that it survives the loss of power.
+    kept: Mutex<Option<Witness>>,
 }
 
 /// What logging in gives: the keys, and what was seen with them.
@@ -258,6 +260,7 @@ impl Token {
             epoch: AtomicU64::new(FIRST_EPOCH),
             next_epoch: AtomicU64::new(FIRST_EPOCH),
             newest: Mutex::new(None),
+            kept: Mutex::new(None),
         }
     }
 
@@ -454,7 +457,7 @@ impl Token {
             return Err(Error::PinLocked);
         }
         if turn.is_some() {
-            self.counters.set(role.counter(), counted.saturating_add(1))?;
+            self.counters.set(role.counter(), counted.saturating_add(1), Durability::Power)?;
         }
         let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: token_header.epoch };
         let Some(ring) = wrap.open(pin, owner, secret.as_ref())? else {
@@ -491,7 +494,8 @@ impl Token {
     }
 
     fn set_forgiven(&self, role: Role) {
-        if let Err(fault) = self.counters.set(role.counter(), 0) {
+        // If this is lost with the power, one more PIN counts as wrong: no reason to wait for the disk.
+        if let Err(fault) = self.counters.set(role.counter(), 0, Durability::Process) {
             tracing::warn!(%fault, "the count of wrong PINs stays");
         }
     }
@@ -632,9 +636,16 @@ impl Token {
     }
 
     fn write_witness(&self, keys: &Keys, witness: Witness, durability: Durability) {
+        let mut kept = self.kept.lock();
+        if durability == Durability::Power && *kept == Some(witness) {
+            return;
+        }
         let written = witness.encode(keys).and_then(|bytes| Ok(self.counters.set_note(WITNESS, &bytes, durability)?));
         if let Err(fault) = written {
             tracing::warn!(%fault, "what was seen of the token cannot be kept: a rollback will not be noticed");
+            *kept = None;
+        } else if durability == Durability::Power {
+            *kept = Some(witness);
         }
     }
 

@@ -1,7 +1,6 @@
 //! Counts in small files of their own, which those may write who may not write the token.
 //!
-//! A file has one line: the count, twice, in decimal digits. It is replaced as a whole, so it never holds half
-//! of a count, and anything else in it is damage.
+//! A file has one line: the count, twice, in decimal digits. Anything else in it is damage.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -10,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use once_cell::sync::OnceCell;
+
 use super::directory::Directory;
 use super::failure;
 use super::held_file::HeldFile;
@@ -17,7 +18,9 @@ use crate::{Counters, Durability, Error, Turn};
 
 /// The counts of one token.
 pub(super) struct FileCounters {
-    directory: PathBuf,
+    path: PathBuf,
+    /// The directory, once it was there.
+    directory: OnceCell<Directory>,
     stem: String,
 }
 
@@ -28,8 +31,22 @@ const MOST_BYTES: u64 = 4096;
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 impl FileCounters {
-    pub(super) fn new(directory: PathBuf, stem: String) -> Self {
-        Self { directory, stem }
+    pub(super) fn new(path: PathBuf, stem: String) -> Self {
+        Self { path, directory: OnceCell::new(), stem }
+    }
+
+    /// The directory, if it is there.
+    fn existing(&self) -> Result<Option<&Directory>, Error> {
+        if let Some(known) = self.directory.get() {
+            return Ok(Some(known));
+        }
+        let Some(directory) = Directory::existing(&self.path)? else { return Ok(None) };
+        Ok(Some(self.directory.get_or_init(|| directory)))
+    }
+
+    /// The directory, made if it is not there.
+    fn made(&self) -> Result<&Directory, Error> {
+        self.directory.get_or_try_init(|| Directory::made(&self.path))
     }
 
     fn file_name(&self, name: &str) -> String {
@@ -42,7 +59,7 @@ impl FileCounters {
 
     /// Removes the files of a token.
     pub(super) fn discard(&self) -> Result<(), Error> {
-        let Some(directory) = Directory::existing(&self.directory)? else { return Ok(()) };
+        let Some(directory) = self.existing()? else { return Ok(()) };
         let entries = fs::read_dir(directory.path()).map_err(|e| failure::reading(directory.path(), &e))?;
         let ours = |name: &str| {
             let rest = name.strip_prefix(&self.stem).and_then(|rest| rest.strip_prefix('.'));
@@ -59,7 +76,7 @@ impl FileCounters {
 
 impl Counters for FileCounters {
     fn count(&self, name: &str) -> Result<Option<u64>, Error> {
-        let Some(directory) = Directory::existing(&self.directory)? else { return Ok(None) };
+        let Some(directory) = self.existing()? else { return Ok(None) };
         let path = directory.path().join(self.file_name(name));
         match read(&path) {
             Ok(bytes) => Ok(parse(&bytes)),
@@ -68,10 +85,10 @@ impl Counters for FileCounters {
         }
     }
 
-    fn set(&self, name: &str, count: u64) -> Result<(), Error> {
-        let directory = Directory::made(&self.directory)?;
+    fn set(&self, name: &str, count: u64, durability: Durability) -> Result<(), Error> {
+        let directory = self.made()?;
         let file_name = self.file_name(name);
-        directory.replace(&file_name, format!("{count} {count}\n").as_bytes())?;
+        directory.overwrite(&file_name, format!("{count} {count}\n").as_bytes(), durability)?;
         let path = directory.path().join(file_name);
         match parse(&read(&path)?) {
             Some(written) if written == count => Ok(()),
@@ -80,7 +97,7 @@ impl Counters for FileCounters {
     }
 
     fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let Some(directory) = Directory::existing(&self.directory)? else { return Ok(None) };
+        let Some(directory) = self.existing()? else { return Ok(None) };
         match read(&directory.path().join(self.note_name(name))) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(Error::Missing) => Ok(None),
@@ -89,15 +106,11 @@ impl Counters for FileCounters {
     }
 
     fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
-        let directory = Directory::made(&self.directory)?;
-        match durability {
-            Durability::Power => directory.replace(&self.note_name(name), bytes),
-            Durability::Process => directory.overwrite(&self.note_name(name), bytes),
-        }
+        self.made()?.overwrite(&self.note_name(name), bytes, durability)
     }
 
     fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {
-        let directory = Directory::made(&self.directory)?;
+        let directory = self.made()?;
         let path = directory.path().join(format!("{}.{name}.turn", self.stem));
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_micros(200);

@@ -13,7 +13,7 @@ use super::fork_guard::Entered;
 use super::patience::Patience;
 use super::schema::Format;
 use super::{failure, fork_guard};
-use crate::Error;
+use crate::{Durability, Error};
 
 /// A directory that is there. Its path has no symbolic links, which SQLite is told not to follow.
 pub(super) struct Directory {
@@ -108,15 +108,22 @@ impl Directory {
         self.sync()
     }
 
-    /// Writes a small file in its place, without waiting for the disk. If the system dies meanwhile, what is in the file
-    /// may be neither the old nor the new.
-    pub(super) fn overwrite(&self, name: &str, contents: &[u8]) -> Result<(), Error> {
+    /// Writes a small file in its place. If the system dies meanwhile, what is in the file may be neither the old nor the
+    /// new, so whoever reads it must be able to tell.
+    pub(super) fn overwrite(&self, name: &str, contents: &[u8], durability: Durability) -> Result<(), Error> {
         let path = self.path.join(name);
-        let written = self.open_lock(&path).and_then(|file| {
-            file.write_all_at(contents, 0)?;
-            if file.metadata()?.len() > contents.len() as u64 { file.set_len(contents.len() as u64) } else { Ok(()) }
-        });
-        written.map_err(|e| failure::writing(&path, &e))
+        let failed = |e: io::Error| failure::writing(&path, &e);
+        let file = self.open_lock(&path).map_err(failed)?;
+        let before = file.metadata().map_err(failed)?.len();
+        file.write_all_at(contents, 0).map_err(failed)?;
+        if before > contents.len() as u64 {
+            file.set_len(contents.len() as u64).map_err(failed)?;
+        }
+        if durability == Durability::Power {
+            file.sync_all().map_err(failed)?;
+        }
+        // A file that is new has a name that is not durable yet.
+        if before == 0 { self.sync() } else { Ok(()) }
     }
 
     /// Makes names durable.
