@@ -4,12 +4,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
 
 use super::directory::Directory;
 use super::failure;
@@ -22,6 +23,15 @@ pub(super) struct FileCounters {
     /// The directory, once it was there.
     directory: OnceCell<Directory>,
     stem: String,
+    /// The note that was written last: each commit writes it.
+    open_note: Mutex<Option<OpenNote>>,
+}
+
+/// A note whose file is kept open.
+struct OpenNote {
+    name: String,
+    path: PathBuf,
+    file: File,
 }
 
 /// Neither a count nor a note has more bytes than this.
@@ -32,7 +42,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 impl FileCounters {
     pub(super) fn new(path: PathBuf, stem: String) -> Self {
-        Self { path, directory: OnceCell::new(), stem }
+        Self { path, directory: OnceCell::new(), stem, open_note: Mutex::new(None) }
     }
 
     /// The directory, if it is there.
@@ -106,7 +116,18 @@ impl Counters for FileCounters {
     }
 
     fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
-        self.made()?.overwrite(&self.note_name(name), bytes, durability)
+        let directory = self.made()?;
+        let mut open = self.open_note.lock();
+        // A file that somebody has removed is written by nobody's name any more.
+        if !open.as_ref().is_some_and(|note| note.name == name && is_linked(&note.file)) {
+            let path = directory.path().join(self.note_name(name));
+            let file = directory.open_lock(&path).map_err(|e| failure::writing(&path, &e))?;
+            *open = Some(OpenNote { name: name.to_owned(), path, file });
+        }
+        match open.as_ref() {
+            Some(OpenNote { path, file, .. }) => directory.write_in_place(path, file, bytes, durability),
+            None => Err(Error::Missing),
+        }
     }
 
     fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {
@@ -125,6 +146,11 @@ impl Counters for FileCounters {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+/// Whether a file still has a name.
+fn is_linked(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
 }
 
 /// The first bytes of a file, which is never longer when we have written it.

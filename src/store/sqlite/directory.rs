@@ -112,8 +112,19 @@ impl Directory {
     /// new, so whoever reads it must be able to tell.
     pub(super) fn overwrite(&self, name: &str, contents: &[u8], durability: Durability) -> Result<(), Error> {
         let path = self.path.join(name);
-        let failed = |e: io::Error| failure::writing(&path, &e);
-        let file = self.open_lock(&path).map_err(failed)?;
+        let file = self.open_lock(&path).map_err(|e| failure::writing(&path, &e))?;
+        self.write_in_place(&path, &file, contents, durability)
+    }
+
+    /// Writes a small file that is open.
+    pub(super) fn write_in_place(
+        &self,
+        path: &Path,
+        file: &File,
+        contents: &[u8],
+        durability: Durability,
+    ) -> Result<(), Error> {
+        let failed = |e: io::Error| failure::writing(path, &e);
         let before = file.metadata().map_err(failed)?.len();
         file.write_all_at(contents, 0).map_err(failed)?;
         if before > contents.len() as u64 {

@@ -14,7 +14,7 @@ use super::database::Connections;
 
 /// Held by the thread that forks. The others that want to fork wait here, where the child does not count them.
 static FORKS: Mutex<()> = Mutex::new(());
-static GATE: Mutex<Gate> = Mutex::new(Gate { inside: 0, forking: false, open: Vec::new() });
+static GATE: Mutex<Gate> = Mutex::new(Gate { inside: 0, waiting: 0, forking: false, open: Vec::new() });
 /// Told when the last thread has left.
 static EMPTY: Condvar = Condvar::new();
 /// Told when a fork is over.
@@ -23,6 +23,8 @@ static REOPENED: Condvar = Condvar::new();
 struct Gate {
     /// How many threads are inside.
     inside: usize,
+    /// How many threads wait for what others inside have. To tell nobody would cost a system call.
+    waiting: usize,
     /// Whether a thread waits to fork: nobody else enters then, so the wait ends.
     forking: bool,
     /// Not weak: a database whose last user has just let go of it waits outside to close what it has open.
@@ -84,8 +86,9 @@ impl Drop for Entered<'_> {
         if gate.inside == 0 && gate.forking {
             EMPTY.notify_all();
         }
+        let somebody_waits = gate.waiting > 0;
         drop(gate);
-        if let Some(freed) = self.freed {
+        if let Some(freed) = self.freed.filter(|_| somebody_waits) {
             freed.notify_one();
         }
     }
@@ -122,7 +125,9 @@ pub(super) fn enter_with<T>(
         if left.is_zero() {
             return None;
         }
+        gate.waiting += 1;
         gate = freed.wait_timeout(gate, left).unwrap_or_else(PoisonError::into_inner).0;
+        gate.waiting = gate.waiting.saturating_sub(1);
     }
 }
 
