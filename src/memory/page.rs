@@ -95,12 +95,12 @@ impl CounterPage {
     /// # Errors
     /// If the file was cut short or is another page by now: what was counted is seen by nobody.
     pub fn begin(&self, touched: impl Fn(usize) -> bool) -> io::Result<Begun> {
-        let gone = || io::Error::other("the page of counters was changed while it was in use");
-        if !self.whole() {
-            return Err(gone());
-        }
         let begun = counting::begin(self.counters(), touched);
-        if self.whole() { Ok(begun) } else { Err(gone()) }
+        // Asked afterwards, so that it covers the time until then too.
+        if self.whole() {
+            return Ok(begun);
+        }
+        Err(io::Error::other("the page of counters was changed while it was in use"))
     }
 
     /// Ends a commit that has happened.

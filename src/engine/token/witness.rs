@@ -1,7 +1,7 @@
 //! The witness: what this machine has seen of a token, outside of the token.
 //!
 //! Whoever puts yesterday's token file in the place of today's, or cuts its log, brings back a state that was good
-//! once. The token itself cannot tell. So each commit leaves its epoch, its revision and a digest of the sealed header in
+//! once. The token itself cannot tell. So each commit leaves its epoch, its revision and the tag of the sealed header in
 //! the state directory, with a MAC under the token key, and each login compares.
 //!
 //! The witness says nothing if it was removed, and whoever can write both directories can put both back. The documents
@@ -12,7 +12,7 @@ use store::Revision;
 use super::{
     bytes::{Reader, Sink},
     ring::KeyId,
-    seal::{self, Keys},
+    seal::Keys,
     token_header::FORMAT,
 };
 use crate::Error;
@@ -22,8 +22,8 @@ use crate::Error;
 pub(super) struct Witness {
     pub(super) epoch: u64,
     pub(super) revision: Revision,
-    /// Of the sealed header as it is stored.
-    pub(super) digest: [u8; 16],
+    /// The authentication tag of the sealed header: two states that differ have different ones.
+    pub(super) tag: [u8; 16],
 }
 
 /// What a witness says of a state.
@@ -38,7 +38,7 @@ pub(super) enum Testimony {
 impl Witness {
     /// Of a head with this sealed header.
     pub(super) fn new(epoch: u64, revision: Revision, sealed: &[u8]) -> Self {
-        Self { epoch, revision, digest: seal::half(&seal::digest(&[sealed])) }
+        Self { epoch, revision, tag: sealed.last_chunk().copied().unwrap_or_default() }
     }
 
     /// What this one, which was seen earlier, says of `now`.
@@ -47,7 +47,7 @@ impl Witness {
         match (now.epoch, now.revision).cmp(&seen) {
             std::cmp::Ordering::Less => Testimony::Older,
             // Two states that have the same number: somebody has put one back and gone on from there.
-            std::cmp::Ordering::Equal if now.digest != self.digest => Testimony::Older,
+            std::cmp::Ordering::Equal if now.tag != self.tag => Testimony::Older,
             _ => Testimony::Fresh,
         }
     }
@@ -59,7 +59,7 @@ impl Witness {
         bytes.put(&token.id.0.to_be_bytes());
         bytes.put(&self.epoch.to_be_bytes());
         bytes.put(&self.revision.0.to_be_bytes());
-        bytes.put(&self.digest);
+        bytes.put(&self.tag);
         let mac = token.witness.hash(&[&bytes]);
         bytes.put(&mac);
         Ok(bytes)
@@ -73,7 +73,7 @@ impl Witness {
             return None;
         }
         let token = keys.token_with(KeyId(reader.u32()?))?;
-        let witness = Self { epoch: reader.u64()?, revision: Revision(reader.u64()?), digest: reader.array()? };
+        let witness = Self { epoch: reader.u64()?, revision: Revision(reader.u64()?), tag: reader.array()? };
         (reader.is_empty() && token.witness.hash(&[body]) == *mac).then_some(witness)
     }
 
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_witness_is_read_as_it_was_written_and_no_bit_of_it_can_be_changed() {
         let keys = keys();
-        let witness = Witness::new(3, Revision(9), b"sealed");
+        let witness = Witness::new(3, Revision(9), b"sealed, with its tag");
         let bytes = witness.encode(&keys).unwrap();
         assert_eq!(Witness::decode(&keys, &bytes), Some(witness));
         assert_eq!(Witness::decode(&self::keys(), &bytes), None, "another token's key");
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_older_or_another_state_of_the_same_number_is_noticed() {
-        let at = |epoch, revision, sealed| Witness::new(epoch, Revision(revision), sealed);
+        let at = |epoch, revision, tag: &[u8]| Witness::new(epoch, Revision(revision), &tag.repeat(16));
         let seen = at(2, 5, b"a");
         for (now, says) in [
             (at(2, 5, b"a"), Testimony::Fresh),

@@ -118,7 +118,7 @@ impl Counters for FileCounters {
     fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
         let directory = self.made()?;
         let mut open = self.open_note.lock();
-        // A file that somebody has removed is written by nobody's name any more.
+        // A file that somebody has removed has a place under this name no more.
         if !open.as_ref().is_some_and(|note| note.name == name && is_linked(&note.file)) {
             let path = directory.path().join(self.note_name(name));
             let file = directory.open_lock(&path).map_err(|e| failure::writing(&path, &e))?;
