@@ -8,6 +8,8 @@
 mod curve;
 mod der;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handles;
 mod key;
 pub mod mechanism;

@@ -740,6 +740,25 @@ fn found(
     Ok((token_header, Keys::new(ring, serial, epoch)?))
 }
 
+/// See [`crate::fuzzing`].
+pub(crate) fn fuzz_token_header(bytes: &[u8], serial: Option<&Serial>) {
+    let Some(serial) = serial else { return };
+    let _ = TokenHeader::decode(bytes, serial);
+    let _ = TokenHeader::decode(&token_header::with_fitting_checksum(bytes), serial);
+}
+
+/// See [`crate::fuzzing`].
+pub(crate) fn fuzz_attributes(bytes: &[u8]) {
+    let record = store::Record {
+        id: RecordId([0; 16]),
+        version: Revision(0),
+        clear: Some(bytes.to_vec()),
+        sealed: Vec::new(),
+        tag: [0; 16],
+    };
+    let _ = record::open_clear(&record);
+}
+
 /// How an attempt to commit reads the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {

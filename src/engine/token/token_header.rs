@@ -216,6 +216,17 @@ fn read_identity(from: &mut Reader<'_>) -> Option<Identity> {
     Some((serial, from.u64()?, from.array()?, from.array()?))
 }
 
+/// The bytes as a header with the checksum that fits, so that what is behind the checksum is reached.
+pub(super) fn with_fitting_checksum(body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(body.len().saturating_add(26));
+    bytes.put(MAGIC);
+    bytes.put(&FORMAT.to_be_bytes());
+    bytes.put(body);
+    let checksum = checksum(&bytes);
+    bytes.put(&checksum);
+    bytes
+}
+
 fn checksum(body: &[u8]) -> [u8; 16] {
     seal::half(&seal::digest(&[b"strongroom token header", body]))
 }
