@@ -17,6 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 #[must_use]
 pub struct Begun(Vec<(usize, u64)>);
 
+impl Begun {
+    /// The count that a counter has after [`finish`], as long as nobody else counts; `None` if it was not begun here.
+    #[must_use]
+    pub fn finished(&self, counter: usize) -> Option<u64> {
+        self.0.iter().find(|(index, _)| *index == counter).map(|(_, odd)| odd.wrapping_add(1))
+    }
+}
+
 /// Makes the touched counters odd, each with a number that it never had. Only with the writers' lock held.
 pub fn begin(counters: &[AtomicU64], touched: impl Fn(usize) -> bool) -> Begun {
     let mut odd = Vec::new();
@@ -189,6 +197,7 @@ mod tests {
         assert_eq!([0, 1, 2].map(|index| look(&counters[index])), [None, None, Some(0)]);
         let begun = begin(&counters, |index| index == 0);
         assert_eq!(look(&counters[1]), None, "not before its own commit");
+        assert_eq!((begun.finished(0), begun.finished(2)), (Some(4), None));
         finish(&counters, begun);
         assert_eq!([0, 1, 2].map(|index| look(&counters[index])), [Some(4), Some(2), Some(0)]);
     }

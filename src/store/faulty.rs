@@ -253,6 +253,10 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.plan.run(Verb::Commit, || self.inner.commit(base, clear, sealed, changes))
     }
 
+    fn counter_after(&self, revision: Revision) -> Option<ChangeCounter> {
+        self.inner.counter_after(revision)
+    }
+
     fn change_counter(&self, scope: Scope) -> Result<ChangeCounter, Error> {
         self.plan.run(Verb::ChangeCounter, || self.inner.change_counter(scope))
     }

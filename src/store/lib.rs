@@ -133,6 +133,12 @@ pub trait Store: Send + Sync {
     /// [`Error::Conflict`] if the store has moved on: read again and decide anew.
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error>;
 
+    /// The head's change counter as this handle's last commit left it, if that made this revision. As long as
+    /// [`Store::change_counter`] gives the same, the head is the one that was committed.
+    fn counter_after(&self, _revision: Revision) -> Option<ChangeCounter> {
+        None
+    }
+
     /// The change counter of a scope as it is now. Cheap enough for each use of a key.
     fn change_counter(&self, scope: Scope) -> Result<ChangeCounter, Error>;
 

@@ -307,8 +307,15 @@ impl Edit<'_> {
 
     fn commit(self) -> Result<store::Revision, Error> {
         let Self { token, login, current, header, changes } = self;
-        let sealed = header.seal(&login.keys)?;
-        token.commit(&login.keys, current.head.revision, current.head.clear.clone(), sealed, changes)
+        let (clear, sealed) = (current.head.clear.clone(), header.seal(&login.keys)?);
+        let revision = token.commit(&login.keys, current.head.revision, clear.clone(), sealed.clone(), changes)?;
+        if let Some(counter) = token.store.counter_after(revision) {
+            // The head that was written need not be read again.
+            let head = store::Head { revision, clear, sealed };
+            let next = Current { token_header: current.token_header.clone(), header, head };
+            login.seen.lock().current = Some((counter, Arc::new(next)));
+        }
+        Ok(revision)
     }
 }
 

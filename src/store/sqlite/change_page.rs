@@ -121,9 +121,15 @@ impl ChangePage {
     ///
     /// # Errors
     /// If it cannot count, before `commit` is called; and what `commit` says.
-    pub(super) fn counted(&self, changes: &[Change], commit: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    ///
+    /// Gives the counter of the head as this commit leaves it, if readers look at it.
+    pub(super) fn counted(
+        &self,
+        changes: &[Change],
+        commit: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Option<ChangeCounter>, Error> {
         if self.sharing == Sharing::Absent {
-            return commit();
+            return commit().map(|()| None);
         }
         let found = self.for_commit()?;
         let Some((page, _)) = &found.page else { return Err(Error::Missing) };
@@ -141,8 +147,9 @@ impl ChangePage {
         let begun = page.begin(touches).map_err(|e| failure::writing(&self.path, &e))?;
         // If it fails, nobody knows what has happened: the counters stay odd until the next commit.
         commit()?;
+        let head = begun.finished(HEAD).map(|count| ChangeCounter::counted(page.id(), count));
         page.finish(begun);
-        Ok(())
+        Ok(head.filter(|_| self.sharing == Sharing::Shared))
     }
 
     fn is_old(&self, found: &Found) -> bool {
@@ -296,7 +303,7 @@ mod tests {
     fn where_a_reader_may_see_another_page_commits_are_counted_and_readers_ask_the_database() {
         let (directory, [uncertain, shared]) = pages("overlay", [Sharing::Uncertain, Sharing::Shared]);
         let before = look(&shared).unwrap();
-        assert_eq!(uncertain.counted(&[], || Ok(())), Ok(()));
+        assert_eq!(uncertain.counted(&[], || Ok(())), Ok(None), "nobody looks at it");
         assert_eq!(look(&uncertain), None);
         assert_ne!(look(&shared), Some(before), "others, who see the page itself, see the commit");
         fs::remove_dir_all(directory).unwrap();
@@ -305,7 +312,7 @@ mod tests {
     #[test]
     fn where_no_memory_is_shared_there_is_no_page() {
         let (directory, [absent, _]) = pages("network", [Sharing::Absent; 2]);
-        assert_eq!(absent.counted(&[], || Ok(())), Ok(()));
+        assert_eq!(absent.counted(&[], || Ok(())), Ok(None));
         assert_eq!(look(&absent), None);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
         fs::remove_dir_all(directory).unwrap();
@@ -321,7 +328,7 @@ mod tests {
         };
         assert_eq!(one.counted(&[], during), Err(Error::Busy));
         assert_eq!(look(&other), None, "it may have happened");
-        assert_eq!(one.counted(&[], || Ok(())), Ok(()));
+        assert!(one.counted(&[], || Ok(())).is_ok_and(|counter| counter.is_some()));
         assert!(look(&other).is_some());
         fs::remove_dir_all(directory).unwrap();
     }

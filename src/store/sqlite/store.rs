@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 
 use super::change_page::ChangePage;
@@ -14,13 +15,15 @@ use crate::{Change, ChangeCounter, Error, Head, IndexTerm, Record, RecordDigest,
 pub(super) struct SqliteStore {
     database: Arc<Database>,
     change_page: ChangePage,
+    /// What the last commit made here, and how it left the counter of the head.
+    last_commit: Mutex<Option<(Revision, ChangeCounter)>>,
 }
 
 impl SqliteStore {
     pub(super) fn new(path: &Path, change_page: PathBuf) -> Result<Self, Error> {
         let database = Database::new(path, &TOKEN, None)?;
         let change_page = ChangePage::new(change_page, database.owner());
-        Ok(Self { database, change_page })
+        Ok(Self { database, change_page, last_commit: Mutex::new(None) })
     }
 
     fn revision(&self) -> Result<Revision, Error> {
@@ -62,7 +65,8 @@ impl SqliteStore {
             .and_then(|mut statement| statement.execute(params![signed(revision.0), clear, sealed]))
             .map_err(|e| failed(&e))?;
         let commit = || connection.execute_batch("COMMIT").map_err(|e| failed(&e));
-        self.change_page.counted(changes, commit)?;
+        let counter = self.change_page.counted(changes, commit)?;
+        *self.last_commit.lock() = counter.map(|counter| (revision, counter));
         Ok(revision)
     }
 }
@@ -178,6 +182,11 @@ impl Store for SqliteStore {
             };
             (outcome, verdict)
         })
+    }
+
+    fn counter_after(&self, revision: Revision) -> Option<ChangeCounter> {
+        let last = *self.last_commit.lock();
+        last.filter(|(made, _)| *made == revision).map(|(_, counter)| counter)
     }
 
     fn change_counter(&self, scope: Scope) -> Result<ChangeCounter, Error> {
