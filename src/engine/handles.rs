@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -14,7 +15,30 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 ///
 /// Split into shards, so that threads that use different handles do not wait for each other.
 pub(crate) struct Table<T> {
-    shards: [RwLock<HashMap<u64, T>>; SHARDS],
+    shards: [RwLock<HandleMap<u64, T>>; SHARDS],
+}
+
+/// A map whose keys are handles.
+pub(crate) type HandleMap<K, V> = HashMap<K, V, BuildHasherDefault<HandleHasher>>;
+
+/// Hashes handles. They are numbers that we count up ourselves, so nobody can choose ones that collide.
+#[derive(Default)]
+pub(crate) struct HandleHasher(u64);
+
+impl Hasher for HandleHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The map takes its bits from both ends of the hash: a product with an odd number spreads them.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 >> 32;
+    }
 }
 
 const SHARDS: usize = 16;
@@ -48,7 +72,7 @@ impl<T: Clone> Table<T> {
     }
 
     #[allow(clippy::cast_possible_truncation)] // Only the low bits choose the shard.
-    fn shard(&self, handle: u64) -> Option<&RwLock<HashMap<u64, T>>> {
+    fn shard(&self, handle: u64) -> Option<&RwLock<HandleMap<u64, T>>> {
         self.shards.get(handle as usize % SHARDS)
     }
 }

@@ -4,15 +4,15 @@
 //! What takes long (trying a PIN, making a key) happens outside of that lock. It begins with a ticket or a
 //! login's number, and what it found counts only if the session is still open and the login the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use types::{ObjectHandle, SessionHandle};
 
-use crate::{Access, Error, object::Visibility, token::Role};
+use crate::{Access, Error, handles::HandleMap, object::Visibility, token::Role};
 
 /// Sessions, login and session objects of one slot. `L` is what a login gives: its keys.
 pub(crate) struct SlotState<L> {
-    sessions: HashMap<SessionHandle, OpenSession>,
+    sessions: HandleMap<SessionHandle, OpenSession>,
     login: Option<(Role, L)>,
     /// Counts logins and logouts.
     login_number: LoginNumber,
@@ -48,7 +48,7 @@ pub(crate) struct EndedObjects(pub(crate) Vec<ObjectHandle>);
 
 impl<L> SlotState<L> {
     pub(crate) fn new() -> Self {
-        Self { sessions: HashMap::new(), login: None, login_number: LoginNumber(0) }
+        Self { sessions: HandleMap::default(), login: None, login_number: LoginNumber(0) }
     }
 
     /// Who is logged in.
