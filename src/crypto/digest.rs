@@ -84,7 +84,4 @@ pub trait Digest: Send {
     /// Writes the digest to the first [`Digest::output_len`] bytes of `output`, which must have them, and
     /// starts again with an empty message.
     fn finish(&mut self, output: &mut [u8]);
-
-    /// A second digest that has seen the same message so far.
-    fn fork(&self) -> Box<dyn Digest>;
 }

@@ -70,10 +70,6 @@ where
     fn finish(&mut self, output: &mut [u8]) {
         output[..self.output_len()].copy_from_slice(&digest::Digest::finalize_reset(&mut self.0));
     }
-
-    fn fork(&self) -> Box<dyn Digest> {
-        Box::new(Self(self.0.clone()))
-    }
 }
 
 /// A MAC that has its key and has seen nothing: each code starts as a copy of it.
