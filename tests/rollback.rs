@@ -113,6 +113,36 @@ fn a_copy_that_was_put_back_and_gone_on_with_is_noticed_too() {
 }
 
 #[test]
+fn a_process_that_logs_out_late_does_not_take_back_what_another_has_seen() {
+    let module = Module::new();
+    let (store, backup) = (module.turn.store.clone(), module.turn.store.join("state/backup"));
+    // This process is the late one: it logs in now, and out when another has committed.
+    let session = module.session();
+    let other = engine::Engine::new(engine::Settings::load());
+    let slot = types::SlotId(module.slot);
+    let theirs = other.open_session(slot, engine::Access::ReadWrite).unwrap();
+    other.login(theirs, engine::User::User, raw::USER_PIN).unwrap();
+    let object = |label: u8| {
+        let text = types::Value::bytes([label]);
+        vec![
+            (types::AttributeType::CLASS, types::Value::Number(types::ObjectClass::DATA.0)),
+            (types::AttributeType::TOKEN, types::Value::Flag(true)),
+            (types::AttributeType::LABEL, text),
+        ]
+    };
+    other.create_object(theirs, object(1)).unwrap();
+    save(&store, &backup);
+    other.create_object(theirs, object(2)).unwrap();
+    other.finalize();
+    assert_eq!(p11!(C_CloseSession(session)), CKR_OK);
+    finalize();
+    drop(other);
+    restore(&store, &backup);
+    initialize();
+    assert_eq!(login(&module), CKR_DEVICE_ERROR);
+}
+
+#[test]
 fn a_log_that_was_cut_is_noticed() {
     let module = Module::new();
     let store = module.turn.store.clone();

@@ -165,7 +165,16 @@ thread_local! {
     static FORK_GUARD: Cell<Option<(HeldFiles, ForkGuard)>> = const { Cell::new(None) };
 }
 
+/// Whether this process was forked by a raw system call. Then locks may be held by threads that it does not have,
+/// and the module is not used in it: there is nothing to wait for.
+fn is_raw_child() -> bool {
+    FORK_MARK.load().as_ref().is_some_and(|mark| !mark.is_set())
+}
+
 unsafe extern "C" fn about_to_fork() {
+    if is_raw_child() {
+        return;
+    }
     let _ = FORK_GUARD.try_with(|held| {
         // Registered twice, it is held already.
         let guard = held.take().unwrap_or_else(|| (engine::held_files(), engine::fork_guard()));
@@ -179,11 +188,12 @@ unsafe extern "C" fn has_forked() {
 
 unsafe extern "C" fn is_forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    if let Some(mark) = FORK_MARK.load().as_ref() {
-        mark.set();
-    }
     let _ = FORK_GUARD.try_with(|held| {
+        // Without it, the parent was the child of a raw fork, and so is this process.
         if let Some((mut files, guard)) = held.take() {
+            if let Some(mark) = FORK_MARK.load().as_ref() {
+                mark.set();
+            }
             files.close_inherited();
             drop(guard);
         }

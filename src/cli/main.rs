@@ -77,6 +77,7 @@ enum TokenVerb {
         slot: u64,
     },
     /// Takes a token as it is that is older than this machine has seen it: after a backup was put back on purpose.
+    /// Stop the programs that use it first: they go on refusing it.
     AcceptRollback {
         /// Its slot.
         #[arg(long)]

@@ -48,13 +48,23 @@ impl<T: Clone> Table<T> {
         Self { shards: std::array::from_fn(|_| RwLock::default()) }
     }
 
+    /// A handle that stands for nothing yet.
+    pub(crate) fn reserve() -> u64 {
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Lets a reserved handle stand for something.
+    pub(crate) fn insert(&self, handle: u64, value: T) {
+        if let Some(shard) = self.shard(handle) {
+            shard.write().insert(handle, value);
+        }
+    }
+
     /// Keeps what `make` makes of its new handle.
     pub(crate) fn insert_with(&self, make: impl FnOnce(u64) -> T) -> (u64, T) {
-        let handle = NEXT.fetch_add(1, Ordering::Relaxed);
+        let handle = Self::reserve();
         let value = make(handle);
-        if let Some(shard) = self.shard(handle) {
-            shard.write().insert(handle, value.clone());
-        }
+        self.insert(handle, value.clone());
         (handle, value)
     }
 

@@ -68,8 +68,7 @@ pub struct SessionInfo {
 }
 
 impl Session {
-    pub(crate) fn new(handle: SessionHandle, slot: Arc<Slot>, access: Access) -> Self {
-        let generation = slot.generation();
+    pub(crate) fn new(handle: SessionHandle, slot: Arc<Slot>, access: Access, generation: u64) -> Self {
         Self { handle, slot, access, generation, operations: Mutex::default() }
     }
 

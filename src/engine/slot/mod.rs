@@ -157,10 +157,12 @@ impl Slot {
         result
     }
 
+    /// Opens a session, and gives the generation in which it is valid.
+    ///
     /// # Errors
     /// [`Error::SessionReadWriteSoExists`].
-    pub(crate) fn open_session(&self, session: SessionHandle, access: Access) -> Result<(), Error> {
-        self.transition(|state| state.open(session, access))
+    pub(crate) fn open_session(&self, session: SessionHandle, access: Access) -> Result<u64, Error> {
+        self.transition(|state| state.open(session, access).map(|()| self.generation()))
     }
 
     /// # Errors
@@ -196,7 +198,10 @@ impl Slot {
     pub(crate) fn log_in(&self, session: SessionHandle, role: Role, pin: &[u8]) -> Result<(), Error> {
         let ticket = self.state.lock().begin_login(session, role)?;
         let login = Arc::new(self.watched(self.token.authenticate(role, pin))?);
-        self.transition(|state| state.finish_login(ticket, login))
+        self.transition(|state| {
+            // The token may have been made anew since the PIN was tried.
+            if self.token.is_known(&login) { state.finish_login(ticket, login) } else { Err(Error::TokenReplaced) }
+        })
     }
 
     /// # Errors
@@ -241,12 +246,16 @@ impl Slot {
     fn watched<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::TokenReplaced) = &outcome {
             let ended = self.transition(|state| {
+                // Another thread may have noticed it before, and sessions of now are with the new token.
+                if !self.token.accept_replacement()? {
+                    return Ok(EndedObjects::default());
+                }
                 self.generation.fetch_add(1, Ordering::AcqRel);
-                state.close_all()
+                Ok(state.close_all())
             });
-            self.drop_objects(ended);
+            let ended: Result<EndedObjects, Error> = ended;
+            self.drop_objects(ended?);
             self.objects.forget_all();
-            self.token.accept_replacement()?;
         }
         outcome
     }

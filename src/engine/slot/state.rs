@@ -2,7 +2,7 @@
 //! value whose transitions are tested alone. The slot keeps it under one lock.
 //!
 //! What takes long (trying a PIN, making a key) happens outside of that lock. It begins with a ticket or a
-//! login's number, and what it found counts only if the session is still open and the login the same.
+//! and what it found counts only if the session is still open.
 
 use std::collections::BTreeMap;
 

@@ -14,8 +14,7 @@
 //! bucket is compared with the store when an object of it is first read after its hash in the header has
 //! changed, and every bucket at a search without index and in [`Token::check`]. So a record that was
 //! removed, added, exchanged or rolled back is noticed, at a cost that does not grow with logging in. Who
-//! puts the *whole* file of yesterday in the place of today's is noticed only by a process that has seen
-//! today's.
+//! puts the *whole* file of yesterday in the place of today's is noticed by this process, and by this machine: `witness`.
 
 mod bytes;
 mod index;
@@ -169,6 +168,7 @@ pub(crate) struct Token {
     epoch: AtomicU64,
     /// The epoch that this process is about to begin; the same as `epoch` at all other times.
     next_epoch: AtomicU64,
+    reinitializing: Mutex<()>,
     /// The newest state that this process has seen.
     newest: Mutex<Option<Witness>>,
     /// The state that this process has kept last so that it survives the loss of power.
@@ -259,6 +259,7 @@ impl Token {
             store_secret: settings.store_secret.clone(),
             epoch: AtomicU64::new(FIRST_EPOCH),
             next_epoch: AtomicU64::new(FIRST_EPOCH),
+            reinitializing: Mutex::new(()),
             newest: Mutex::new(None),
             kept: Mutex::new(None),
         }
@@ -282,6 +283,7 @@ impl Token {
     /// # Errors
     /// [`Error::TokenReplaced`] if somebody else has made it anew since, and the store's.
     pub(crate) fn reinitialize(&self, prepared: &Reinitialization) -> Result<(), Error> {
+        let _one_at_a_time = self.reinitializing.lock();
         let Reinitialization { token_header, keys } = prepared;
         let clear = token_header.encode();
         self.next_epoch.store(token_header.epoch, Ordering::Release);
@@ -305,15 +307,19 @@ impl Token {
         Ok(())
     }
 
-    /// Takes the token as it is now for the one that this process knows.
+    /// Whether a login is with the token that this process knows.
+    pub(crate) fn is_known(&self, login: &Login) -> bool {
+        self.epoch.load(Ordering::Acquire) == login.keys.epoch
+    }
+
+    /// Takes the token as it is now for the one that this process knows. Whether it is another than before.
     ///
     /// # Errors
     /// The store's.
-    pub(crate) fn accept_replacement(&self) -> Result<(), Error> {
+    pub(crate) fn accept_replacement(&self) -> Result<bool, Error> {
         let epoch = TokenHeader::decode(&self.store.head()?.clear, &self.serial)?.epoch;
-        self.epoch.store(epoch, Ordering::Release);
         self.next_epoch.store(epoch, Ordering::Release);
-        Ok(())
+        Ok(self.epoch.swap(epoch, Ordering::AcqRel) != epoch)
     }
 
     /// What the token tells now.
@@ -448,19 +454,31 @@ impl Token {
             // It cannot be right, and trying it tells nobody anything.
             return Err(Error::PinIncorrect);
         }
+        // Not a matter of the PIN, so it is not counted.
+        wrap.must_fit(&self.serial, secret.as_ref())?;
         let tries = u64::from(token_header.pins.tries);
-        let counted = match &turn {
-            Some(_) => wrong_pins(self.counters.count(role.counter())?, tries),
-            None => 0,
+        let counted = match (&turn, self.counters.count(role.counter())) {
+            (Some(_), count) => wrong_pins(count?, tries),
+            // What can be read counts, also where nothing can be written.
+            (None, count) => count.ok().flatten().unwrap_or(0),
         };
         if counted >= tries {
             return Err(Error::PinLocked);
+        }
+        if turn.is_none() && token_header.policy.profile == Profile::Strict {
+            return Err(store::Error::ReadOnly("a PIN that cannot be counted is not tried".to_owned()).into());
         }
         if turn.is_some() {
             self.counters.set(role.counter(), counted.saturating_add(1), Durability::Power)?;
         }
         let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: token_header.epoch };
-        let Some(ring) = wrap.open(pin, owner, secret.as_ref())? else {
+        let opened = wrap.open(pin, owner, secret.as_ref()).inspect_err(|_| {
+            // It was not tried, for want of memory for one.
+            if turn.is_some() {
+                let _ = self.counters.set(role.counter(), counted, Durability::Process);
+            }
+        });
+        let Some(ring) = opened? else {
             let last = turn.is_some() && counted.saturating_add(1) == tries;
             return Err(if last { Error::PinLocked } else { Error::PinIncorrect });
         };
@@ -526,9 +544,10 @@ impl Token {
         let officer = &login.keys;
         let mut ring = officer.ring.filtered(|_| true);
         let recovers = ring.active(Purpose::Domain).is_some();
+        let domain = KeyId(u32::from_be_bytes(seal::random()?) | 0x8000_0000);
         if !recovers {
             // Ids of the other keys are small, so this is none of them.
-            ring.add(Purpose::Domain, KeyId(u32::from_be_bytes(seal::random()?) | 0x8000_0000))?;
+            ring.add(Purpose::Domain, domain)?;
         }
         let owner = Owner { person: Role::User.person(), role: Role::User, serial: &self.serial, epoch: officer.epoch };
         let wrap = Wrap::make(pin, &ring, owner, cost, secret.as_ref())?;
@@ -537,6 +556,7 @@ impl Token {
             let mut changes = Vec::new();
             header.revision = next(head.revision);
             if !recovers {
+                header.domain = domain;
                 for lost in self.records_of_others(officer)? {
                     let marked = record::seal_lost(officer, header.revision, &lost)?;
                     header.strike(officer, &record::digest_of(&lost))?;
@@ -579,6 +599,10 @@ impl Token {
             return Err(Error::UserNotLoggedIn);
         }
         let header = SealedHeader::open(keys, &head.sealed)?;
+        if keys.domain().is_some_and(|domain| domain.id != header.domain) {
+            // The officer has given the user another ring since: what is sealed with this one's key is lost.
+            return Err(Error::UserNotLoggedIn);
+        }
         if header.revision != head.revision {
             return Err(Error::Tampered("the token's revision"));
         }
@@ -640,12 +664,17 @@ impl Token {
         if durability == Durability::Power && *kept == Some(witness) {
             return;
         }
+        // Another process may have left a newer one.
+        let left = self.read_witness().and_then(|bytes| Witness::decode(keys, &bytes));
+        if left.is_some_and(|left| left.says_of(&witness) == Testimony::Older) {
+            return;
+        }
         let written = witness.encode(keys).and_then(|bytes| Ok(self.counters.set_note(WITNESS, &bytes, durability)?));
         if let Err(fault) = written {
             tracing::warn!(%fault, "what was seen of the token cannot be kept: a rollback will not be noticed");
             *kept = None;
-        } else if durability == Durability::Power {
-            *kept = Some(witness);
+        } else {
+            *kept = Some(witness).filter(|_| durability == Durability::Power);
         }
     }
 

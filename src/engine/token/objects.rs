@@ -210,7 +210,12 @@ impl Token {
         let is_other = |record: &Record| record::key_of(record).is_some_and(|key| keys.purpose(key).is_none());
         let mut others = Vec::new();
         for id in self.names(&[])? {
-            others.extend(self.read(id)?.filter(is_other));
+            match self.read(id) {
+                Ok(record) => others.extend(record.filter(is_other)),
+                // It stays damaged.
+                Err(Error::ObjectDamaged) => {}
+                Err(fault) => return Err(fault),
+            }
         }
         Ok(others)
     }
@@ -224,13 +229,18 @@ impl Token {
 
     /// A record as it is stored.
     fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
-        self.store.read(id).map_err(|fault| match fault {
+        let read = self.store.read(id).map_err(|fault| match fault {
             // What is damaged is this record's, as far as anybody knows.
             store::Error::Damaged(why) => {
                 tracing::error!(why, "a record cannot be read");
                 Error::ObjectDamaged
             }
             other => other.into(),
+        });
+        // Looked at before what it says of its key is believed.
+        read.and_then(|record| match record {
+            Some(record) if !record::is_whole(&record) => Err(Error::ObjectDamaged),
+            record => Ok(record),
         })
     }
 

@@ -131,24 +131,28 @@ impl Wrap {
         owner: Owner<'_>,
         secret: Option<&StoreSecret>,
     ) -> Result<Option<Ring>, Error> {
-        let secret = match (self.secret, secret) {
-            (None, _) => None,
-            (Some(_), None) => {
-                let why = "this token's PINs need a store secret, and none is set";
-                return Err(store::Error::Unreadable(why.to_owned()).into());
-            }
-            (Some(expected), Some(secret)) if secret.fingerprint(owner.serial)? == expected => Some(secret),
-            (Some(_), Some(_)) => {
-                let why = "the store secret is not the one with which this token's PIN was set";
-                return Err(store::Error::Unreadable(why.to_owned()).into());
-            }
-        };
+        self.must_fit(owner.serial, secret)?;
+        let secret = secret.filter(|_| self.secret.is_some());
         let key = self.key(pin, owner, secret)?;
         let mut ring = Buffer::new(self.sealed.clone());
         if key.open(&self.nonce, &self.bound(owner), &mut ring, &self.tag).is_none() {
             return Ok(None);
         }
         Ring::decode(&ring).map(Some).ok_or(Error::Tampered("a ring of keys"))
+    }
+
+    /// Refuses to try a PIN where the store secret is missing that went into it, or another one is there.
+    ///
+    /// # Errors
+    /// [`store::Error::Unreadable`].
+    pub(super) fn must_fit(&self, serial: &Serial, secret: Option<&StoreSecret>) -> Result<(), Error> {
+        let why = match (self.secret, secret) {
+            (None, _) => return Ok(()),
+            (Some(expected), Some(secret)) if secret.fingerprint(serial)? == expected => return Ok(()),
+            (Some(_), None) => "this token's PINs need a store secret, and none is set",
+            (Some(_), Some(_)) => "the store secret is not the one with which this token's PIN was set",
+        };
+        Err(store::Error::Unreadable(why.to_owned()).into())
     }
 
     /// What it should cost from now on, if that is more than it does, or if a store secret should go in.

@@ -6,7 +6,7 @@ use types::{AttributeType, Buffer, Date, ObjectClass, Secret, Template, Value};
 use super::{
     bytes::{Count, Reader, Sink},
     ring::{KeyId, Purpose},
-    seal::{self, AES_256_GCM, Keys, NONCE_LEN},
+    seal::{self, AES_256_GCM, Keys, NONCE_LEN, TAG_LEN},
     token_header::FORMAT,
 };
 use crate::{
@@ -60,7 +60,23 @@ pub(super) fn seal(keys: &Keys, id: RecordId, version: Revision, attributes: &At
     let mut body = encode(attributes.iter());
     let prefix = prefix(RecordKind::OBJECT, key);
     let tag = object_key.seal(&nonce, &bound(keys, &prefix, id, version, clear.as_deref()), &mut body)?;
-    Ok(Record { id, version, clear, sealed: joined(&prefix, &nonce, &body), tag })
+    Ok(record(id, version, clear, joined(&prefix, &nonce, &body, &tag)))
+}
+
+/// A record whose tag is the hash of what is in it.
+fn record(id: RecordId, version: Revision, clear: Option<Vec<u8>>, sealed: Vec<u8>) -> Record {
+    let tag = hash(&sealed, clear.as_deref());
+    Record { id, version, clear, sealed, tag }
+}
+
+/// Whether a record has in it what its tag says. The sealed header vouches for the tag.
+pub(super) fn is_whole(record: &Record) -> bool {
+    hash(&record.sealed, record.clear.as_deref()) == record.tag
+}
+
+fn hash(sealed: &[u8], clear: Option<&[u8]>) -> [u8; 16] {
+    let parts = [&b"strongroom body"[..], &seal::digest(&[sealed]), &[u8::from(clear.is_some())], clear.unwrap_or(&[])];
+    seal::half(&seal::digest(&parts))
 }
 
 /// Marks a record as lost: sealed with the token key, with what it was inside.
@@ -73,21 +89,26 @@ pub(super) fn seal_lost(keys: &Keys, version: Revision, lost: &Record) -> Result
     let nonce: [u8; NONCE_LEN] = seal::random()?;
     let prefix = prefix(RecordKind::LOST, key);
     let tag = object_key.seal(&nonce, &bound(keys, &prefix, id, version, None), &mut body)?;
-    Ok(Record { id, version, clear: None, sealed: joined(&prefix, &nonce, &body), tag })
+    Ok(record(id, version, None, joined(&prefix, &nonce, &body, &tag)))
 }
 
-fn joined(prefix: &[u8; PREFIX_LEN], nonce: &[u8; NONCE_LEN], body: &[u8]) -> Vec<u8> {
-    let mut sealed = Vec::with_capacity(PREFIX_LEN + NONCE_LEN + body.len());
+fn joined(prefix: &[u8; PREFIX_LEN], nonce: &[u8; NONCE_LEN], body: &[u8], tag: &[u8; TAG_LEN]) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(PREFIX_LEN + NONCE_LEN + body.len() + TAG_LEN);
     sealed.put(prefix);
     sealed.put(nonce);
     sealed.put(body);
+    sealed.put(tag);
     sealed
 }
 
 /// Opens a record, and checks that what may be read without a key says the same.
 pub(super) fn open(keys: &Keys, record: &Record) -> Result<Opened, Error> {
-    let Record { id, version, clear: shown, sealed, tag } = record;
+    let Record { id, version, clear: shown, sealed, tag: _ } = record;
+    if !is_whole(record) {
+        return Err(RECORD);
+    }
     let (prefix, rest) = sealed.split_first_chunk::<PREFIX_LEN>().ok_or(RECORD)?;
+    let (rest, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(RECORD)?;
     let [kind, algorithm, key @ ..] = *prefix;
     if algorithm != AES_256_GCM {
         return Err(RECORD);
@@ -321,6 +342,18 @@ mod tests {
         let mut disguised = record;
         disguised.sealed[0] = RecordKind::LOST.0;
         assert!(open(&keys, &disguised).is_err(), "nobody hides an object by calling it lost");
+    }
+
+    #[test]
+    fn a_record_that_names_another_key_is_damaged_whoever_looks() {
+        let record = seal(&keys(), RecordId([7; 16]), Revision(3), &object(false)).unwrap();
+        for position in 0..PREFIX_LEN {
+            let mut changed = record.clone();
+            changed.sealed[position] ^= 1;
+            assert!(!is_whole(&changed), "byte {position}");
+        }
+        assert!(!is_whole(&Record { clear: None, ..record.clone() }));
+        assert!(is_whole(&record));
     }
 
     #[test]

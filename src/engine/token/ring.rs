@@ -12,6 +12,9 @@ use crate::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct KeyId(pub(super) u32);
 
+/// The domain key of a new token.
+pub(super) const FIRST_DOMAIN: KeyId = KeyId(2);
+
 /// What hangs on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -49,7 +52,7 @@ impl Ring {
     pub(super) fn new() -> Result<Self, Error> {
         let mut ring = Self(Vec::new());
         ring.add(Purpose::Token, KeyId(1))?;
-        ring.add(Purpose::Domain, KeyId(2))?;
+        ring.add(Purpose::Domain, FIRST_DOMAIN)?;
         Ok(ring)
     }
 

@@ -5,7 +5,7 @@ use types::Buffer;
 
 use super::{
     bytes::{Reader, Sink},
-    ring::KeyId,
+    ring::{FIRST_DOMAIN, KeyId},
     seal::{self, AES_256_GCM, Keys, NONCE_LEN, TAG_LEN, TokenKeys},
     sections::{Section, Unknown},
     token_header::FORMAT,
@@ -29,6 +29,8 @@ mod kind {
 pub(super) struct SealedHeader {
     /// The token key that seals it and makes its digests.
     pub(super) key: KeyId,
+    /// The domain key that the user's ring has. A login with another one is over.
+    pub(super) domain: KeyId,
     pub(super) revision: Revision,
     /// How many records there are.
     pub(super) count: u64,
@@ -44,6 +46,7 @@ impl SealedHeader {
     pub(super) fn blank(keys: &Keys, revision: Revision, token_header: &[u8]) -> Result<Self, Error> {
         Ok(Self {
             key: keys.token()?.id,
+            domain: FIRST_DOMAIN,
             revision,
             count: 0,
             token_header_hash: seal::digest(&[token_header]),
@@ -90,11 +93,12 @@ impl SealedHeader {
     }
 
     pub(super) fn seal(&self, keys: &Keys) -> Result<Vec<u8>, Error> {
-        let Self { key, revision, count, token_header_hash, buckets, unknown } = self;
+        let Self { key, domain, revision, count, token_header_hash, buckets, unknown } = self;
         let mut state = Vec::new();
         state.put(&revision.0.to_be_bytes());
         state.put(&count.to_be_bytes());
         state.put(token_header_hash);
+        state.put(&domain.0.to_be_bytes());
         let mut sealed = Vec::with_capacity(256 + 16 * BUCKETS);
         sealed.put(&[AES_256_GCM]);
         sealed.put(&key.0.to_be_bytes());
@@ -132,7 +136,7 @@ impl SealedHeader {
             let mut reader = Reader::new(&section.value);
             match section.kind {
                 kind::STATE if state.is_none() => {
-                    state = Some((Revision(reader.u64()?), reader.u64()?, reader.array()?));
+                    state = Some((Revision(reader.u64()?), reader.u64()?, reader.array()?, KeyId(reader.u32()?)));
                 }
                 kind::DIGESTS if buckets.is_none() => {
                     buckets = Some((0..BUCKETS).map(|_| reader.array()).collect::<Option<Vec<_>>>()?);
@@ -149,8 +153,8 @@ impl SealedHeader {
                 return None;
             }
         }
-        let ((revision, count, token_header_hash), buckets) = (state?, buckets?);
-        Some(Ok(Self { key, revision, count, token_header_hash, buckets, unknown }))
+        let ((revision, count, token_header_hash, domain), buckets) = (state?, buckets?);
+        Some(Ok(Self { key, domain, revision, count, token_header_hash, buckets, unknown }))
     }
 }
 

@@ -4,6 +4,7 @@ use types::{ObjectHandle, Output, OutputResult, SessionHandle, SlotId};
 
 use crate::{
     Access, Engine, Error, SessionInfo,
+    handles::Table,
     operation::{Operation, Operations},
     session::Session,
 };
@@ -28,14 +29,10 @@ impl Engine {
     /// [`Error::SlotIdInvalid`], [`Error::TokenNotInitialized`], [`Error::SessionReadWriteSoExists`].
     pub fn open_session(&self, slot: SlotId, access: Access) -> Result<SessionHandle, Error> {
         let slot = self.slots.open(slot, &self.settings)?;
-        let (_, session) = self
-            .sessions
-            .insert_with(|handle| Arc::new(Session::new(SessionHandle(handle), Arc::clone(&slot), access)));
-        let opened = slot.open_session(session.handle, access);
-        if opened.is_err() {
-            self.sessions.remove(session.handle.0);
-        }
-        opened.map(|()| session.handle)
+        let handle = SessionHandle(Table::<Arc<Session>>::reserve());
+        let generation = slot.open_session(handle, access)?;
+        self.sessions.insert(handle.0, Arc::new(Session::new(handle, slot, access, generation)));
+        Ok(handle)
     }
 
     /// Closes a session. Its session objects end with it, and with the token's last session the login.

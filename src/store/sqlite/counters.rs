@@ -1,6 +1,6 @@
-//! Counts in small files of their own, which those may write who may not write the token.
+//! Counts and notes in small files of their own, which those may write who may not write the token.
 //!
-//! A file has one line: the count, twice, in decimal digits. Anything else in it is damage.
+//! A count has one line: the count, twice, in decimal digits. Anything else in it is damage.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -59,6 +59,18 @@ impl FileCounters {
         self.directory.get_or_try_init(|| Directory::made(&self.path))
     }
 
+    /// Does something in the directory, made again if somebody has removed it since.
+    fn within<T>(&self, act: impl Fn(&Directory) -> Result<T, Error>) -> Result<T, Error> {
+        let directory = self.made()?;
+        match act(directory) {
+            Err(Error::Missing) => {
+                Directory::made(&self.path)?;
+                act(directory)
+            }
+            done => done,
+        }
+    }
+
     fn file_name(&self, name: &str) -> String {
         format!("{}.{name}.count", self.stem)
     }
@@ -96,14 +108,15 @@ impl Counters for FileCounters {
     }
 
     fn set(&self, name: &str, count: u64, durability: Durability) -> Result<(), Error> {
-        let directory = self.made()?;
-        let file_name = self.file_name(name);
-        directory.overwrite(&file_name, format!("{count} {count}\n").as_bytes(), durability)?;
-        let path = directory.path().join(file_name);
-        match parse(&read(&path)?) {
-            Some(written) if written == count => Ok(()),
-            _ => Err(Error::Failed(format!("{}: it was not written as it should be", path.display()))),
-        }
+        self.within(|directory| {
+            let file_name = self.file_name(name);
+            directory.overwrite(&file_name, format!("{count} {count}\n").as_bytes(), durability)?;
+            let path = directory.path().join(file_name);
+            match parse(&read(&path)?) {
+                Some(written) if written == count => Ok(()),
+                _ => Err(Error::Failed(format!("{}: it was not written as it should be", path.display()))),
+            }
+        })
     }
 
     fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -116,7 +129,16 @@ impl Counters for FileCounters {
     }
 
     fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
-        let directory = self.made()?;
+        self.within(|directory| self.write_note(directory, name, bytes, durability))
+    }
+
+    fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {
+        self.within(|directory| self.take_turn(directory, name, patience))
+    }
+}
+
+impl FileCounters {
+    fn write_note(&self, directory: &Directory, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
         let mut open = self.open_note.lock();
         // A file that somebody has removed has a place under this name no more.
         if !open.as_ref().is_some_and(|note| note.name == name && is_linked(&note.file)) {
@@ -130,8 +152,7 @@ impl Counters for FileCounters {
         }
     }
 
-    fn turn(&self, name: &str, patience: Duration) -> Result<Turn, Error> {
-        let directory = self.made()?;
+    fn take_turn(&self, directory: &Directory, name: &str, patience: Duration) -> Result<Turn, Error> {
         let path = directory.path().join(format!("{}.{name}.turn", self.stem));
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_micros(200);

@@ -42,8 +42,9 @@ impl HeldFile {
 
 impl Drop for HeldFile {
     fn drop(&mut self) {
-        if let Some(place) = lock().get_mut(self.index) {
-            *place = None;
+        if let Some(file) = lock().get_mut(self.index).and_then(Option::take) {
+            // Not only closed: the child of a raw fork, which runs no handler, has the open file too.
+            let _ = file.unlock();
         }
     }
 }

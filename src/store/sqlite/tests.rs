@@ -429,3 +429,21 @@ fn a_reader_and_a_writer_in_other_processes_use_one_page() {
         assert_eq!(store.change_counter(Scope::Bucket(1)), Ok(buckets), "no record was touched");
     }
 }
+
+#[test]
+fn a_state_directory_that_was_removed_is_made_again() {
+    let scratch = Scratch::new();
+    drop(scratch.directory().create(&location(), vec![], vec![]).unwrap());
+    let counters = scratch.directory().counters(&location()).unwrap();
+    let (short, durability) = (Duration::from_millis(100), crate::Durability::Process);
+    counters.set("1", 3, durability).unwrap();
+    counters.set_note("seen", b"note", durability).unwrap();
+    for _ in 0..2 {
+        fs::remove_dir_all(scratch.0.join("state")).unwrap();
+        assert_eq!((counters.count("1"), counters.note("seen")), (Ok(None), Ok(None)));
+        drop(counters.turn("1", short).unwrap());
+        assert_eq!(counters.set_note("seen", b"again", durability), Ok(()));
+        assert_eq!(counters.set("1", 0, durability), Ok(()));
+        assert_eq!((counters.count("1"), counters.note("seen")), (Ok(Some(0)), Ok(Some(b"again".to_vec()))));
+    }
+}

@@ -202,3 +202,36 @@ fn a_pin_that_is_made_dearer_at_a_login_does_not_come_back_after_a_change() {
     assert_eq!(try_pin(&ours, NEW), Ok(()));
     fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_pin_that_cannot_be_tried_for_want_of_the_store_secret_is_not_counted() {
+    let world = World::new();
+    let path = std::env::temp_dir().join(format!("strongroom-secret-2-{}", std::process::id()));
+    fs::write(&path, [7; 32]).unwrap();
+    let with_secret = world.process_with(Settings { store_secret: Some(path.clone()), ..settings() });
+    assert_eq!(try_pin(&with_secret, PIN), Ok(()), "from now on the PIN needs the secret");
+    for _ in 0..2 * TRIES {
+        assert!(matches!(try_pin(&world.engine, PIN), Err(Error::Store(store::Error::Unreadable(_)))));
+    }
+    assert_eq!(flags(&with_secret), 0);
+    assert_eq!(try_pin(&with_secret, PIN), Ok(()));
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn where_counts_cannot_be_written_a_locked_pin_stays_locked_and_a_strict_token_tries_none() {
+    let read_only = |world: &World| {
+        let error = store::Error::ReadOnly("a mount".to_owned());
+        world.plan.fail(Fault { verb: Some(Verb::Turn), nth: 1, when: When::Before, span: Span::Lasting, error });
+    };
+    let world = World::new();
+    for _ in 0..TRIES {
+        let _ = try_pin(&world.engine, WRONG);
+    }
+    read_only(&world);
+    assert_eq!(try_pin(&world.engine, PIN), Err(Error::PinLocked), "what can be read counts");
+
+    let strict = World::with(Settings { profile: crate::Profile::Strict, ..settings() });
+    read_only(&strict);
+    assert!(matches!(try_pin(&strict.engine, PIN), Err(Error::Store(store::Error::ReadOnly(_)))));
+}

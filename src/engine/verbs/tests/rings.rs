@@ -98,3 +98,16 @@ fn profile_and_recovery_are_the_tokens_and_not_the_callers() {
     other.init_token(SlotId(0), SO_PIN, &LABEL).unwrap();
     assert_eq!(summary(&world.engine).profile, crate::Profile::Strict, "also when it is initialised anew");
 }
+
+#[test]
+fn a_user_who_is_logged_in_when_his_ring_is_replaced_makes_nothing_that_is_lost() {
+    let world = world(Recovery::Never);
+    let engine = &world.engine;
+    let session = user_session(engine, SlotId(0));
+    reset(&world.another_process());
+    assert_eq!(engine.create_object(session, aes(true, true)), Err(Error::UserNotLoggedIn));
+    engine.logout(session).unwrap();
+    engine.login(session, User::User, NEW).unwrap();
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    assert!(encrypt(engine, session, key).is_ok());
+}
