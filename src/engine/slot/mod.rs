@@ -404,19 +404,20 @@ impl Slot {
         let login_number = self.login_number();
         let login = self.must_be_logged_in()?;
         let stored = self.watched(self.token.insert(&login, objects))?;
-        let handle = |(record, visibility)| self.objects.handle_of(record, visibility, login_number, None);
+        let handle = |(record, visibility)| self.objects.handle_of(record, visibility, login_number, None, || true);
         Ok(stored.into_iter().map(handle).collect())
     }
 
     /// The handle of a token object that was read just now.
     pub(crate) fn handle_of(&self, record: RecordId, object: Object, read: Freshness) -> ObjectHandle {
         let visibility = object.attributes.visibility();
-        self.objects.handle_of(record, visibility, read.login_number, Some((object, read)))
+        let is_now = || self.login_number() == read.login_number;
+        self.objects.handle_of(record, visibility, read.login_number, Some((object, read)), is_now)
     }
 
     /// The handle of a token object that cannot be read. It is valid until the next login or logout.
     pub(crate) fn handle_of_damaged(&self, record: RecordId, read: Freshness) -> ObjectHandle {
-        self.objects.handle_of(record, Visibility::Private, read.login_number, None)
+        self.objects.handle_of(record, Visibility::Private, read.login_number, None, || true)
     }
 
     /// Changes an object to what `change` makes of it, in one step. It may be asked more than once.

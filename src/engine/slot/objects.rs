@@ -44,7 +44,15 @@ pub(super) struct TokenEntry {
     pub(super) record: RecordId,
     /// For a private object the login in which the handle was given: with it the handle ends.
     login: Option<LoginNumber>,
-    cached: RwLock<Option<Cached>>,
+    cache: RwLock<Cache>,
+}
+
+/// The place of a token object in memory.
+enum Cache {
+    Empty,
+    Filled(Cached),
+    /// The handle has ended: nothing is put here any more, also not by a thread that was reading the object meanwhile.
+    Ended,
 }
 
 /// Two equal values for one record mean that it is the same, and that nobody has logged in or out in between.
@@ -81,13 +89,14 @@ impl Objects {
     }
 
     /// The handle of a token object, the same each time as long as it is valid. The object is cached if it
-    /// was read just now.
+    /// was read just now, and if the login is still the one in which it was read.
     pub(super) fn handle_of(
         &self,
         record: RecordId,
         visibility: Visibility,
         now: LoginNumber,
         object: Option<(Object, Freshness)>,
+        is_now: impl Fn() -> bool,
     ) -> ObjectHandle {
         if let Some(handle) = self.records.read().get(&record)
             && self.entry(*handle, now).is_ok()
@@ -101,13 +110,17 @@ impl Objects {
             }
             self.remove_entry(*handle);
         }
-        let has_room = self.cached.load(Ordering::Relaxed) < CACHED_AT_MOST;
-        let cached = object.filter(|_| has_room).map(|(object, read)| Cached { object: Arc::new(object), read });
-        if cached.is_some() {
-            self.cached.fetch_add(1, Ordering::Relaxed);
-        }
+        // Asked with the records locked: a logout ends the private ones after it was published, with the same lock.
+        let keeps = self.cached.load(Ordering::Relaxed) < CACHED_AT_MOST && is_now();
+        let cache = match object.filter(|_| keeps) {
+            Some((object, read)) => {
+                self.cached.fetch_add(1, Ordering::Relaxed);
+                Cache::Filled(Cached { object: Arc::new(object), read })
+            }
+            None => Cache::Empty,
+        };
         let login = (visibility == Visibility::Private).then_some(now);
-        let entry = Entry::Token(TokenEntry { record, login, cached: RwLock::new(cached) });
+        let entry = Entry::Token(TokenEntry { record, login, cache: RwLock::new(cache) });
         let handle = ObjectHandle(self.entries.insert_with(|_| Arc::new(entry)).0);
         records.insert(record, handle);
         handle
@@ -153,25 +166,36 @@ impl Objects {
     fn remove_entry(&self, handle: ObjectHandle) -> Option<RecordId> {
         let entry = self.entries.remove(handle.0)?;
         let Entry::Token(entry) = entry.as_ref() else { return None };
-        if entry.cached.write().take().is_some() {
-            self.cached.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.empty(&mut entry.cache.write(), Cache::Ended);
         Some(entry.record)
     }
 
     /// The cached object, if it is still as it was read.
     pub(super) fn cached(entry: &TokenEntry, now: Freshness) -> Option<Arc<Object>> {
-        let cached = entry.cached.read();
-        cached.as_ref().filter(|cached| cached.read == now).map(|cached| Arc::clone(&cached.object))
+        match &*entry.cache.read() {
+            Cache::Filled(cached) if cached.read == now => Some(Arc::clone(&cached.object)),
+            Cache::Filled(_) | Cache::Empty | Cache::Ended => None,
+        }
+    }
+
+    /// Puts something else in the place of what is cached, and gives that.
+    fn empty(&self, cache: &mut Cache, instead: Cache) -> Option<Cached> {
+        match std::mem::replace(cache, instead) {
+            Cache::Filled(cached) => {
+                self.cached.fetch_sub(1, Ordering::Relaxed);
+                Some(cached)
+            }
+            Cache::Empty | Cache::Ended => None,
+        }
     }
 
     /// Caches what was read; `None` if the object is gone.
     pub(super) fn cache(&self, entry: &TokenEntry, loaded: Option<Object>, read: Freshness) -> Option<Arc<Object>> {
-        let mut place = entry.cached.write();
-        let before = place.take();
-        if before.is_some() {
-            self.cached.fetch_sub(1, Ordering::Relaxed);
+        let mut cache = entry.cache.write();
+        if matches!(*cache, Cache::Ended) {
+            return loaded.map(Arc::new);
         }
+        let before = self.empty(&mut cache, Cache::Empty);
         let loaded = loaded?;
         // The same version under the same login: keep the one whose key is ready.
         let object = match before {
@@ -182,8 +206,8 @@ impl Objects {
             }
             _ => Arc::new(loaded),
         };
-        *place = Some(Cached { object: Arc::clone(&object), read });
-        drop(place);
+        *cache = Cache::Filled(Cached { object: Arc::clone(&object), read });
+        drop(cache);
         if self.cached.fetch_add(1, Ordering::Relaxed) >= CACHED_AT_MOST {
             self.drop_cache();
         }
@@ -206,10 +230,85 @@ impl Objects {
     /// Drops the token objects in memory; the next use reads them again.
     fn drop_cache(&self) {
         for entry in self.entries.values() {
-            if let Entry::Token(entry) = entry.as_ref()
-                && entry.cached.write().take().is_some()
-            {
-                self.cached.fetch_sub(1, Ordering::Relaxed);
+            if let Entry::Token(entry) = entry.as_ref() {
+                let mut cache = entry.cache.write();
+                if matches!(*cache, Cache::Filled(_)) {
+                    self.empty(&mut cache, Cache::Empty);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{RecordId, Revision};
+    use types::{AttributeType, Value};
+
+    use super::*;
+    use crate::object::ObjectLocation;
+
+    const NOW: LoginNumber = LoginNumber(1);
+    const RECORD: RecordId = RecordId([7; 16]);
+
+    fn object() -> Object {
+        let attributes = [(AttributeType::PRIVATE, Value::Flag(true))].into_iter().collect();
+        Object::new(attributes, ObjectLocation::Token { record: RECORD, version: Revision(1) })
+    }
+
+    fn read() -> Freshness {
+        Freshness { change_counter: ChangeCounter::revision(Revision(1)), login_number: NOW }
+    }
+
+    fn token_entry(entry: &Entry) -> &TokenEntry {
+        let Entry::Token(entry) = entry else { panic!("a token object") };
+        entry
+    }
+
+    #[test]
+    fn what_was_read_before_its_handle_ended_is_not_cached_after_it() {
+        let objects = Objects::new();
+        let handle = objects.handle_of(RECORD, Visibility::Private, NOW, None, || true);
+        let entry = objects.entry(handle, NOW).unwrap();
+        // One thread has read the object; another logs out; the first one puts away what it has read.
+        objects.forget_private();
+        assert!(objects.cache(token_entry(&entry), Some(object()), read()).is_some(), "it is used once more");
+        assert!(Objects::cached(token_entry(&entry), read()).is_none());
+        assert_eq!(objects.cached.load(Ordering::Relaxed), 0, "nobody counts what nobody can find");
+    }
+
+    #[test]
+    fn what_was_found_before_a_logout_is_not_cached_after_it() {
+        let objects = Objects::new();
+        let handle = objects.handle_of(RECORD, Visibility::Private, NOW, Some((object(), read())), || false);
+        let entry = objects.entry(handle, NOW).unwrap();
+        assert!(Objects::cached(token_entry(&entry), read()).is_none());
+        assert_eq!(objects.cached.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn the_count_of_what_is_cached_is_right_after_every_sequence_of_events() {
+        type Event = fn(&Objects, &Entry);
+        let events: [Event; 5] = [
+            |objects, entry| drop(objects.cache(token_entry(entry), Some(object()), read())),
+            |objects, entry| drop(objects.cache(token_entry(entry), None, read())),
+            |objects, _| objects.drop_cache(),
+            |objects, _| objects.forget_private(),
+            |objects, _| {
+                objects.handle_of(RECORD, Visibility::Private, NOW, Some((object(), read())), || true);
+            },
+        ];
+        for mut number in 0..events.len().pow(5) {
+            let objects = Objects::new();
+            let first = objects.handle_of(RECORD, Visibility::Private, NOW, None, || true);
+            let entry = objects.entry(first, NOW).unwrap();
+            for _ in 0..5 {
+                events[number % events.len()](&objects, &entry);
+                number /= events.len();
+                let filled = |entry: &Entry| matches!(*token_entry(entry).cache.read(), Cache::Filled(_));
+                let found = objects.entries.values().iter().filter(|entry| filled(entry)).count();
+                assert_eq!(objects.cached.load(Ordering::Relaxed), found);
+                assert!(objects.records.read().len() <= 1);
             }
         }
     }
