@@ -664,10 +664,12 @@ impl Token {
         if durability == Durability::Power && *kept == Some(witness) {
             return;
         }
-        // Another process may have left a newer one.
-        let left = self.read_witness().and_then(|bytes| Witness::decode(keys, &bytes));
-        if left.is_some_and(|left| left.says_of(&witness) == Testimony::Older) {
-            return;
+        // What was just committed is the newest. At a login or logout another process may have left a newer one.
+        if durability == Durability::Power {
+            let left = self.read_witness().and_then(|bytes| Witness::decode(keys, &bytes));
+            if left.is_some_and(|left| left.says_of(&witness) == Testimony::Older) {
+                return;
+            }
         }
         let written = witness.encode(keys).and_then(|bytes| Ok(self.counters.set_note(WITNESS, &bytes, durability)?));
         if let Err(fault) = written {

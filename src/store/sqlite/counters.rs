@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -140,16 +140,18 @@ impl Counters for FileCounters {
 impl FileCounters {
     fn write_note(&self, directory: &Directory, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
         let mut open = self.open_note.lock();
-        // A file that somebody has removed has a place under this name no more.
-        if !open.as_ref().is_some_and(|note| note.name == name && is_linked(&note.file)) {
-            let path = directory.path().join(self.note_name(name));
-            let file = directory.open_lock(&path).map_err(|e| failure::writing(&path, &e))?;
-            *open = Some(OpenNote { name: name.to_owned(), path, file });
+        if let Some(OpenNote { path, file, .. }) = open.as_ref().filter(|note| note.name == name) {
+            match directory.write_in_place(path, file, bytes, durability) {
+                // Somebody has removed it: another one is made.
+                Err(Error::Missing) => {}
+                done => return done,
+            }
         }
-        match open.as_ref() {
-            Some(OpenNote { path, file, .. }) => directory.write_in_place(path, file, bytes, durability),
-            None => Err(Error::Missing),
-        }
+        let path = directory.path().join(self.note_name(name));
+        let file = directory.open_lock(&path).map_err(|e| failure::writing(&path, &e))?;
+        directory.write_in_place(&path, &file, bytes, durability)?;
+        *open = Some(OpenNote { name: name.to_owned(), path, file });
+        Ok(())
     }
 
     fn take_turn(&self, directory: &Directory, name: &str, patience: Duration) -> Result<Turn, Error> {
@@ -167,11 +169,6 @@ impl FileCounters {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
-}
-
-/// Whether a file still has a name.
-fn is_linked(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
 }
 
 /// The first bytes of a file, which is never longer when we have written it.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -117,6 +117,9 @@ impl Directory {
     }
 
     /// Writes a small file that is open.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if somebody has removed it since: nobody would find what is written.
     pub(super) fn write_in_place(
         &self,
         path: &Path,
@@ -125,7 +128,11 @@ impl Directory {
         durability: Durability,
     ) -> Result<(), Error> {
         let failed = |e: io::Error| failure::writing(path, &e);
-        let before = file.metadata().map_err(failed)?.len();
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.nlink() == 0 {
+            return Err(Error::Missing);
+        }
+        let before = metadata.len();
         file.write_all_at(contents, 0).map_err(failed)?;
         if before > contents.len() as u64 {
             file.set_len(contents.len() as u64).map_err(failed)?;
