@@ -112,7 +112,10 @@ impl Slots {
 
     /// Ends every login.
     pub(crate) fn finalize(&self) {
-        self.opened.read().values().for_each(|slot| slot.finalize());
+        for slot in self.opened.read().values() {
+            // Where nobody is logged in, there is nothing to end.
+            let _ = slot.log_out();
+        }
     }
 
     fn location(&self, id: SlotId) -> Option<TokenLocation> {
@@ -207,8 +210,10 @@ impl Slot {
     /// # Errors
     /// [`Error::UserNotLoggedIn`].
     pub(crate) fn log_out(&self) -> Result<(), Error> {
-        let login = self.login();
-        let ended = self.transition(SlotState::log_out)?;
+        let (login, ended) = self.transition(|state| {
+            let login = state.login().map(Arc::clone);
+            state.log_out().map(|ended| (login, ended))
+        })?;
         self.leave_witness(login);
         self.drop_objects(ended);
         self.objects.forget_private();
@@ -224,11 +229,6 @@ impl Slot {
         if let Some(login) = login {
             self.token.leave_witness(&login, Durability::Power);
         }
-    }
-
-    /// Ends the login, as the module is finalised.
-    pub(crate) fn finalize(&self) {
-        let _ = self.log_out();
     }
 
     fn must_be_logged_in(&self) -> Result<Arc<Login>, Error> {

@@ -97,11 +97,8 @@ impl Role {
     }
 
     /// The name of its count of wrong PINs: the person's id.
-    fn counter(self) -> &'static str {
-        match self {
-            Self::Officer => "1",
-            Self::User => "2",
-        }
+    fn counter(self) -> String {
+        self.person().0.to_string()
     }
 }
 
@@ -424,7 +421,7 @@ impl Token {
 
     fn tries(&self, token_header: &TokenHeader, role: Role) -> Result<Tries, Error> {
         let tries = u64::from(token_header.pins.tries);
-        let wrong = match self.counters.count(role.counter()) {
+        let wrong = match self.counters.count(&role.counter()) {
             Ok(wrong) => wrong_pins(wrong, tries),
             Err(store::Error::ReadOnly(_) | store::Error::Unreadable(_)) => 0,
             Err(fault) => return Err(fault.into()),
@@ -457,7 +454,7 @@ impl Token {
         // Not a matter of the PIN, so it is not counted.
         wrap.must_fit(&self.serial, secret.as_ref())?;
         let tries = u64::from(token_header.pins.tries);
-        let counted = match (&turn, self.counters.count(role.counter())) {
+        let counted = match (&turn, self.counters.count(&role.counter())) {
             (Some(_), count) => wrong_pins(count?, tries),
             // What can be read counts, also where nothing can be written.
             (None, count) => count.ok().flatten().unwrap_or(0),
@@ -469,13 +466,13 @@ impl Token {
             return Err(store::Error::ReadOnly("a PIN that cannot be counted is not tried".to_owned()).into());
         }
         if turn.is_some() {
-            self.counters.set(role.counter(), counted.saturating_add(1), Durability::Power)?;
+            self.counters.set(&role.counter(), counted.saturating_add(1), Durability::Power)?;
         }
         let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: token_header.epoch };
         let opened = wrap.open(pin, owner, secret.as_ref()).inspect_err(|_| {
             // It was not tried, for want of memory for one.
             if turn.is_some() {
-                let _ = self.counters.set(role.counter(), counted, Durability::Process);
+                let _ = self.counters.set(&role.counter(), counted, Durability::Process);
             }
         });
         let Some(ring) = opened? else {
@@ -492,7 +489,7 @@ impl Token {
     /// The turn at a role's count; `None` where counts cannot be written. Signing needs no place to write to,
     /// and who can read the token can guess without asking us.
     fn turn(&self, role: Role) -> Result<Option<Turn>, Error> {
-        match self.counters.turn(role.counter(), PATIENCE) {
+        match self.counters.turn(&role.counter(), PATIENCE) {
             Ok(turn) => Ok(Some(turn)),
             Err(store::Error::ReadOnly(why)) => {
                 tracing::warn!(why, "wrong PINs cannot be counted");
@@ -513,7 +510,7 @@ impl Token {
 
     fn set_forgiven(&self, role: Role) {
         // If this is lost with the power, one more PIN counts as wrong: no reason to wait for the disk.
-        if let Err(fault) = self.counters.set(role.counter(), 0, Durability::Process) {
+        if let Err(fault) = self.counters.set(&role.counter(), 0, Durability::Process) {
             tracing::warn!(%fault, "the count of wrong PINs stays");
         }
     }
@@ -529,12 +526,24 @@ impl Token {
                 return Ok(Rewrapped::Overtaken);
             }
             token_header.set_wrap(role, wrap.clone());
-            let clear = token_header.encode();
-            header.token_header_hash = seal::digest(&[&clear]);
             header.revision = next(head.revision);
-            self.commit(keys, head.revision, clear, header.seal(keys)?, Vec::new())?;
+            self.commit_headers(keys, head.revision, &token_header, header, Vec::new())?;
             Ok(Rewrapped::Written)
         })
+    }
+
+    /// Commits a token header and the sealed header that vouches for it.
+    fn commit_headers(
+        &self,
+        keys: &Keys,
+        base: Revision,
+        token_header: &TokenHeader,
+        mut header: SealedHeader,
+        changes: Vec<Change>,
+    ) -> Result<Revision, Error> {
+        let clear = token_header.encode();
+        header.token_header_hash = seal::digest(&[&clear]);
+        self.commit(keys, base, clear, header.seal(keys)?, changes)
     }
 
     /// Gives the user a PIN and a ring: the officer's, or one with a new domain key if the officer has none. What hung on
@@ -543,11 +552,12 @@ impl Token {
         let secret = self.secret()?;
         let officer = &login.keys;
         let mut ring = officer.ring.filtered(|_| true);
-        let recovers = ring.active(Purpose::Domain).is_some();
-        let domain = KeyId(u32::from_be_bytes(seal::random()?) | 0x8000_0000);
-        if !recovers {
+        let mut new_domain = None;
+        if ring.active(Purpose::Domain).is_none() {
             // Ids of the other keys are small, so this is none of them.
+            let domain = KeyId(u32::from_be_bytes(seal::random()?) | 0x8000_0000);
             ring.add(Purpose::Domain, domain)?;
+            new_domain = Some(domain);
         }
         let owner = Owner { person: Role::User.person(), role: Role::User, serial: &self.serial, epoch: officer.epoch };
         let wrap = Wrap::make(pin, &ring, owner, cost, secret.as_ref())?;
@@ -555,7 +565,7 @@ impl Token {
             let Current { mut token_header, mut header, head } = self.read_head(officer)?;
             let mut changes = Vec::new();
             header.revision = next(head.revision);
-            if !recovers {
+            if let Some(domain) = new_domain {
                 header.domain = domain;
                 for lost in self.records_of_others(officer)? {
                     let marked = record::seal_lost(officer, header.revision, &lost)?;
@@ -565,9 +575,7 @@ impl Token {
                 }
             }
             token_header.set_wrap(Role::User, wrap.clone());
-            let clear = token_header.encode();
-            header.token_header_hash = seal::digest(&[&clear]);
-            self.commit(officer, head.revision, clear, header.seal(officer)?, changes)
+            self.commit_headers(officer, head.revision, &token_header, header, changes)
         })?;
         Ok(())
     }
@@ -607,7 +615,7 @@ impl Token {
             return Err(Error::Tampered("the token's revision"));
         }
         if header.token_header_hash != seal::digest(&[&head.clear]) {
-            return Err(Error::Tampered("the token's token_header"));
+            return Err(Error::Tampered("the token's clear header"));
         }
         Ok(Current { token_header, header, head })
     }

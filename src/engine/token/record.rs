@@ -124,10 +124,7 @@ pub(super) fn open(keys: &Keys, record: &Record) -> Result<Opened, Error> {
     }
     let attributes = decode(&plain).ok_or(RECORD)?;
     // An object hangs on the key that its visibility says.
-    let purpose = match attributes.visibility() {
-        Visibility::Public => Purpose::Token,
-        Visibility::Private => Purpose::Domain,
-    };
+    let purpose = Purpose::of(attributes.visibility());
     let sound = clear(&attributes) == *shown && keys.purpose(key) == Some(purpose);
     if sound { Ok(Opened::Object(attributes)) } else { Err(RECORD) }
 }

@@ -6,7 +6,7 @@ use super::{
     bytes::{Reader, Sink},
     seal::Key,
 };
-use crate::Error;
+use crate::{Error, object::Visibility};
 
 /// Names a key of a token. Everything that is sealed says with which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +111,14 @@ impl Ring {
 }
 
 impl Purpose {
+    /// On which key an object of this visibility hangs.
+    pub(super) fn of(visibility: Visibility) -> Self {
+        match visibility {
+            Visibility::Public => Self::Token,
+            Visibility::Private => Self::Domain,
+        }
+    }
+
     fn number(self) -> u8 {
         match self {
             Self::Token => 1,

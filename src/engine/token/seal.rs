@@ -208,11 +208,7 @@ impl Keys {
     /// # Errors
     /// [`Error::UserNotLoggedIn`] if the ring has none for private ones.
     pub(super) fn sealing(&self, visibility: Visibility) -> Result<KeyId, Error> {
-        let purpose = match visibility {
-            Visibility::Public => Purpose::Token,
-            Visibility::Private => Purpose::Domain,
-        };
-        self.ring.active(purpose).map(|key| key.id).ok_or(Error::UserNotLoggedIn)
+        self.ring.active(Purpose::of(visibility)).map(|key| key.id).ok_or(Error::UserNotLoggedIn)
     }
 
     /// The key of one object under a key of the ring; `None` if the ring does not have that.
