@@ -209,6 +209,18 @@ fn pair(
     public: &mut [CK_ATTRIBUTE],
     private: &mut [CK_ATTRIBUTE],
 ) -> (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE) {
+    let (rv, keys) = generate_pair(session, generate, public, private);
+    assert_eq!(rv, CKR_OK);
+    keys
+}
+
+/// What `C_GenerateKeyPair` returns, and the handles of the public and the private key if that is `CKR_OK`.
+pub(crate) fn generate_pair(
+    session: CK_SESSION_HANDLE,
+    generate: CK_MECHANISM_TYPE,
+    public: &mut [CK_ATTRIBUTE],
+    private: &mut [CK_ATTRIBUTE],
+) -> (CK_RV, (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)) {
     let (mut mechanism, mut keys) = (mechanism(generate), (0, 0));
     let rv = p11!(C_GenerateKeyPair(
         session,
@@ -220,8 +232,7 @@ fn pair(
         &raw mut keys.0,
         &raw mut keys.1,
     ));
-    assert_eq!(rv, CKR_OK);
-    keys
+    (rv, keys)
 }
 
 /// What a child says about its cases: it may not live to say it at the end.

@@ -124,18 +124,8 @@ pub(crate) fn generate_pair(session: CK_SESSION_HANDLE, label: &str) -> Outcome<
         bytes(CKA_LABEL, label.as_bytes()),
     ];
     let mut private = [attribute(CKA_SIGN, &yes), attribute(CKA_TOKEN, &yes), bytes(CKA_LABEL, label.as_bytes())];
-    let (mut mechanism, mut keys) = (mechanism(CKM_EC_KEY_PAIR_GEN), (0, 0));
-    let rv = p11!(C_GenerateKeyPair(
-        session,
-        &raw mut mechanism,
-        public.as_mut_ptr(),
-        public.len() as CK_ULONG,
-        private.as_mut_ptr(),
-        private.len() as CK_ULONG,
-        &raw mut keys.0,
-        &raw mut keys.1,
-    ));
-    outcome(rv, ()).map(|()| keys)
+    let (rv, keys) = raw::generate_pair(session, CKM_EC_KEY_PAIR_GEN, &mut public, &mut private);
+    outcome(rv, keys)
 }
 
 pub(crate) fn set_label(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, label: &str) -> Outcome<()> {

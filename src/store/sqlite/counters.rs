@@ -6,8 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
@@ -15,6 +14,7 @@ use parking_lot::Mutex;
 use super::directory::Directory;
 use super::failure;
 use super::held_file::HeldFile;
+use super::patience::Patience;
 use crate::{Counters, Durability, Error, Turn};
 
 /// The counts of one token.
@@ -37,7 +37,8 @@ struct OpenNote {
 /// Neither a count nor a note has more bytes than this.
 const MOST_BYTES: u64 = 4096;
 
-/// The longest pause before a turn is asked for again.
+/// The first and the longest pause before a turn is asked for again.
+const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 impl FileCounters {
@@ -79,6 +80,16 @@ impl FileCounters {
         format!("{}.{name}.note", self.stem)
     }
 
+    /// What is in a file; `None` if it is not there.
+    fn contents(&self, file_name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(directory) = self.existing()? else { return Ok(None) };
+        match read(&directory.path().join(file_name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Missing) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Removes the files of a token.
     pub(super) fn discard(&self) -> Result<(), Error> {
         let Some(directory) = self.existing()? else { return Ok(()) };
@@ -98,13 +109,7 @@ impl FileCounters {
 
 impl Counters for FileCounters {
     fn count(&self, name: &str) -> Result<Option<u64>, Error> {
-        let Some(directory) = self.existing()? else { return Ok(None) };
-        let path = directory.path().join(self.file_name(name));
-        match read(&path) {
-            Ok(bytes) => Ok(parse(&bytes)),
-            Err(Error::Missing) => Ok(None),
-            Err(fault) => Err(fault),
-        }
+        Ok(self.contents(&self.file_name(name))?.and_then(|bytes| parse(&bytes)))
     }
 
     fn set(&self, name: &str, count: u64, durability: Durability) -> Result<(), Error> {
@@ -120,12 +125,7 @@ impl Counters for FileCounters {
     }
 
     fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let Some(directory) = self.existing()? else { return Ok(None) };
-        match read(&directory.path().join(self.note_name(name))) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::Missing) => Ok(None),
-            Err(fault) => Err(fault),
-        }
+        self.contents(&self.note_name(name))
     }
 
     fn set_note(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), Error> {
@@ -156,17 +156,16 @@ impl FileCounters {
 
     fn take_turn(&self, directory: &Directory, name: &str, patience: Duration) -> Result<Turn, Error> {
         let path = directory.path().join(format!("{}.{name}.turn", self.stem));
-        let deadline = Instant::now() + patience;
-        let mut pause = Duration::from_micros(200);
+        let mut patience = Patience::with_pauses(patience, FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            match HeldFile::lock(|| directory.open_lock(&path)).map_err(|e| failure::writing(&path, &e))? {
-                Some(held) => return Ok(Turn::new(held)),
-                None if Instant::now() >= deadline => return Err(Error::Busy),
-                None => {}
+            let held = HeldFile::lock(|| directory.open_lock(&path)).map_err(|e| failure::writing(&path, &e))?;
+            if let Some(held) = held {
+                return Ok(Turn::new(held));
             }
             // Polled, since the holder may be stopped: waiting in the kernel could last for ever.
-            thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            if !patience.pause() {
+                return Err(Error::Busy);
+            }
         }
     }
 }

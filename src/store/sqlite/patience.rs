@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest pause between two tries.
-const LONGEST: Duration = Duration::from_millis(50);
-
 /// Tries until a deadline, with pauses that grow. The pauses are made outside the gate of `fork_guard`.
 pub(super) struct Patience {
     deadline: Instant,
     pause: Duration,
+    longest: Duration,
 }
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { deadline: Instant::now() + PATIENCE, pause: Duration::from_millis(1) }
+        Self::with_pauses(PATIENCE, Duration::from_millis(1), Duration::from_millis(50))
+    }
+
+    /// So long, with pauses that double from the first to the longest.
+    pub(super) fn with_pauses(patience: Duration, first: Duration, longest: Duration) -> Self {
+        Self { deadline: Instant::now() + patience, pause: first, longest }
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -29,7 +32,7 @@ impl Patience {
             return false;
         }
         std::thread::sleep(self.pause);
-        self.pause = (self.pause * 2).min(LONGEST);
+        self.pause = (self.pause * 2).min(self.longest);
         true
     }
 }
