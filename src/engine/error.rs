@@ -44,6 +44,8 @@ pub enum Error {
     UserAnotherAlreadyLoggedIn,
     /// The call needs a login.
     UserNotLoggedIn,
+    /// The token's keys, or the user's PIN, were exchanged since the login: it opens nothing any more.
+    LoginOver,
     /// There is no such kind of user.
     UserTypeInvalid,
     /// There is no such object, or it may not be seen.
@@ -148,7 +150,7 @@ impl From<&Error> for Rv {
             Error::UserPinNotInitialized => Self::USER_PIN_NOT_INITIALIZED,
             Error::UserAlreadyLoggedIn => Self::USER_ALREADY_LOGGED_IN,
             Error::UserAnotherAlreadyLoggedIn => Self::USER_ANOTHER_ALREADY_LOGGED_IN,
-            Error::UserNotLoggedIn => Self::USER_NOT_LOGGED_IN,
+            Error::UserNotLoggedIn | Error::LoginOver => Self::USER_NOT_LOGGED_IN,
             Error::UserTypeInvalid => Self::USER_TYPE_INVALID,
             Error::ObjectHandleInvalid => Self::OBJECT_HANDLE_INVALID,
             Error::KeyHandleInvalid => Self::KEY_HANDLE_INVALID,
@@ -253,6 +255,7 @@ impl fmt::Display for Error {
                  if a backup was put back on purpose, `strongroom token accept-rollback` accepts it",
             ),
             Self::ObjectDamaged => f.write_str("the object's record is damaged"),
+            Self::LoginOver => f.write_str("the token's keys were exchanged since the login: log in again"),
             Self::TokenReplaced => f.write_str("another process has initialised the token anew"),
             Self::Tampered(what) => write!(f, "somebody has changed {what}"),
             Self::Internal(what) => write!(f, "the module is at fault: {what}"),

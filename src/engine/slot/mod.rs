@@ -241,23 +241,49 @@ impl Slot {
         }
     }
 
-    /// Notices that another process has initialised the token anew. It is as if the token had been taken
-    /// out and another put in (PKCS#11, 6.7.5): every session with it is closed.
+    /// Notices that somebody has initialised the token anew or exchanged its keys, and draws the consequence.
     fn watched<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
-        if let Err(Error::TokenReplaced) = &outcome {
-            let ended = self.transition(|state| {
-                // Another thread may have noticed it before, and sessions of now are with the new token.
-                if !self.token.accept_replacement()? {
-                    return Ok(EndedObjects::default());
-                }
-                self.generation.fetch_add(1, Ordering::AcqRel);
-                Ok(state.close_all())
-            });
-            let ended: Result<EndedObjects, Error> = ended;
-            self.drop_objects(ended?);
-            self.objects.forget_all();
+        match &outcome {
+            Err(Error::TokenReplaced) => self.take_replacement()?,
+            Err(Error::LoginOver) => self.end_stale_login(),
+            _ => {}
         }
         outcome
+    }
+
+    /// Logs out, if the login that there is opens nothing any more. The client sees a session without a login, and can
+    /// log in again.
+    fn end_stale_login(&self) {
+        let Some(stale) = self.login() else { return };
+        if !self.token.is_over(&stale) {
+            // Somebody has logged in again already.
+            return;
+        }
+        let ended = self.transition(|state| match state.login() {
+            Some(now) if Arc::ptr_eq(now, &stale) => state.log_out().ok(),
+            _ => None,
+        });
+        if let Some(ended) = ended {
+            self.drop_objects(ended);
+            self.objects.forget_private();
+        }
+    }
+
+    /// Takes a token that another process has initialised anew. It is as if the token had been taken out and another put
+    /// in (PKCS#11, 6.7.5): every session with it is closed.
+    fn take_replacement(&self) -> Result<(), Error> {
+        let ended = self.transition(|state| {
+            // Another thread may have noticed it before, and sessions of now are with the new token.
+            if !self.token.accept_replacement()? {
+                return Ok(EndedObjects::default());
+            }
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            Ok(state.close_all())
+        });
+        let ended: Result<EndedObjects, Error> = ended;
+        self.drop_objects(ended?);
+        self.objects.forget_all();
+        Ok(())
     }
 }
 

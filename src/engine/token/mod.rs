@@ -309,6 +309,11 @@ impl Token {
         self.epoch.load(Ordering::Acquire) == login.keys.epoch
     }
 
+    /// Whether the keys of a login open nothing any more.
+    pub(crate) fn is_over(&self, login: &Login) -> bool {
+        matches!(self.read_head(&login.keys), Err(Error::LoginOver))
+    }
+
     /// Takes the token as it is now for the one that this process knows. Whether it is another than before.
     ///
     /// # Errors
@@ -343,15 +348,17 @@ impl Token {
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::UserPinNotInitialized`],
     /// [`Error::TokenReplaced`], [`Error::Tampered`], and the store's.
     pub(crate) fn authenticate(&self, role: Role, pin: &[u8]) -> Result<Login, Error> {
-        let TriedPin { token_header, wrap, keys } = self.try_pin(role, pin)?;
-        let login = Login { role, keys, seen: Mutex::default() };
-        // Read before the token: what was seen by then, the token must have reached.
-        let seen = self.read_witness();
-        let current = self.look(&login)?;
-        must_be_as_new_as(seen.as_deref(), &login.keys, current.witness())?;
-        self.leave_witness(&login, Durability::Power);
-        self.renew(&token_header.pins, &wrap, &login, pin);
-        Ok(login)
+        loop {
+            let TriedPin { token_header, wrap, keys } = self.try_pin(role, pin)?;
+            let login = Login { role, keys, seen: Mutex::default() };
+            // Read before the token: what was seen by then, the token must have reached.
+            let seen = self.read_witness();
+            let Some(current) = self.unless_overtaken(role, &wrap, self.look(&login))? else { continue };
+            must_be_as_new_as(seen.as_deref(), &login.keys, current.witness())?;
+            self.leave_witness(&login, Durability::Power);
+            self.renew(&token_header.pins, &wrap, &login, pin);
+            return Ok(login);
+        }
     }
 
     /// Checks a PIN, and counts it if it is wrong.
@@ -521,7 +528,8 @@ impl Token {
         let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: keys.epoch };
         let wrap = Wrap::make(pin, &keys.ring, owner, cost, secret.as_ref())?;
         retrying(|_| {
-            let Current { mut token_header, mut header, head } = self.read_head(keys)?;
+            let current = self.unless_overtaken(role, opened, self.read_head(keys))?;
+            let Some(Current { mut token_header, mut header, head }) = current else { return Ok(Rewrapped::Overtaken) };
             if token_header.wrap(role) != Some(opened) {
                 return Ok(Rewrapped::Overtaken);
             }
@@ -608,8 +616,8 @@ impl Token {
         }
         let header = SealedHeader::open(keys, &head.sealed)?;
         if keys.domain().is_some_and(|domain| domain.id != header.domain) {
-            // The officer has given the user another ring since: what is sealed with this one's key is lost.
-            return Err(Error::UserNotLoggedIn);
+            // The user has another ring since: from the officer, or after a rotation.
+            return Err(Error::LoginOver);
         }
         if header.revision != head.revision {
             return Err(Error::Tampered("the token's revision"));
@@ -618,6 +626,16 @@ impl Token {
             return Err(Error::Tampered("the token's clear header"));
         }
         Ok(Current { token_header, header, head })
+    }
+
+    /// What was made of the head by who has just opened a wrap; `None` if another wrap is in the place of that by now. As
+    /// long as it is there, its keys must fit the head.
+    fn unless_overtaken<T>(&self, role: Role, opened: &Wrap, made: Result<T, Error>) -> Result<Option<T>, Error> {
+        match made {
+            Err(Error::LoginOver) if self.token_header()?.wrap(role) != Some(opened) => Ok(None),
+            Err(Error::LoginOver) => Err(Error::Tampered("the token's header")),
+            made => made.map(Some),
+        }
     }
 
     /// The head as it is now, read only if anybody has committed since.
@@ -709,8 +727,12 @@ impl Token {
     /// # Errors
     /// Those of [`Token::verify_pin`].
     pub(crate) fn accept_rollback(&self, so_pin: &[u8]) -> Result<(), Error> {
-        let TriedPin { keys, .. } = self.try_pin(Role::Officer, so_pin)?;
-        let current = self.read_head(&keys)?;
+        let (keys, current) = loop {
+            let TriedPin { wrap, keys, .. } = self.try_pin(Role::Officer, so_pin)?;
+            if let Some(current) = self.unless_overtaken(Role::Officer, &wrap, self.read_head(&keys))? {
+                break (keys, current);
+            }
+        };
         *self.newest.lock() = Some(current.witness());
         let bytes = current.witness().encode(&keys)?;
         Ok(self.counters.set_note(WITNESS, &bytes, Durability::Power)?)
@@ -728,8 +750,7 @@ fn must_be_as_new_as(seen: Option<&[u8]>, keys: &Keys, now: Witness) -> Result<(
     let Some(bytes) = seen else { return Ok(()) };
     let older = match Witness::decode(keys, bytes) {
         Some(seen) => seen.says_of(&now) == Testimony::Older,
-        // The key of a later epoch is not in a ring of an earlier one.
-        None => Witness::epoch_of(bytes).is_some_and(|epoch| epoch > now.epoch),
+        None => Witness::foretells(keys, bytes, &now),
     };
     if older { Err(Error::RolledBack) } else { Ok(()) }
 }

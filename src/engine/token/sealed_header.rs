@@ -115,8 +115,8 @@ impl SealedHeader {
     }
 
     /// # Errors
-    /// [`Error::Tampered`], and [`Error::NeedsNewerRelease`] if it has a section that must be understood
-    /// and is not.
+    /// [`Error::Tampered`], [`Error::LoginOver`] if it is sealed with a key that the ring does not have, and
+    /// [`Error::NeedsNewerRelease`] if it has a section that must be understood and is not.
     pub(super) fn open(keys: &Keys, sealed: &[u8]) -> Result<Self, Error> {
         Self::read(keys, sealed).unwrap_or(Err(Error::Tampered("the token's header")))
     }
@@ -130,7 +130,8 @@ impl SealedHeader {
         let (rest, tag) = sealed.get(5..)?.split_last_chunk::<TAG_LEN>()?;
         let (nonce, body) = rest.split_first_chunk()?;
         let mut body = Buffer::new(body.to_vec());
-        keys.token_with(key)?.header.open(nonce, &bound(keys, key), &mut body, tag)?;
+        let Some(token) = keys.token_with(key) else { return Some(Err(Error::LoginOver)) };
+        token.header.open(nonce, &bound(keys, key), &mut body, tag)?;
         let (mut state, mut buckets, mut unknown) = (None, None, Vec::new());
         for section in Section::read_all(&mut Reader::new(&body))? {
             let mut reader = Reader::new(&section.value);

@@ -77,11 +77,18 @@ impl Witness {
         (reader.is_empty() && token.witness.hash(&[body]) == *mac).then_some(witness)
     }
 
-    /// The epoch that damaged or foreign bytes name, which nobody vouches for.
-    pub(super) fn epoch_of(bytes: &[u8]) -> Option<u64> {
+    /// Whether bytes that [`Witness::decode`] does not believe tell of something newer than `now`. A later epoch has other
+    /// keys, and so has the same epoch after a rotation: a token from before does not have them.
+    pub(super) fn foretells(keys: &Keys, bytes: &[u8], now: &Self) -> bool {
         let mut reader = Reader::new(bytes);
-        reader.take(6)?;
-        reader.u64()
+        let claim = (|| {
+            reader.u16()?;
+            Some((KeyId(reader.u32()?), reader.u64()?, Revision(reader.u64()?)))
+        })();
+        claim.is_some_and(|(key, epoch, revision)| {
+            let is_foreign = keys.token_with(key).is_none();
+            epoch > now.epoch || is_foreign && epoch == now.epoch && revision > now.revision
+        })
     }
 }
 
@@ -111,6 +118,22 @@ mod tests {
         for len in 0..bytes.len() {
             assert_eq!(Witness::decode(&keys, &bytes[..len]), None);
         }
+    }
+
+    #[test]
+    fn a_witness_under_a_key_that_the_token_has_not_got_is_believed_as_far_as_it_tells_of_something_newer() {
+        let (before, mut ring) = (keys(), Ring::new().unwrap());
+        ring.add(crate::token::ring::Purpose::Token, KeyId(9)).unwrap();
+        let after = Keys::new(ring, &before.serial, 1).unwrap();
+        let left = Witness::new(1, Revision(9), b"sealed").encode(&after).unwrap();
+        assert_eq!(Witness::decode(&before, &left), None);
+        let at = |epoch, revision| Witness::new(epoch, Revision(revision), b"sealed");
+        for (now, newer) in [(at(1, 8), true), (at(1, 9), false), (at(2, 1), false)] {
+            assert_eq!(Witness::foretells(&before, &left, &now), newer, "{now:?}");
+        }
+        let mut damaged = Witness::new(1, Revision(9), b"sealed").encode(&before).unwrap();
+        damaged[15] ^= 1;
+        assert!(!Witness::foretells(&before, &damaged, &at(1, 8)), "of a key that is there, the MAC decides");
     }
 
     #[test]

@@ -105,8 +105,8 @@ fn a_user_who_is_logged_in_when_his_ring_is_replaced_makes_nothing_that_is_lost(
     let engine = &world.engine;
     let session = user_session(engine, SlotId(0));
     reset(&world.another_process());
-    assert_eq!(engine.create_object(session, aes(true, true)), Err(Error::UserNotLoggedIn));
-    engine.logout(session).unwrap();
+    assert_eq!(engine.create_object(session, aes(true, true)), Err(Error::LoginOver));
+    assert_eq!(engine.logout(session), Err(Error::UserNotLoggedIn), "that login is over");
     engine.login(session, User::User, NEW).unwrap();
     let key = engine.create_object(session, aes(true, true)).unwrap();
     assert!(encrypt(engine, session, key).is_ok());
