@@ -36,7 +36,7 @@ pub use session::{Access, SessionInfo, State};
 pub use settings::Settings;
 pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
-pub use token::{Profile, Recovery, Report, Summary};
+pub use token::{Pins, Profile, Recovery, Report, Rotated, Start, Summary};
 pub use verbs::{User, View};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.

@@ -135,6 +135,11 @@ impl Plan {
         self.state.lock().damaged.insert(id);
     }
 
+    /// Gives a record as it is again.
+    pub fn mend(&self, id: RecordId) {
+        self.state.lock().damaged.remove(&id);
+    }
+
     /// Loses a count, until it is set again: as if its file had been removed or damaged.
     pub fn lose_count(&self, name: &str) {
         self.state.lock().lost_counts.insert(name.to_owned());

@@ -19,7 +19,7 @@ use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 use crate::{
     Access, Error, Report, Settings, Summary,
     object::{Attributes, Object, ObjectLocation, Visibility},
-    token::{Login, Role, Token},
+    token::{Login, Pins, Role, Rotated, Token},
 };
 
 use objects::{Entry, Objects};
@@ -325,6 +325,17 @@ impl Slot {
     /// Those of [`Token::verify_pin`].
     pub(crate) fn accept_rollback(&self, so_pin: &[u8]) -> Result<(), Error> {
         self.watched(self.token.accept_rollback(so_pin))
+    }
+
+    /// Gives the token other keys.
+    ///
+    /// # Errors
+    /// Those of [`Token::rotate`].
+    pub(crate) fn rotate_keys(&self, pins: &Pins<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<Rotated, Error> {
+        let rotated = self.watched(self.token.rotate(pins, progress));
+        // Who is logged in here has the keys of before.
+        self.end_stale_login();
+        rotated
     }
 
     /// # Errors

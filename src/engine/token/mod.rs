@@ -23,6 +23,7 @@ mod pin;
 mod policy;
 mod record;
 mod ring;
+mod rotation;
 mod seal;
 mod sealed_header;
 mod sections;
@@ -54,7 +55,7 @@ use crate::{
     token::{
         pin::{Owner, PinPolicy, StoreSecret, Wrap},
         policy::Policy,
-        ring::{KeyId, Purpose, Ring},
+        ring::{KeyId, Purpose, Ring, RingKey},
         seal::Keys,
         sealed_header::{DigestBucket, SealedHeader},
         token_header::{PersonId, TokenHeader},
@@ -64,6 +65,7 @@ use crate::{
 
 pub use objects::Report;
 pub use policy::{Profile, Recovery};
+pub use rotation::{Pins, Rotated, Start};
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -562,9 +564,8 @@ impl Token {
         let mut ring = officer.ring.filtered(|_| true);
         let mut new_domain = None;
         if ring.active(Purpose::Domain).is_none() {
-            // Ids of the other keys are small, so this is none of them.
-            let domain = KeyId(u32::from_be_bytes(seal::random()?) | 0x8000_0000);
-            ring.add(Purpose::Domain, domain)?;
+            let domain = KeyId::random()?;
+            ring.add(RingKey::new(Purpose::Domain, domain)?)?;
             new_domain = Some(domain);
         }
         let owner = Owner { person: Role::User.person(), role: Role::User, serial: &self.serial, epoch: officer.epoch };
@@ -576,7 +577,7 @@ impl Token {
             if let Some(domain) = new_domain {
                 header.domain = domain;
                 for lost in self.records_of_others(officer)? {
-                    let marked = record::seal_lost(officer, header.revision, &lost)?;
+                    let marked = record::seal_lost(officer, lost.id, header.revision, &record::remains(&lost))?;
                     header.strike(officer, &record::digest_of(&lost))?;
                     header.enter(officer, &record::digest_of(&marked))?;
                     changes.push(Change::Put(marked, Vec::new()));

@@ -9,7 +9,7 @@ use super::{
     Attempt, Current, Login, Role, Token,
     index::Indexer,
     next,
-    record::{self, Opened, RecordKind},
+    record::{self, Opened},
     retrying,
     ring::Purpose,
     seal::{self, Keys},
@@ -156,11 +156,11 @@ impl Token {
             };
             match opened {
                 Ok(Opened::Object(_)) => report.whole += 1,
-                Ok(Opened::Other(RecordKind::LOST)) => {
+                Ok(Opened::Lost(_)) => {
                     let why = "it is lost: its key went with a PIN that nobody has any more";
                     report.faults.push(format!("record {}: {why}", hex(id)));
                 }
-                Ok(Opened::Other(_)) => {}
+                Ok(Opened::Unknown) => {}
                 Err(fault) => report.faults.push(format!("record {}: {fault}", hex(id))),
             }
         }
@@ -171,10 +171,15 @@ impl Token {
                 current.header.count
             ));
         }
+        if login.keys.ring.retired().next().is_some() {
+            report
+                .faults
+                .push("a rotation of the token's keys is unfinished: `strongroom token rotate-keys` goes on".into());
+        }
         Ok(report)
     }
 
-    fn names(&self, terms: &[IndexTerm]) -> Result<Vec<RecordId>, Error> {
+    pub(super) fn names(&self, terms: &[IndexTerm]) -> Result<Vec<RecordId>, Error> {
         let mut names = Vec::new();
         loop {
             let page = self.store.find(terms, names.last().copied(), PAGE)?;
@@ -187,7 +192,7 @@ impl Token {
     }
 
     /// A record of a bucket that was compared with the header.
-    fn stored(&self, login: &Login, current: &Current, id: RecordId) -> Result<Option<Record>, Error> {
+    pub(super) fn stored(&self, login: &Login, current: &Current, id: RecordId) -> Result<Option<Record>, Error> {
         let [first, ..] = id.0;
         self.compare(login, &current.header, first)?;
         self.read(id)
@@ -201,7 +206,7 @@ impl Token {
         }
         match record::open(&login.keys, &record)? {
             Opened::Object(attributes) => Ok(Some((record, attributes))),
-            Opened::Other(_) => Ok(None),
+            Opened::Lost(_) | Opened::Unknown => Ok(None),
         }
     }
 
@@ -275,7 +280,7 @@ impl Token {
             .try_for_each(|first| self.compare(login, &current.header, first))
     }
 
-    fn edit<'a>(&'a self, login: &'a Login, attempt: Attempt) -> Result<Edit<'a>, Error> {
+    pub(super) fn edit<'a>(&'a self, login: &'a Login, attempt: Attempt) -> Result<Edit<'a>, Error> {
         if attempt == Attempt::Again {
             login.seen.lock().current = None;
         }
@@ -287,17 +292,17 @@ impl Token {
 }
 
 /// Changes that are made together.
-struct Edit<'a> {
+pub(super) struct Edit<'a> {
     token: &'a Token,
     login: &'a Login,
-    current: Arc<Current>,
+    pub(super) current: Arc<Current>,
     header: SealedHeader,
     changes: Vec<Change>,
 }
 
 impl Edit<'_> {
     /// Writes an object, in the place of the record `before` if there was one.
-    fn put(&mut self, id: RecordId, attributes: &Attributes, before: Option<&Record>) -> Result<(), Error> {
+    pub(super) fn put(&mut self, id: RecordId, attributes: &Attributes, before: Option<&Record>) -> Result<(), Error> {
         let keys = &self.login.keys;
         let sealed = record::seal(keys, id, self.header.revision, attributes)?;
         if let Some(before) = before {
@@ -309,13 +314,28 @@ impl Edit<'_> {
         Ok(())
     }
 
+    /// Seals anew what is kept of a lost object.
+    pub(super) fn put_lost(&mut self, before: &Record, remains: &[u8]) -> Result<(), Error> {
+        let keys = &self.login.keys;
+        let sealed = record::seal_lost(keys, before.id, self.header.revision, remains)?;
+        self.header.strike(keys, &record::digest_of(before))?;
+        self.header.enter(keys, &record::digest_of(&sealed))?;
+        self.changes.push(Change::Put(sealed, Vec::new()));
+        Ok(())
+    }
+
+    /// Whether it changes anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     fn remove(&mut self, before: &Record) -> Result<(), Error> {
         self.header.strike(&self.login.keys, &record::digest_of(before))?;
         self.changes.push(Change::Remove(before.id));
         Ok(())
     }
 
-    fn commit(self) -> Result<store::Revision, Error> {
+    pub(super) fn commit(self) -> Result<store::Revision, Error> {
         let Self { token, login, current, header, changes } = self;
         let (clear, sealed) = (current.head.clear.clone(), header.seal(&login.keys)?);
         let revision = token.commit(&login.keys, current.head.revision, clear.clone(), sealed.clone(), changes)?;
@@ -329,6 +349,6 @@ impl Edit<'_> {
     }
 }
 
-fn hex(id: &RecordId) -> String {
+pub(super) fn hex(id: &RecordId) -> String {
     id.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }

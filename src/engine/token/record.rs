@@ -18,14 +18,14 @@ use crate::{
 const RECORD: Error = Error::ObjectDamaged;
 
 /// What a record is: the first byte of its sealed part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RecordKind(u8);
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct RecordKind(u8);
 
 impl RecordKind {
     /// An object.
     const OBJECT: Self = Self(1);
     /// An object whose key nobody has any more, as it was.
-    pub(super) const LOST: Self = Self(2);
+    const LOST: Self = Self(2);
 }
 
 /// What stands before the nonce: kind, algorithm, id of the key.
@@ -35,8 +35,10 @@ const PREFIX_LEN: usize = 6;
 pub(super) enum Opened {
     /// An object.
     Object(Attributes),
-    /// Something else, whose seal is good.
-    Other(RecordKind),
+    /// An object whose key nobody has any more, as it was.
+    Lost(Buffer),
+    /// Something that a newer release has put there.
+    Unknown,
 }
 
 /// Kinds of values, as they are written.
@@ -79,13 +81,19 @@ fn hash(sealed: &[u8], clear: Option<&[u8]>) -> [u8; 16] {
     seal::half(&seal::digest(&parts))
 }
 
-/// Marks a record as lost: sealed with the token key, with what it was inside.
-pub(super) fn seal_lost(keys: &Keys, version: Revision, lost: &Record) -> Result<Record, Error> {
-    let (id, key) = (lost.id, keys.sealing(Visibility::Public)?);
+/// What is kept of a record whose key nobody has any more.
+pub(super) fn remains(lost: &Record) -> Vec<u8> {
+    let mut remains = lost.version.0.to_be_bytes().to_vec();
+    remains.put(&lost.tag);
+    remains.put(&lost.sealed);
+    remains
+}
+
+/// Seals, with the token key, what is kept of a lost record.
+pub(super) fn seal_lost(keys: &Keys, id: RecordId, version: Revision, remains: &[u8]) -> Result<Record, Error> {
+    let key = keys.sealing(Visibility::Public)?;
     let object_key = keys.object(key, id)?.ok_or(Error::Internal("a ring lacks its active key"))?;
-    let mut body = lost.version.0.to_be_bytes().to_vec();
-    body.put(&lost.tag);
-    body.put(&lost.sealed);
+    let mut body = remains.to_vec();
     let nonce: [u8; NONCE_LEN] = seal::random()?;
     let prefix = prefix(RecordKind::LOST, key);
     let tag = object_key.seal(&nonce, &bound(keys, &prefix, id, version, None), &mut body)?;
@@ -119,8 +127,10 @@ pub(super) fn open(keys: &Keys, record: &Record) -> Result<Opened, Error> {
     let mut plain = Buffer::new(body.to_vec());
     let bound = bound(keys, prefix, *id, *version, shown.as_deref());
     object_key.open(nonce, &bound, &mut plain, tag).ok_or(RECORD)?;
-    if RecordKind(kind) != RecordKind::OBJECT {
-        return Ok(Opened::Other(RecordKind(kind)));
+    match RecordKind(kind) {
+        RecordKind::OBJECT => {}
+        RecordKind::LOST => return Ok(Opened::Lost(plain)),
+        _ => return Ok(Opened::Unknown),
     }
     let attributes = decode(&plain).ok_or(RECORD)?;
     // An object hangs on the key that its visibility says.
@@ -334,8 +344,8 @@ mod tests {
     fn a_lost_record_is_no_object_and_says_so_under_its_seal() {
         let keys = keys();
         let record = seal(&keys, RecordId([7; 16]), Revision(3), &object(true)).unwrap();
-        let lost = seal_lost(&keys, Revision(4), &record).unwrap();
-        assert!(matches!(open(&keys, &lost), Ok(Opened::Other(RecordKind::LOST))));
+        let lost = seal_lost(&keys, record.id, Revision(4), &remains(&record)).unwrap();
+        assert!(matches!(open(&keys, &lost), Ok(Opened::Lost(kept)) if *kept == *remains(&record)));
         let mut disguised = record;
         disguised.sealed[0] = RecordKind::LOST.0;
         assert!(open(&keys, &disguised).is_err(), "nobody hides an object by calling it lost");

@@ -4,13 +4,16 @@ use types::Buffer;
 
 use super::{
     bytes::{Reader, Sink},
-    seal::Key,
+    seal::{self, Key},
 };
 use crate::{Error, object::Visibility};
 
 /// Names a key of a token. Everything that is sealed says with which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct KeyId(pub(super) u32);
+
+/// The token key of a new token.
+const FIRST_TOKEN: KeyId = KeyId(1);
 
 /// The domain key of a new token.
 pub(super) const FIRST_DOMAIN: KeyId = KeyId(2);
@@ -41,6 +44,26 @@ pub(super) struct RingKey {
     pub(super) key: Key,
 }
 
+impl KeyId {
+    /// The id of a key that comes later. Those of a new token's keys are small, so it is none of them; and that it is another
+    /// one's of before is as good as impossible.
+    pub(super) fn random() -> Result<Self, Error> {
+        Ok(Self(u32::from_be_bytes(seal::random()?) | 0x8000_0000))
+    }
+}
+
+impl RingKey {
+    /// A new key, active from now on.
+    pub(super) fn new(purpose: Purpose, id: KeyId) -> Result<Self, Error> {
+        Ok(Self { id, purpose, state: KeyState::Active, key: Key::random()? })
+    }
+
+    /// The same key for another ring. Written out, because each copy is one more to lose.
+    pub(super) fn duplicate(&self) -> Self {
+        Self { key: self.key.duplicate(), ..*self }
+    }
+}
+
 /// The keys of one person, each id once, the active one of each purpose among them at most once.
 pub(super) struct Ring(Vec<RingKey>);
 
@@ -51,24 +74,39 @@ impl Ring {
     /// Of a new token: a token key and a domain key.
     pub(super) fn new() -> Result<Self, Error> {
         let mut ring = Self(Vec::new());
-        ring.add(Purpose::Token, KeyId(1))?;
-        ring.add(Purpose::Domain, FIRST_DOMAIN)?;
+        ring.add(RingKey::new(Purpose::Token, FIRST_TOKEN)?)?;
+        ring.add(RingKey::new(Purpose::Domain, FIRST_DOMAIN)?)?;
         Ok(ring)
     }
 
-    /// Makes a new active key; the one of this purpose that was active retires.
-    pub(super) fn add(&mut self, purpose: Purpose, id: KeyId) -> Result<(), Error> {
-        for key in self.0.iter_mut().filter(|key| key.purpose == purpose) {
+    /// Adds an active key; the one of this purpose that was active retires.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the ring has no room or knows the id.
+    pub(super) fn add(&mut self, fresh: RingKey) -> Result<(), Error> {
+        if self.0.len() >= MOST_KEYS || self.has(fresh.id) {
+            return Err(Error::Internal("a ring takes no more keys"));
+        }
+        for key in self.0.iter_mut().filter(|key| key.purpose == fresh.purpose) {
             key.state = KeyState::Retired;
         }
-        self.0.push(RingKey { id, purpose, state: KeyState::Active, key: Key::random()? });
+        self.0.push(fresh);
         Ok(())
+    }
+
+    /// Whether a key with this id is in it.
+    pub(super) fn has(&self, id: KeyId) -> bool {
+        self.0.iter().any(|key| key.id == id)
+    }
+
+    /// The ids of the keys that seal nothing any more.
+    pub(super) fn retired(&self) -> impl Iterator<Item = KeyId> {
+        self.0.iter().filter(|key| key.state == KeyState::Retired).map(|key| key.id)
     }
 
     /// The keys that `keep` says, as another ring.
     pub(super) fn filtered(&self, keep: impl Fn(&RingKey) -> bool) -> Self {
-        let copy = |from: &RingKey| RingKey { key: from.key.duplicate(), ..*from };
-        Self(self.0.iter().filter(|key| keep(key)).map(copy).collect())
+        Self(self.0.iter().filter(|key| keep(key)).map(RingKey::duplicate).collect())
     }
 
     pub(super) fn keys(&self) -> &[RingKey] {
@@ -101,7 +139,7 @@ impl Ring {
             key.expose_mut().copy_from_slice(reader.take(32)?);
             let fresh = RingKey { id, purpose, state, key };
             let doubled = state == KeyState::Active && ring.active(purpose).is_some();
-            if doubled || ring.0.iter().any(|known| known.id == id) || ring.0.len() >= MOST_KEYS {
+            if doubled || ring.has(id) || ring.0.len() >= MOST_KEYS {
                 return None;
             }
             ring.0.push(fresh);
@@ -151,7 +189,7 @@ mod tests {
     #[test]
     fn a_ring_is_read_as_it_was_written() {
         let mut ring = Ring::new().unwrap();
-        ring.add(Purpose::Domain, KeyId(3)).unwrap();
+        ring.add(RingKey::new(Purpose::Domain, KeyId(3)).unwrap()).unwrap();
         let bytes = ring.encode();
         let again = Ring::decode(&bytes).unwrap();
         let facts = |ring: &Ring| ring.keys().iter().map(|key| (key.id, key.purpose, key.state)).collect::<Vec<_>>();
@@ -161,6 +199,14 @@ mod tests {
         for len in 0..bytes.len() {
             assert!(len % 38 == 0 && len > 0 || Ring::decode(&bytes[..len]).is_none(), "cut off at {len}");
         }
+    }
+
+    #[test]
+    fn a_ring_that_is_full_or_knows_the_id_takes_no_key_and_stays_readable() {
+        let mut ring = Ring::new().unwrap();
+        assert!(ring.add(RingKey::new(Purpose::Token, FIRST_DOMAIN).unwrap()).is_err());
+        while ring.add(RingKey::new(Purpose::Token, KeyId::random().unwrap()).unwrap()).is_ok() {}
+        assert_eq!(Ring::decode(&ring.encode()).unwrap().keys().len(), MOST_KEYS);
     }
 
     #[test]

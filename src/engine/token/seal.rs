@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use store::{RecordDigest, RecordId, Serial};
 use zeroize::Zeroizing;
 
-use super::ring::{KeyId, Purpose, Ring, RingKey};
+use super::ring::{KeyId, KeyState, Purpose, Ring, RingKey};
 use crate::{Error, object::Visibility};
 
 /// Length of a nonce in bytes. Each is random; a token key seals far fewer than 2^32 headers, and the
@@ -215,6 +215,11 @@ impl Keys {
     pub(super) fn object(&self, key: KeyId, id: RecordId) -> Result<Option<Key>, Error> {
         let Some(key) = self.ring.keys().iter().find(|known| known.id == key) else { return Ok(None) };
         key.key.derive(&[b"strongroom object", &id.0, &self.epoch.to_be_bytes()]).map(Some)
+    }
+
+    /// Whether something is sealed with this key from now on.
+    pub(super) fn is_active(&self, key: KeyId) -> bool {
+        self.ring.keys().iter().any(|known| known.id == key && known.state == KeyState::Active)
     }
 
     /// What hangs on a key of the ring.

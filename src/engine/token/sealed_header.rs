@@ -88,6 +88,27 @@ impl SealedHeader {
         Ok(bucket)
     }
 
+    /// Puts the digests of a bucket under another token key. `from` is this header as it was under the old one.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] if they are not those that the old one has hashed.
+    pub(super) fn move_bucket(
+        &mut self,
+        (from, old): (&Self, &Keys),
+        new: &Keys,
+        first_byte: u8,
+        digests: &[RecordDigest],
+    ) -> Result<(), Error> {
+        if from.bucket_of(old, digests)? != from.bucket(first_byte) {
+            return Err(Error::Tampered("the set of objects"));
+        }
+        let moved = self.bucket_of(new, digests)?;
+        if let Some(bucket) = self.buckets.get_mut(usize::from(first_byte)) {
+            *bucket = moved;
+        }
+        Ok(())
+    }
+
     fn keys<'a>(&self, keys: &'a Keys) -> Result<&'a TokenKeys, Error> {
         keys.token_with(self.key).ok_or(Error::Tampered("the token's header"))
     }

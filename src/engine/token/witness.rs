@@ -97,7 +97,7 @@ mod tests {
     use store::Serial;
 
     use super::*;
-    use crate::token::ring::Ring;
+    use crate::token::ring::{Purpose, Ring, RingKey};
 
     fn keys() -> Keys {
         Keys::new(Ring::new().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_witness_under_a_key_that_the_token_has_not_got_is_believed_as_far_as_it_tells_of_something_newer() {
         let (before, mut ring) = (keys(), Ring::new().unwrap());
-        ring.add(crate::token::ring::Purpose::Token, KeyId(9)).unwrap();
+        ring.add(RingKey::new(Purpose::Token, KeyId(9)).unwrap()).unwrap();
         let after = Keys::new(ring, &before.serial, 1).unwrap();
         let left = Witness::new(1, Revision(9), b"sealed").encode(&after).unwrap();
         assert_eq!(Witness::decode(&before, &left), None);

@@ -3,7 +3,7 @@ use types::{MechanismType, SessionHandle, SlotId};
 use crate::{
     Engine, Error, MANUFACTURER, MODEL, RELEASE, Report, SlotInfo, Summary, TokenInfo,
     mechanism::{self, Mechanism},
-    token::{Role, Tries},
+    token::{Pins, Role, Rotated, Tries},
 };
 
 /// The `CKF_` bits of a token (PKCS#11, `CK_TOKEN_INFO`).
@@ -154,6 +154,21 @@ impl Engine {
     /// [`Error::SlotIdInvalid`], [`Error::PinIncorrect`], [`Error::PinLocked`], and the store's.
     pub fn accept_rollback(&self, slot: SlotId, so_pin: &[u8]) -> Result<(), Error> {
         self.slots.open(slot, &self.settings)?.accept_rollback(so_pin)
+    }
+
+    /// Gives a token other keys and seals everything in it anew, or goes on where that was interrupted. Every login of before
+    /// is over then. `progress` is told how many records are done, and of how many.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user has
+    /// a PIN and it is not given, [`Error::Tampered`], and the store's. What is done by then stays done.
+    pub fn rotate_keys(
+        &self,
+        slot: SlotId,
+        pins: &Pins<'_>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Rotated, Error> {
+        self.slots.open(slot, &self.settings)?.rotate_keys(pins, progress)
     }
 
     /// Sets the user's PIN; the officer must be logged in.

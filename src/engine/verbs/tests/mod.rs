@@ -6,6 +6,7 @@ mod logins;
 mod objects;
 mod pins;
 mod rings;
+mod rotation;
 
 use std::sync::Arc;
 

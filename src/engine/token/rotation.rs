@@ -1,0 +1,288 @@
+//! Rotation: new keys in the rings, and everything sealed anew with them.
+//!
+//! 1. *Begin.* One commit puts a new token key and a new domain key in the rings, retires the ones of before, and seals the
+//!    header with the new token key. From then on nothing more is sealed with the old ones: who has only those can
+//!    read no head, and so commit nothing.
+//! 2. *Batches.* What is sealed with retired keys is opened and sealed with active ones, some records in each commit.
+//! 3. *End.* One commit takes the retired keys out of the rings.
+//!
+//! A token is whole after each of these commits, and works as ever between them. Who finds retired keys in the rings goes
+//! on with the batches.
+
+use parking_lot::Mutex;
+use store::RecordId;
+use zeroize::Zeroizing;
+
+use super::{
+    Current, Login, Role, Token, TriedPin, next,
+    objects::hex,
+    pin::{Owner, Wrap},
+    record::{self, Opened},
+    retrying,
+    ring::{KeyId, KeyState, Purpose, Ring, RingKey},
+    seal::Keys,
+    sealed_header::{BUCKETS, SealedHeader},
+};
+use crate::Error;
+
+/// How many records are looked at for one commit. In tests so few that a handful of objects makes several commits.
+const BATCH: usize = if cfg!(test) { 2 } else { 256 };
+
+/// How often it begins again when others come in between.
+const ATTEMPTS: usize = 4;
+
+/// The PINs of everybody who has a ring.
+pub struct Pins<'a> {
+    /// The security officer's.
+    pub officer: &'a [u8],
+    /// The user's, if he has one.
+    pub user: Option<&'a [u8]>,
+}
+
+/// What a rotation has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotated {
+    /// Where it began.
+    pub start: Start,
+    /// How many records were sealed anew.
+    pub sealed: u64,
+    /// What could not be opened, in words. As long as there is any, the keys of before stay in the rings.
+    pub left: Vec<String>,
+}
+
+/// Where a rotation began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With new keys.
+    NewKeys,
+    /// In the middle of one that was not finished.
+    Unfinished,
+}
+
+/// Somebody whose PIN was right.
+struct Person {
+    pin: Zeroizing<Vec<u8>>,
+    wrap: Wrap,
+    login: Login,
+}
+
+/// What sealing everything anew has come to.
+#[derive(Default)]
+struct Sealed {
+    sealed: u64,
+    left: Vec<String>,
+}
+
+impl Token {
+    /// Gives the token other keys and seals everything anew with them, or goes on where that was interrupted. `progress` is
+    /// told how many records are done, and of how many.
+    ///
+    /// # Errors
+    /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user has a PIN and it is not given,
+    /// [`Error::Tampered`], and the store's. What is done stays done.
+    pub(crate) fn rotate(&self, pins: &Pins<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<Rotated, Error> {
+        let mut rotated = Err(Error::LoginOver);
+        for _ in 0..ATTEMPTS {
+            rotated = self.rotate_once(pins, progress);
+            // Somebody else has begun another one in the middle of this one. It takes part in that.
+            if rotated != Err(Error::LoginOver) {
+                break;
+            }
+        }
+        rotated
+    }
+
+    fn rotate_once(&self, pins: &Pins<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<Rotated, Error> {
+        let mut people = self.try_all(pins)?;
+        let mut start = Start::NewKeys;
+        if retired(&people).next().is_some() {
+            let Sealed { sealed, left } = self.seal_all(&people, progress)?;
+            if left.is_empty() {
+                self.end(pins, &people)?;
+            }
+            if sealed > 0 {
+                return Ok(Rotated { start: Start::Unfinished, sealed, left });
+            }
+            // It was as good as done, or what it has left will never open.
+            people = self.try_all(pins)?;
+        }
+        people = loop {
+            match self.exchange(&people, &with_new_keys(&people)?)? {
+                Some(begun) => break begun,
+                None => people = self.try_all(pins)?,
+            }
+            if retired(&people).next().is_some() {
+                // Somebody else has begun one meanwhile: this one goes on with that.
+                start = Start::Unfinished;
+                break people;
+            }
+        };
+        let Sealed { sealed, left } = self.seal_all(&people, progress)?;
+        if left.is_empty() {
+            self.end(pins, &people)?;
+        }
+        Ok(Rotated { start, sealed, left })
+    }
+
+    /// Tries everybody's PIN.
+    fn try_all(&self, pins: &Pins<'_>) -> Result<Vec<Person>, Error> {
+        let mut given = vec![(Role::Officer, pins.officer)];
+        if self.token_header()?.wrap(Role::User).is_some() {
+            given.push((Role::User, pins.user.ok_or(Error::ArgumentsBad)?));
+        }
+        let tried = given.into_iter().map(|(role, pin)| {
+            let TriedPin { wrap, keys, .. } = self.try_pin(role, pin)?;
+            Ok(Person { pin: Zeroizing::new(pin.to_vec()), wrap, login: login(role, keys) })
+        });
+        tried.collect()
+    }
+
+    /// Puts other rings in the place of everybody's, in one commit. `None` if somebody has changed a PIN since.
+    fn exchange(&self, people: &[Person], rings: &[Ring]) -> Result<Option<Vec<Person>>, Error> {
+        let (secret, cost) = (self.secret()?, self.token_header()?.pins.cost);
+        let fresh = people.iter().zip(rings).map(|(person, ring)| {
+            let Login { role, keys, .. } = &person.login;
+            let owner = Owner { person: role.person(), role: *role, serial: &self.serial, epoch: keys.epoch };
+            let wrap = Wrap::make(&person.pin, ring, owner, cost, secret.as_ref())?;
+            let keys = Keys::new(ring.filtered(|_| true), &self.serial, keys.epoch)?;
+            Ok(Person { pin: person.pin.clone(), wrap, login: login(*role, keys) })
+        });
+        let fresh = fresh.collect::<Result<Vec<_>, Error>>()?;
+        let ([.., old], [.., new]) = (people, &*fresh) else { return Err(Error::Internal("a token has no officer")) };
+        let committed = retrying(|_| {
+            let read = self.read_head(&old.login.keys);
+            let read = self.unless_overtaken(old.login.role, &old.wrap, read)?;
+            let Some(current) = read.filter(|read| people.iter().all(|person| person.is_behind(read))) else {
+                return Ok(None);
+            };
+            let header = self.under_new_keys(&current, &old.login.keys, &new.login.keys)?;
+            let (mut token_header, head) = (current.token_header, current.head);
+            fresh.iter().for_each(|person| token_header.set_wrap(person.login.role, person.wrap.clone()));
+            self.commit_headers(&new.login.keys, head.revision, &token_header, header, Vec::new()).map(Some)
+        })?;
+        Ok(committed.map(|_| fresh))
+    }
+
+    /// The sealed header that follows, under the token key that is active then.
+    fn under_new_keys(&self, current: &Current, old: &Keys, new: &Keys) -> Result<SealedHeader, Error> {
+        let Current { header, head, .. } = current;
+        let mut next_header = header.clone();
+        next_header.revision = next(head.revision);
+        next_header.key = new.token()?.id;
+        if let Some(domain) = new.domain() {
+            next_header.domain = domain.id;
+        }
+        if next_header.key != header.key {
+            for first in (0..BUCKETS).filter_map(|first| u8::try_from(first).ok()) {
+                let digests = self.store.digests(first)?;
+                let moved = next_header.move_bucket((header, old), new, first, &digests);
+                if moved.is_err() && self.store.head()?.revision != head.revision {
+                    // Not changed by somebody who may not, but by somebody who may.
+                    return Err(store::Error::Conflict.into());
+                }
+                moved?;
+            }
+        }
+        Ok(next_header)
+    }
+
+    /// Seals with active keys what is sealed with retired ones.
+    fn seal_all(&self, people: &[Person], progress: &mut dyn FnMut(u64, u64)) -> Result<Sealed, Error> {
+        // The user's ring has everything, the officer's not always. Without a user there are no private objects.
+        let Some(Person { login, .. }) = people.last() else { return Ok(Sealed::default()) };
+        let names = self.names(&[])?;
+        let total = names.len() as u64;
+        let (mut all, mut done) = (Sealed::default(), 0);
+        progress(done, total);
+        for batch in names.chunks(BATCH) {
+            let Sealed { sealed, left } = self.seal_batch(login, batch)?;
+            all.sealed = all.sealed.saturating_add(sealed);
+            all.left.extend(left);
+            done += batch.len() as u64;
+            progress(done, total);
+        }
+        Ok(all)
+    }
+
+    fn seal_batch(&self, login: &Login, batch: &[RecordId]) -> Result<Sealed, Error> {
+        let keys = &login.keys;
+        retrying(|attempt| {
+            let mut edit = self.edit(login, attempt)?;
+            let mut batch_sealed = Sealed::default();
+            for id in batch {
+                let opened = match self.stored(login, &edit.current, *id) {
+                    Ok(None) => continue,
+                    Ok(Some(record)) if record::key_of(&record).is_some_and(|key| keys.is_active(key)) => continue,
+                    Ok(Some(record)) => record::open(keys, &record).map(|opened| (record, opened)),
+                    Err(fault) => Err(fault),
+                };
+                match opened {
+                    Ok((record, Opened::Object(attributes))) => edit.put(*id, &attributes, Some(&record))?,
+                    Ok((record, Opened::Lost(remains))) => edit.put_lost(&record, &remains)?,
+                    Ok((_, Opened::Unknown)) => {
+                        batch_sealed.left.push(format!("record {}: a newer release has put it there", hex(id)));
+                        continue;
+                    }
+                    Err(fault @ Error::ObjectDamaged) => {
+                        batch_sealed.left.push(format!("record {}: {fault}", hex(id)));
+                        continue;
+                    }
+                    Err(fault) => return Err(fault),
+                }
+                batch_sealed.sealed += 1;
+            }
+            if !edit.is_empty() {
+                edit.commit()?;
+            }
+            Ok(batch_sealed)
+        })
+    }
+
+    /// Takes those retired keys out of the rings that `people` have, now that nothing is sealed with them.
+    fn end(&self, pins: &Pins<'_>, people: &[Person]) -> Result<(), Error> {
+        let done: Vec<KeyId> = retired(people).collect();
+        let without = |people: &[Person]| -> Vec<Ring> {
+            let keep = |key: &RingKey| key.state == KeyState::Active || !done.contains(&key.id);
+            people.iter().map(|person| person.login.keys.ring.filtered(keep)).collect()
+        };
+        let mut ended = self.exchange(people, &without(people))?;
+        while ended.is_none() {
+            // Somebody has changed a PIN. What he has put in its place is tried with what was given.
+            let people = self.try_all(pins)?;
+            ended = self.exchange(&people, &without(&people))?;
+        }
+        Ok(())
+    }
+}
+
+impl Person {
+    /// Whether the wrap that was opened is still there.
+    fn is_behind(&self, current: &Current) -> bool {
+        current.token_header.wrap(self.login.role) == Some(&self.wrap)
+    }
+}
+
+fn login(role: Role, keys: Keys) -> Login {
+    Login { role, keys, seen: Mutex::default() }
+}
+
+/// The retired keys in anybody's ring.
+fn retired(people: &[Person]) -> impl Iterator<Item = KeyId> {
+    people.iter().flat_map(|person| person.login.keys.ring.retired())
+}
+
+/// Everybody's ring with new keys: the same token key in all, the same domain key in those that have one.
+fn with_new_keys(people: &[Person]) -> Result<Vec<Ring>, Error> {
+    let fresh = [Purpose::Token, Purpose::Domain].map(|purpose| RingKey::new(purpose, KeyId::random()?));
+    let [token, domain] = fresh;
+    let (token, domain) = (token?, domain?);
+    let ring = |person: &Person| {
+        let mut ring = person.login.keys.ring.filtered(|_| true);
+        ring.add(token.duplicate())?;
+        if ring.active(Purpose::Domain).is_some() {
+            ring.add(domain.duplicate())?;
+        }
+        Ok(ring)
+    };
+    people.iter().map(ring).collect()
+}
