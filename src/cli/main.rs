@@ -6,11 +6,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // It is a command: this is what it is for.
 
 mod pin;
+mod progress;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use engine::{Access, Engine, Error, Profile, Recovery, Settings, User};
+use clap::{Args, Parser, Subcommand};
+use engine::{Access, Engine, Error, NewRules, PinCost, Pins, Profile, Recovery, Rotated, Settings, Start, User};
 use serde_json::{Value, json};
 use types::{Rv, SlotId};
 
@@ -86,6 +87,33 @@ enum TokenVerb {
         #[arg(long, default_value = "prompt")]
         so_pin: Source,
     },
+    /// Changes rules of a token. Objects stay as they are.
+    Set {
+        /// Its slot.
+        #[arg(long)]
+        slot: u64,
+        #[command(flatten)]
+        rules: Rules,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+        /// Where the user's PIN comes from; needed for --recovery only.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
+    /// Gives a token new keys and seals every object anew with them. What was interrupted goes on. Programs that are
+    /// logged in have to log in again.
+    RotateKeys {
+        /// Its slot.
+        #[arg(long)]
+        slot: u64,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+        /// Where the user's PIN comes from. It is not asked for if the user has none yet.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
     /// Deletes a token and everything in it, for good.
     Delete {
         /// Its slot.
@@ -98,6 +126,28 @@ enum TokenVerb {
         #[arg(long, default_value = "prompt")]
         so_pin: Source,
     },
+}
+
+/// The rules that `token set` changes.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct Rules {
+    /// Which uses of keys the token allows: compatible or strict.
+    #[arg(long)]
+    profile: Option<Profile>,
+    /// Who can give a user who forgot his PIN his private objects back: officer or never. Rotate the keys after
+    /// "never": backups of before have them for the officer too.
+    #[arg(long)]
+    recovery: Option<Recovery>,
+    /// How many wrong PINs in a row lock.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pin_tries: Option<u32>,
+    /// Memory that trying a PIN takes, in KiB. PINs that are there change at their next login.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(PinCost::FLOOR.memory_kib)..=i64::from(PinCost::CAP.memory_kib)))]
+    pin_memory_kib: Option<u32>,
+    /// Passes over that memory.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(PinCost::FLOOR.passes)..=i64::from(PinCost::CAP.passes)))]
+    pin_passes: Option<u32>,
 }
 
 #[derive(Subcommand)]
@@ -231,16 +281,13 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
             let lines = tokens.iter().map(|token| format!("{}\n", line(token)));
             Ok(Answer { text: lines.collect(), data: Value::Array(tokens), found: Found::Nothing })
         }
-        Noun::Token(TokenVerb::Show { slot }) => {
-            let token = describe(&engine, slot)?;
-            let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let text = format!("{}\nprofile {}, recovery {}\n", line(&token), text("profile"), text("recovery"));
-            Ok(Answer { text, data: token, found: Found::Nothing })
-        }
+        Noun::Token(TokenVerb::Show { slot }) => show(&engine, slot),
         Noun::Token(TokenVerb::AcceptRollback { slot, so_pin }) => {
             engine.accept_rollback(SlotId(slot), &so_pin.read("Security officer's PIN").map_err(Fault::Pin)?)?;
             done(format!("The token in slot {slot} is accepted as it is."))
         }
+        Noun::Token(TokenVerb::Set { slot, rules, so_pin, pin }) => set_rules(&engine, slot, &rules, &so_pin, &pin),
+        Noun::Token(TokenVerb::RotateKeys { slot, so_pin, pin }) => rotate_keys(&engine, slot, &so_pin, &pin),
         Noun::Token(TokenVerb::Delete { slot, label, so_pin }) => {
             if describe(&engine, slot)?.get("label").and_then(Value::as_str) != Some(&label) {
                 return Err(Fault::Label);
@@ -283,6 +330,63 @@ fn token_init(engine: &Engine, label: &str, so_pin: &Source, pin: &Source) -> Re
     Ok(Answer { text, data: describe(engine, slot.0)?, found: Found::Nothing })
 }
 
+fn show(engine: &Engine, slot: u64) -> Result<Answer, Fault> {
+    let token = describe(engine, slot)?;
+    let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |pointer: &str| token.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+    let text = format!(
+        "{}\nprofile {}, recovery {}\n{} wrong PINs in a row lock; a PIN costs {} KiB and {} passes\n",
+        line(&token),
+        text("profile"),
+        text("recovery"),
+        number("/pin_tries"),
+        number("/pin_cost/memory_kib"),
+        number("/pin_cost/passes"),
+    );
+    Ok(Answer { text, data: token, found: Found::Nothing })
+}
+
+fn set_rules(engine: &Engine, slot: u64, rules: &Rules, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
+    let summary = engine.token_summary(SlotId(slot))?;
+    let Rules { profile, recovery, pin_tries, pin_memory_kib, pin_passes } = *rules;
+    let pin_cost = (pin_memory_kib.is_some() || pin_passes.is_some()).then(|| PinCost {
+        memory_kib: pin_memory_kib.unwrap_or(summary.pin_cost.memory_kib),
+        passes: pin_passes.unwrap_or(summary.pin_cost.passes),
+        ..summary.pin_cost
+    });
+    let officer = so_pin.read("Security officer's PIN").map_err(Fault::Pin)?;
+    let needs_user = recovery.is_some() && summary.user_pin_set;
+    let user = needs_user.then(|| pin.read("User's PIN").map_err(Fault::Pin)).transpose()?;
+    let pins = Pins { officer: &officer, user: user.as_deref().map(Vec::as_slice) };
+    engine.change_rules(SlotId(slot), &pins, NewRules { profile, recovery, pin_tries, pin_cost })?;
+    show(engine, slot)
+}
+
+fn rotate_keys(engine: &Engine, slot: u64, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
+    let user_pin_set = engine.token_summary(SlotId(slot))?.user_pin_set;
+    let officer = so_pin.read("Security officer's PIN").map_err(Fault::Pin)?;
+    let user = user_pin_set.then(|| pin.read("User's PIN").map_err(Fault::Pin)).transpose()?;
+    let bar = progress::bar("sealing objects");
+    let pins = Pins { officer: &officer, user: user.as_deref().map(Vec::as_slice) };
+    let rotated = engine.rotate_keys(SlotId(slot), &pins, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let Rotated { start, sealed, left } = rotated?;
+    let (began, start) = match start {
+        Start::NewKeys => ("The token has new keys", "new keys"),
+        Start::Unfinished => ("The rotation that was interrupted is done", "unfinished"),
+    };
+    let mut text = format!("{began}: {sealed} objects are sealed anew.\n");
+    text.extend(left.iter().map(|what| format!("{what}\n")));
+    if !left.is_empty() {
+        text.push_str("The keys of before stay, for what could not be opened.\n");
+    }
+    let found = if left.is_empty() { Found::Nothing } else { Found::Faults };
+    Ok(Answer { text, data: json!({ "start": start, "sealed": sealed, "left": left }), found })
+}
+
 fn tokens(engine: &Engine) -> Result<Vec<Value>, Fault> {
     let slots = engine.slots();
     let with_token = slots.split_last().map(|(_, tokens)| tokens).unwrap_or_default();
@@ -296,17 +400,19 @@ fn describe(engine: &Engine, slot: u64) -> Result<Value, Fault> {
     }
     let label = String::from_utf8_lossy(&info.label).trim_end().to_owned();
     let summary = engine.token_summary(SlotId(slot))?;
-    let recovery = match summary.recovery {
-        Recovery::ByOfficer => "officer",
-        Recovery::Never => "never",
-    };
     Ok(json!({
         "slot": slot,
         "label": label,
         "serial": info.serial,
         "flags": info.flags,
         "profile": summary.profile.to_string(),
-        "recovery": recovery,
+        "recovery": summary.recovery.to_string(),
+        "pin_tries": summary.pin_tries,
+        "pin_cost": {
+            "memory_kib": summary.pin_cost.memory_kib,
+            "passes": summary.pin_cost.passes,
+            "lanes": summary.pin_cost.lanes,
+        },
     }))
 }
 

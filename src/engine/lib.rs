@@ -33,10 +33,10 @@ use slot::Slots;
 
 pub use error::Error;
 pub use session::{Access, SessionInfo, State};
-pub use settings::Settings;
+pub use settings::{PinCost, Settings};
 pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
-pub use token::{Pins, Profile, Recovery, Report, Rotated, Start, Summary};
+pub use token::{NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
 pub use verbs::{User, View};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.

@@ -64,6 +64,15 @@ impl PinCost {
     pub const FLOOR: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
     /// The most that is accepted from a token file, lest a changed one stop the process: 1 GiB.
     pub const CAP: Self = Self { memory_kib: 1024 * 1024, passes: 16, lanes: 4 };
+
+    /// Whether it is between [`PinCost::FLOOR`] and [`PinCost::CAP`].
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        let (floor, cap) = (Self::FLOOR, Self::CAP);
+        (floor.memory_kib..=cap.memory_kib).contains(&self.memory_kib)
+            && (floor.passes..=cap.passes).contains(&self.passes)
+            && (floor.lanes..=cap.lanes).contains(&self.lanes)
+    }
 }
 
 /// A key of the file.
@@ -132,19 +141,12 @@ const KEYS: &[Key] = &[
     Key {
         name: "recovery",
         take: |to, text| {
-            let known = RECOVERIES.iter().find(|(name, _)| *name == text);
-            to.recovery = known.ok_or_else(|| "must be officer or never".to_owned())?.1;
+            to.recovery = text.parse()?;
             Ok(())
         },
-        show: |of| {
-            let name = RECOVERIES.iter().find(|(_, recovery)| *recovery == of.recovery).map(|(name, _)| *name);
-            name.unwrap_or_default().to_owned()
-        },
+        show: |of| of.recovery.to_string(),
     },
 ];
-
-/// The two answers to whether the officer can give a user his objects back.
-const RECOVERIES: [(&str, Recovery); 2] = [("officer", Recovery::ByOfficer), ("never", Recovery::Never)];
 
 impl Settings {
     /// The settings of this process. Never fails: what is wrong is in [`Settings::problems`], and the

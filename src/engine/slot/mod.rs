@@ -19,7 +19,7 @@ use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 use crate::{
     Access, Error, Report, Settings, Summary,
     object::{Attributes, Object, ObjectLocation, Visibility},
-    token::{Login, Pins, Role, Rotated, Token},
+    token::{Login, NewRules, Pins, Role, Rotated, Token},
 };
 
 use objects::{Entry, Objects};
@@ -325,6 +325,14 @@ impl Slot {
     /// Those of [`Token::verify_pin`].
     pub(crate) fn accept_rollback(&self, so_pin: &[u8]) -> Result<(), Error> {
         self.watched(self.token.accept_rollback(so_pin))
+    }
+
+    /// Changes rules of the token.
+    ///
+    /// # Errors
+    /// Those of [`Token::change_rules`].
+    pub(crate) fn change_rules(&self, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
+        self.watched(self.token.change_rules(pins, rules))
     }
 
     /// Gives the token other keys.

@@ -19,11 +19,13 @@
 mod bytes;
 mod index;
 mod objects;
+mod people;
 mod pin;
 mod policy;
 mod record;
 mod ring;
 mod rotation;
+mod rules;
 mod seal;
 mod sealed_header;
 mod sections;
@@ -64,8 +66,10 @@ use crate::{
 };
 
 pub use objects::Report;
+pub use people::Pins;
 pub use policy::{Profile, Recovery};
-pub use rotation::{Pins, Rotated, Start};
+pub use rotation::{Rotated, Start};
+pub use rules::NewRules;
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +148,10 @@ pub struct Summary {
     pub write_protected: bool,
     /// How many bytes a PIN has, at least and at most.
     pub pin_len: RangeInclusive<usize>,
+    /// How many wrong PINs in a row lock.
+    pub pin_tries: u32,
+    /// What a PIN costs that is set from now on.
+    pub pin_cost: PinCost,
     /// The user's tries.
     pub user_tries: Tries,
     /// The security officer's tries.
@@ -338,6 +346,8 @@ impl Token {
             recovery: token_header.policy.recovery,
             write_protected: !self.store.writable(),
             pin_len: usize::from(token_header.pins.shortest)..=usize::from(token_header.pins.longest),
+            pin_tries: token_header.pins.tries,
+            pin_cost: token_header.pins.cost,
             user_tries: self.tries(&token_header, Role::User)?,
             officer_tries: self.tries(&token_header, Role::Officer)?,
             needs_store_secret: [Role::Officer, Role::User].into_iter().any(secret),

@@ -69,6 +69,27 @@ impl fmt::Display for Profile {
     }
 }
 
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ByOfficer => "officer",
+            Self::Never => "never",
+        })
+    }
+}
+
+impl FromStr for Recovery {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "officer" => Ok(Self::ByOfficer),
+            "never" => Ok(Self::Never),
+            _ => Err("must be officer or never".to_owned()),
+        }
+    }
+}
+
 impl FromStr for Profile {
     type Err = String;
 

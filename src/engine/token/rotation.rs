@@ -9,19 +9,15 @@
 //! A token is whole after each of these commits, and works as ever between them. Who finds retired keys in the rings goes
 //! on with the batches.
 
-use parking_lot::Mutex;
 use store::RecordId;
-use zeroize::Zeroizing;
 
 use super::{
-    Current, Login, Role, Token, TriedPin, next,
+    Login, Token,
     objects::hex,
-    pin::{Owner, Wrap},
+    people::{Person, Pins},
     record::{self, Opened},
     retrying,
     ring::{KeyId, KeyState, Purpose, Ring, RingKey},
-    seal::Keys,
-    sealed_header::{BUCKETS, SealedHeader},
 };
 use crate::Error;
 
@@ -30,14 +26,6 @@ const BATCH: usize = if cfg!(test) { 2 } else { 256 };
 
 /// How often it begins again when others come in between.
 const ATTEMPTS: usize = 4;
-
-/// The PINs of everybody who has a ring.
-pub struct Pins<'a> {
-    /// The security officer's.
-    pub officer: &'a [u8],
-    /// The user's, if he has one.
-    pub user: Option<&'a [u8]>,
-}
 
 /// What a rotation has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,13 +45,6 @@ pub enum Start {
     NewKeys,
     /// In the middle of one that was not finished.
     Unfinished,
-}
-
-/// Somebody whose PIN was right.
-struct Person {
-    pin: Zeroizing<Vec<u8>>,
-    wrap: Wrap,
-    login: Login,
 }
 
 /// What sealing everything anew has come to.
@@ -107,7 +88,7 @@ impl Token {
             people = self.try_all(pins)?;
         }
         people = loop {
-            match self.exchange(&people, &with_new_keys(&people)?)? {
+            match self.exchange(&people, &with_new_keys(&people)?, |_| {})? {
                 Some(begun) => break begun,
                 None => people = self.try_all(pins)?,
             }
@@ -122,68 +103,6 @@ impl Token {
             self.end(pins, &people)?;
         }
         Ok(Rotated { start, sealed, left })
-    }
-
-    /// Tries everybody's PIN.
-    fn try_all(&self, pins: &Pins<'_>) -> Result<Vec<Person>, Error> {
-        let mut given = vec![(Role::Officer, pins.officer)];
-        if self.token_header()?.wrap(Role::User).is_some() {
-            given.push((Role::User, pins.user.ok_or(Error::ArgumentsBad)?));
-        }
-        let tried = given.into_iter().map(|(role, pin)| {
-            let TriedPin { wrap, keys, .. } = self.try_pin(role, pin)?;
-            Ok(Person { pin: Zeroizing::new(pin.to_vec()), wrap, login: login(role, keys) })
-        });
-        tried.collect()
-    }
-
-    /// Puts other rings in the place of everybody's, in one commit. `None` if somebody has changed a PIN since.
-    fn exchange(&self, people: &[Person], rings: &[Ring]) -> Result<Option<Vec<Person>>, Error> {
-        let (secret, cost) = (self.secret()?, self.token_header()?.pins.cost);
-        let fresh = people.iter().zip(rings).map(|(person, ring)| {
-            let Login { role, keys, .. } = &person.login;
-            let owner = Owner { person: role.person(), role: *role, serial: &self.serial, epoch: keys.epoch };
-            let wrap = Wrap::make(&person.pin, ring, owner, cost, secret.as_ref())?;
-            let keys = Keys::new(ring.filtered(|_| true), &self.serial, keys.epoch)?;
-            Ok(Person { pin: person.pin.clone(), wrap, login: login(*role, keys) })
-        });
-        let fresh = fresh.collect::<Result<Vec<_>, Error>>()?;
-        let ([.., old], [.., new]) = (people, &*fresh) else { return Err(Error::Internal("a token has no officer")) };
-        let committed = retrying(|_| {
-            let read = self.read_head(&old.login.keys);
-            let read = self.unless_overtaken(old.login.role, &old.wrap, read)?;
-            let Some(current) = read.filter(|read| people.iter().all(|person| person.is_behind(read))) else {
-                return Ok(None);
-            };
-            let header = self.under_new_keys(&current, &old.login.keys, &new.login.keys)?;
-            let (mut token_header, head) = (current.token_header, current.head);
-            fresh.iter().for_each(|person| token_header.set_wrap(person.login.role, person.wrap.clone()));
-            self.commit_headers(&new.login.keys, head.revision, &token_header, header, Vec::new()).map(Some)
-        })?;
-        Ok(committed.map(|_| fresh))
-    }
-
-    /// The sealed header that follows, under the token key that is active then.
-    fn under_new_keys(&self, current: &Current, old: &Keys, new: &Keys) -> Result<SealedHeader, Error> {
-        let Current { header, head, .. } = current;
-        let mut next_header = header.clone();
-        next_header.revision = next(head.revision);
-        next_header.key = new.token()?.id;
-        if let Some(domain) = new.domain() {
-            next_header.domain = domain.id;
-        }
-        if next_header.key != header.key {
-            for first in (0..BUCKETS).filter_map(|first| u8::try_from(first).ok()) {
-                let digests = self.store.digests(first)?;
-                let moved = next_header.move_bucket((header, old), new, first, &digests);
-                if moved.is_err() && self.store.head()?.revision != head.revision {
-                    // Not changed by somebody who may not, but by somebody who may.
-                    return Err(store::Error::Conflict.into());
-                }
-                moved?;
-            }
-        }
-        Ok(next_header)
     }
 
     /// Seals with active keys what is sealed with retired ones.
@@ -245,25 +164,14 @@ impl Token {
             let keep = |key: &RingKey| key.state == KeyState::Active || !done.contains(&key.id);
             people.iter().map(|person| person.login.keys.ring.filtered(keep)).collect()
         };
-        let mut ended = self.exchange(people, &without(people))?;
+        let mut ended = self.exchange(people, &without(people), |_| {})?;
         while ended.is_none() {
             // Somebody has changed a PIN. What he has put in its place is tried with what was given.
             let people = self.try_all(pins)?;
-            ended = self.exchange(&people, &without(&people))?;
+            ended = self.exchange(&people, &without(&people), |_| {})?;
         }
         Ok(())
     }
-}
-
-impl Person {
-    /// Whether the wrap that was opened is still there.
-    fn is_behind(&self, current: &Current) -> bool {
-        current.token_header.wrap(self.login.role) == Some(&self.wrap)
-    }
-}
-
-fn login(role: Role, keys: Keys) -> Login {
-    Login { role, keys, seen: Mutex::default() }
 }
 
 /// The retired keys in anybody's ring.

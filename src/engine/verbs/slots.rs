@@ -3,7 +3,7 @@ use types::{MechanismType, SessionHandle, SlotId};
 use crate::{
     Engine, Error, MANUFACTURER, MODEL, RELEASE, Report, SlotInfo, Summary, TokenInfo,
     mechanism::{self, Mechanism},
-    token::{Pins, Role, Rotated, Tries},
+    token::{NewRules, Pins, Role, Rotated, Tries},
 };
 
 /// The `CKF_` bits of a token (PKCS#11, `CK_TOKEN_INFO`).
@@ -154,6 +154,15 @@ impl Engine {
     /// [`Error::SlotIdInvalid`], [`Error::PinIncorrect`], [`Error::PinLocked`], and the store's.
     pub fn accept_rollback(&self, slot: SlotId, so_pin: &[u8]) -> Result<(), Error> {
         self.slots.open(slot, &self.settings)?.accept_rollback(so_pin)
+    }
+
+    /// Changes rules of a token. The user's PIN is needed only where recovery changes.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`], [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user's PIN is
+    /// missing or a value is out of bounds, and the store's.
+    pub fn change_rules(&self, slot: SlotId, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
+        self.slots.open(slot, &self.settings)?.change_rules(pins, rules)
     }
 
     /// Gives a token other keys and seals everything in it anew, or goes on where that was interrupted. Every login of before

@@ -7,6 +7,7 @@ mod objects;
 mod pins;
 mod rings;
 mod rotation;
+mod rules;
 
 use std::sync::Arc;
 

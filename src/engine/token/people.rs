@@ -1,0 +1,120 @@
+//! Everybody with a ring, and how their rings are exchanged together.
+
+use parking_lot::Mutex;
+use zeroize::Zeroizing;
+
+use super::{
+    Current, Login, Role, Token, TriedPin, next,
+    pin::{Owner, Wrap},
+    retrying,
+    ring::Ring,
+    seal::Keys,
+    sealed_header::{BUCKETS, SealedHeader},
+    token_header::TokenHeader,
+};
+use crate::Error;
+
+/// The PINs of everybody who has a ring.
+pub struct Pins<'a> {
+    /// The security officer's.
+    pub officer: &'a [u8],
+    /// The user's, if he has one.
+    pub user: Option<&'a [u8]>,
+}
+
+/// Somebody whose PIN was right.
+pub(super) struct Person {
+    pin: Zeroizing<Vec<u8>>,
+    wrap: Wrap,
+    pub(super) login: Login,
+}
+
+impl Token {
+    /// Tries everybody's PIN.
+    pub(super) fn try_all(&self, pins: &Pins<'_>) -> Result<Vec<Person>, Error> {
+        let mut given = vec![(Role::Officer, pins.officer)];
+        if self.token_header()?.wrap(Role::User).is_some() {
+            given.push((Role::User, pins.user.ok_or(Error::ArgumentsBad)?));
+        }
+        self.try_people(&given)
+    }
+
+    /// Tries the officer's PIN alone.
+    pub(super) fn try_officer(&self, pins: &Pins<'_>) -> Result<Vec<Person>, Error> {
+        self.try_people(&[(Role::Officer, pins.officer)])
+    }
+
+    fn try_people(&self, given: &[(Role, &[u8])]) -> Result<Vec<Person>, Error> {
+        let tried = given.iter().map(|&(role, pin)| {
+            let TriedPin { wrap, keys, .. } = self.try_pin(role, pin)?;
+            Ok(Person { pin: Zeroizing::new(pin.to_vec()), wrap, login: login(role, keys) })
+        });
+        tried.collect()
+    }
+
+    /// Puts other rings in the place of theirs and edits the token header, in one commit. `None` if somebody has changed a PIN since.
+    pub(super) fn exchange(
+        &self,
+        people: &[Person],
+        rings: &[Ring],
+        edit: impl Fn(&mut TokenHeader),
+    ) -> Result<Option<Vec<Person>>, Error> {
+        let (secret, cost) = (self.secret()?, self.token_header()?.pins.cost);
+        let fresh = people.iter().zip(rings).map(|(person, ring)| {
+            let Login { role, keys, .. } = &person.login;
+            let owner = Owner { person: role.person(), role: *role, serial: &self.serial, epoch: keys.epoch };
+            let wrap = Wrap::make(&person.pin, ring, owner, cost, secret.as_ref())?;
+            let keys = Keys::new(ring.filtered(|_| true), &self.serial, keys.epoch)?;
+            Ok(Person { pin: person.pin.clone(), wrap, login: login(*role, keys) })
+        });
+        let fresh = fresh.collect::<Result<Vec<_>, Error>>()?;
+        let ([.., old], [.., new]) = (people, &*fresh) else { return Err(Error::Internal("a token has no officer")) };
+        let committed = retrying(|_| {
+            let read = self.read_head(&old.login.keys);
+            let read = self.unless_overtaken(old.login.role, &old.wrap, read)?;
+            let Some(current) = read.filter(|read| people.iter().all(|person| person.is_behind(read))) else {
+                return Ok(None);
+            };
+            let header = self.under_new_keys(&current, &old.login.keys, &new.login.keys)?;
+            let (mut token_header, head) = (current.token_header, current.head);
+            fresh.iter().for_each(|person| token_header.set_wrap(person.login.role, person.wrap.clone()));
+            edit(&mut token_header);
+            self.commit_headers(&new.login.keys, head.revision, &token_header, header, Vec::new()).map(Some)
+        })?;
+        Ok(committed.map(|_| fresh))
+    }
+
+    /// The sealed header that follows, under the token key that is active then.
+    fn under_new_keys(&self, current: &Current, old: &Keys, new: &Keys) -> Result<SealedHeader, Error> {
+        let Current { header, head, .. } = current;
+        let mut next_header = header.clone();
+        next_header.revision = next(head.revision);
+        next_header.key = new.token()?.id;
+        if let Some(domain) = new.domain() {
+            next_header.domain = domain.id;
+        }
+        if next_header.key != header.key {
+            for first in (0..BUCKETS).filter_map(|first| u8::try_from(first).ok()) {
+                let digests = self.store.digests(first)?;
+                let moved = next_header.move_bucket((header, old), new, first, &digests);
+                if moved.is_err() && self.store.head()?.revision != head.revision {
+                    // Not changed by somebody who may not, but by somebody who may.
+                    return Err(store::Error::Conflict.into());
+                }
+                moved?;
+            }
+        }
+        Ok(next_header)
+    }
+}
+
+impl Person {
+    /// Whether the wrap that was opened is still there.
+    fn is_behind(&self, current: &Current) -> bool {
+        current.token_header.wrap(self.login.role) == Some(&self.wrap)
+    }
+}
+
+fn login(role: Role, keys: Keys) -> Login {
+    Login { role, keys, seen: Mutex::default() }
+}

@@ -1,0 +1,76 @@
+//! The rules of a token, changed by its officer: profile, recovery, and what holds for its PINs.
+
+use super::{
+    Role, Token,
+    people::{Person, Pins},
+    policy::{Profile, Recovery},
+    ring::{KeyId, Purpose, Ring, RingKey},
+};
+use crate::{Error, settings::PinCost};
+
+/// Which rules of a token are to be others. `None` leaves one as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewRules {
+    /// Which uses of keys it allows.
+    pub profile: Option<Profile>,
+    /// Whether the officer can give the user his private objects back. It takes the user's PIN to change that.
+    pub recovery: Option<Recovery>,
+    /// How many wrong PINs in a row lock a user.
+    pub pin_tries: Option<u32>,
+    /// What PINs cost. Those that are there become dearer at the next login.
+    pub pin_cost: Option<PinCost>,
+}
+
+impl Token {
+    /// Changes rules of the token. No object is touched.
+    ///
+    /// # Errors
+    /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user's PIN is missing where it is
+    /// needed or a value is out of bounds, and the store's.
+    pub(crate) fn change_rules(&self, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
+        let NewRules { profile, recovery, pin_tries, pin_cost } = rules;
+        let bounded = pin_cost.is_none_or(|cost| cost.is_bounded());
+        if pin_tries == Some(0) || !bounded {
+            return Err(Error::ArgumentsBad);
+        }
+        loop {
+            let people = match recovery {
+                Some(_) => self.try_all(pins)?,
+                None => self.try_officer(pins)?,
+            };
+            let rings = rings(&people, recovery)?;
+            let exchanged = self.exchange(&people, &rings, |header| {
+                header.policy.profile = profile.unwrap_or(header.policy.profile);
+                header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
+                header.pins.tries = pin_tries.unwrap_or(header.pins.tries);
+                header.pins.cost = pin_cost.unwrap_or(header.pins.cost);
+            })?;
+            if exchanged.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Everybody's ring; the officer's with the domain keys or without them, if that changes.
+fn rings(people: &[Person], recovery: Option<Recovery>) -> Result<Vec<Ring>, Error> {
+    let users = people.iter().find(|person| person.login.role == Role::User);
+    let ring = |person: &Person| {
+        let own = &person.login.keys.ring;
+        match recovery.filter(|_| person.login.role == Role::Officer) {
+            None => Ok(own.filtered(|_| true)),
+            Some(Recovery::Never) => Ok(own.filtered(|key| key.purpose == Purpose::Token)),
+            // What the user's ring has, the officer's may have too.
+            Some(Recovery::ByOfficer) => match users {
+                Some(user) => Ok(user.login.keys.ring.filtered(|_| true)),
+                None if own.active(Purpose::Domain).is_some() => Ok(own.filtered(|_| true)),
+                None => {
+                    let mut ring = own.filtered(|_| true);
+                    ring.add(RingKey::new(Purpose::Domain, KeyId::random()?)?)?;
+                    Ok(ring)
+                }
+            },
+        }
+    };
+    people.iter().map(ring).collect()
+}

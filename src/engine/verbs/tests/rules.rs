@@ -1,0 +1,82 @@
+//! Rules of a token that its officer changes.
+
+use super::*;
+use crate::{NewRules, PinCost, Pins, Profile, Recovery};
+
+const SLOT: SlotId = SlotId(0);
+const BOTH: Pins<'_> = Pins { officer: SO_PIN, user: Some(PIN) };
+const OFFICER: Pins<'_> = Pins { officer: SO_PIN, user: None };
+
+/// A private object on the token; how many of them the user sees after the officer has set his PIN anew.
+fn left_after_a_reset(engine: &Engine) -> usize {
+    let session = user_session(engine, SLOT);
+    engine.create_object(session, aes(true, true)).unwrap();
+    engine.close_session(session).unwrap();
+    let session = engine.open_session(SLOT, Access::ReadWrite).unwrap();
+    engine.login(session, User::Officer, SO_PIN).unwrap();
+    engine.init_pin(session, PIN).unwrap();
+    engine.close_session(session).unwrap();
+    let session = user_session(engine, SLOT);
+    let found = find(engine, session, vec![flag(A::PRIVATE, true)]).unwrap().len();
+    engine.close_session(session).unwrap();
+    found
+}
+
+#[test]
+fn the_officer_changes_the_profile_and_what_holds_for_pins_without_the_user() {
+    let world = World::new();
+    let cost = PinCost { passes: 3, ..PinCost::FLOOR };
+    let rules =
+        NewRules { profile: Some(Profile::Strict), pin_tries: Some(1), pin_cost: Some(cost), ..NewRules::default() };
+    let wrong = Pins { officer: b"wrong-pin", user: None };
+    assert_eq!(world.engine.change_rules(SLOT, &wrong, rules), Err(Error::PinIncorrect));
+    let user = user_session(&world.engine, SLOT);
+    world.engine.change_rules(SLOT, &OFFICER, rules).unwrap();
+    let other = world.another_process();
+    assert_eq!(other.token_summary(SLOT).unwrap().profile, Profile::Strict);
+    world.engine.create_object(user, aes(true, true)).unwrap();
+    assert!(find(&world.engine, user, vec![]).unwrap().len() == 1, "who is logged in goes on");
+    world.engine.close_session(user).unwrap();
+    let session = other.open_session(SLOT, Access::ReadWrite).unwrap();
+    assert_eq!(other.login(session, User::User, b"wrong-pin"), Err(Error::PinLocked), "one try");
+}
+
+#[test]
+fn rules_that_no_token_can_have_are_refused() {
+    let world = World::new();
+    let free = PinCost { passes: 0, ..PinCost::FLOOR };
+    for rules in [
+        NewRules { pin_tries: Some(0), ..NewRules::default() },
+        NewRules { pin_cost: Some(free), ..NewRules::default() },
+        NewRules { recovery: Some(Recovery::Never), ..NewRules::default() },
+    ] {
+        assert_eq!(world.engine.change_rules(SLOT, &OFFICER, rules), Err(Error::ArgumentsBad), "{rules:?}");
+    }
+}
+
+#[test]
+fn recovery_is_taken_from_the_officer_and_given_back_with_the_users_pin() {
+    let world = World::new();
+    let engine = &world.engine;
+    let to = |recovery| NewRules { recovery: Some(recovery), ..NewRules::default() };
+    assert_eq!(left_after_a_reset(engine), 1);
+    engine.change_rules(SLOT, &BOTH, to(Recovery::Never)).unwrap();
+    assert_eq!(engine.token_summary(SLOT).unwrap().recovery, Recovery::Never);
+    assert_eq!(left_after_a_reset(engine), 0);
+    engine.change_rules(SLOT, &BOTH, to(Recovery::ByOfficer)).unwrap();
+    assert_eq!(left_after_a_reset(engine), 1);
+}
+
+#[test]
+fn recovery_can_be_chosen_before_there_is_a_user() {
+    for (from, to) in [(Recovery::ByOfficer, Recovery::Never), (Recovery::Never, Recovery::ByOfficer)] {
+        let world = World::with(Settings { recovery: from, ..settings() });
+        world.engine.init_token(SLOT, SO_PIN, &LABEL).unwrap();
+        world.engine.change_rules(SLOT, &OFFICER, NewRules { recovery: Some(to), ..NewRules::default() }).unwrap();
+        let session = world.engine.open_session(SLOT, Access::ReadWrite).unwrap();
+        world.engine.login(session, User::Officer, SO_PIN).unwrap();
+        world.engine.init_pin(session, PIN).unwrap();
+        world.engine.close_session(session).unwrap();
+        assert_eq!(left_after_a_reset(&world.engine), usize::from(to == Recovery::ByOfficer));
+    }
+}
