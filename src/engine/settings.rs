@@ -62,8 +62,26 @@ pub struct PinCost {
 impl PinCost {
     /// The least that is accepted, and the default: 19 MiB, two passes.
     pub const FLOOR: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
-    /// The most that is accepted from a token file, lest a changed one stop the process: 1 GiB.
+    /// The least for a token with the profile `strict`: 64 MiB, three passes.
+    pub const STRICT: Self = Self { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
+    /// The most that can be set: 1 GiB, 16 passes.
     pub const CAP: Self = Self { memory_kib: 1024 * 1024, passes: 16, lanes: 4 };
+
+    /// How long it takes, in KiB that are passed over: as good a measure as there is without trying.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
+    }
+
+    /// The dearer of both in each part.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            memory_kib: self.memory_kib.max(other.memory_kib),
+            passes: self.passes.max(other.passes),
+            lanes: self.lanes.max(other.lanes),
+        }
+    }
 
     /// Whether it is between [`PinCost::FLOOR`] and [`PinCost::CAP`].
     #[must_use]

@@ -169,6 +169,8 @@ pub(crate) struct Token {
     serial: Serial,
     store: Arc<dyn Store>,
     counters: Arc<dyn Counters>,
+    /// The most work that a PIN may be here: a changed file must not stop the process.
+    most_work: u64,
     /// The file that holds the store secret, if there is one.
     store_secret: Option<PathBuf>,
     /// The token that this process knows: another epoch means that it was made anew.
@@ -263,6 +265,7 @@ impl Token {
             serial: serial.clone(),
             store,
             counters,
+            most_work: pin::most_work(settings),
             store_secret: settings.store_secret.clone(),
             epoch: AtomicU64::new(FIRST_EPOCH),
             next_epoch: AtomicU64::new(FIRST_EPOCH),
@@ -391,6 +394,7 @@ impl Token {
         }
         let pins = self.token_header()?.pins;
         pins.must_fit(pin)?;
+        self.must_be_affordable(pins.cost)?;
         self.give_pin(login, pin, pins.cost)?;
         self.forgive(Role::User);
         Ok(())
@@ -434,6 +438,22 @@ impl Token {
         if known.contains(&token_header.epoch) { Ok(()) } else { Err(Error::TokenReplaced) }
     }
 
+    /// Refuses a cost that is more than this machine takes on.
+    ///
+    /// # Errors
+    /// [`store::Error::Unreadable`], in words.
+    fn must_be_affordable(&self, cost: PinCost) -> Result<(), Error> {
+        if cost.work() <= self.most_work {
+            return Ok(());
+        }
+        let PinCost { memory_kib, passes, .. } = cost;
+        let why = format!(
+            "the token's PINs cost {memory_kib} KiB and {passes} passes, more than four times what this machine is set to: \
+             if that is meant, set pin_memory_kib and pin_passes to as much"
+        );
+        Err(store::Error::Unreadable(why).into())
+    }
+
     fn secret(&self) -> Result<Option<StoreSecret>, Error> {
         self.store_secret.as_deref().map(StoreSecret::read).transpose()
     }
@@ -471,6 +491,8 @@ impl Token {
             return Err(Error::PinIncorrect);
         }
         // Not a matter of the PIN, so it is not counted.
+        self.must_be_affordable(wrap.cost())?;
+        self.must_be_affordable(token_header.pins.cost)?;
         wrap.must_fit(&self.serial, secret.as_ref())?;
         let tries = u64::from(token_header.pins.tries);
         let counted = match (&turn, self.counters.count(&role.counter())) {

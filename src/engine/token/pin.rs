@@ -8,7 +8,7 @@ use types::{Buffer, Secret};
 use zeroize::Zeroizing;
 
 use super::{
-    Role,
+    Profile, Role,
     bytes::{Reader, Sink},
     ring::Ring,
     seal::{self, Key, NONCE_LEN, TAG_LEN},
@@ -59,12 +59,8 @@ const STORE_SECRET_LEN: std::ops::RangeInclusive<u64> = 32..=4096;
 impl PinPolicy {
     /// Of a new token.
     pub(super) fn of(settings: &Settings) -> Self {
-        Self {
-            tries: settings.pin_tries,
-            shortest: 4,
-            longest: 255,
-            cost: within(settings.pin_cost, PinCost::FLOOR, PinCost::CAP),
-        }
+        let cost = within(settings.pin_cost, PinCost::FLOOR, PinCost::CAP);
+        Self { tries: settings.pin_tries, shortest: 4, longest: 255, cost: cost.max(least_cost(settings.profile)) }
     }
 
     /// Whether a PIN of this token can be as long as this one.
@@ -139,6 +135,11 @@ impl Wrap {
             return Ok(None);
         }
         Ring::decode(&ring).map(Some).ok_or(Error::Tampered("a ring of keys"))
+    }
+
+    /// What it costs to try it.
+    pub(super) fn cost(&self) -> PinCost {
+        self.cost
     }
 
     /// Refuses to try a PIN where the store secret is missing that went into it, or another one is there.
@@ -267,6 +268,19 @@ impl StoreSecret {
         let (first, _) = key.expose().split_first_chunk().ok_or(Error::Internal("a key has 32 bytes"))?;
         Ok(*first)
     }
+}
+
+/// The least that PINs of a token with this profile cost.
+pub(super) fn least_cost(profile: Profile) -> PinCost {
+    match profile {
+        Profile::Compatible => PinCost::FLOOR,
+        Profile::Strict => PinCost::STRICT,
+    }
+}
+
+/// The work that a token may ask of this machine for one PIN: four times what this machine would set.
+pub(super) fn most_work(settings: &Settings) -> u64 {
+    4 * settings.pin_cost.work().max(PinCost::STRICT.work())
 }
 
 fn within(cost: PinCost, least: PinCost, most: PinCost) -> PinCost {

@@ -3,6 +3,7 @@
 use super::{
     Role, Token,
     people::{Person, Pins},
+    pin::least_cost,
     policy::{Profile, Recovery},
     ring::{KeyId, Purpose, Ring, RingKey},
 };
@@ -33,6 +34,7 @@ impl Token {
         if pin_tries == Some(0) || !bounded {
             return Err(Error::ArgumentsBad);
         }
+        pin_cost.map_or(Ok(()), |cost| self.must_be_affordable(cost))?;
         loop {
             let people = match recovery {
                 Some(_) => self.try_all(pins)?,
@@ -43,7 +45,7 @@ impl Token {
                 header.policy.profile = profile.unwrap_or(header.policy.profile);
                 header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
                 header.pins.tries = pin_tries.unwrap_or(header.pins.tries);
-                header.pins.cost = pin_cost.unwrap_or(header.pins.cost);
+                header.pins.cost = pin_cost.unwrap_or(header.pins.cost).max(least_cost(header.policy.profile));
             })?;
             if exchanged.is_some() {
                 return Ok(());

@@ -42,6 +42,31 @@ fn the_officer_changes_the_profile_and_what_holds_for_pins_without_the_user() {
 }
 
 #[test]
+fn a_pin_that_costs_much_more_than_this_machine_would_set_is_refused_in_words_and_not_tried() {
+    let dear = PinCost { memory_kib: 128 * 1024, passes: 7, lanes: 1 };
+    let rich = Settings { pin_cost: PinCost { memory_kib: 64 * 1024, passes: 4, lanes: 1 }, ..settings() };
+    let world = World::with(rich);
+    world.engine.change_rules(SLOT, &OFFICER, NewRules { pin_cost: Some(dear), ..NewRules::default() }).unwrap();
+    let poor = world.another_process();
+    let session = poor.open_session(SLOT, Access::ReadWrite).unwrap();
+    let refused = poor.login(session, User::User, PIN).unwrap_err();
+    assert!(refused.to_string().contains("pin_memory_kib"), "{refused}");
+    assert!(!poor.token_summary(SLOT).unwrap().user_tries.wrong(), "it was not counted as wrong");
+    let session = world.engine.open_session(SLOT, Access::ReadWrite).unwrap();
+    assert_eq!(world.engine.login(session, User::User, PIN), Ok(()));
+}
+
+#[test]
+fn a_strict_token_has_dearer_pins() {
+    let world = World::with(Settings { profile: Profile::Strict, ..settings() });
+    assert_eq!(world.engine.token_summary(SLOT).unwrap().pin_cost, PinCost::STRICT);
+    let world = World::new();
+    let strict = NewRules { profile: Some(Profile::Strict), pin_cost: Some(PinCost::FLOOR), ..NewRules::default() };
+    world.engine.change_rules(SLOT, &OFFICER, strict).unwrap();
+    assert_eq!(world.engine.token_summary(SLOT).unwrap().pin_cost, PinCost::STRICT);
+}
+
+#[test]
 fn rules_that_no_token_can_have_are_refused() {
     let world = World::new();
     let free = PinCost { passes: 0, ..PinCost::FLOOR };
