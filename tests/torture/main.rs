@@ -16,6 +16,7 @@ mod guess;
 mod kill;
 mod object;
 mod process;
+mod residue;
 mod share;
 
 use std::env;
@@ -41,6 +42,8 @@ fn worker() {
         "share" => share::share(),
         "share as siblings" => share::share_as_siblings(),
         "take turns" => share::take_turns(),
+        "make readable keys" => residue::make_readable_keys(),
+        "use and search" => residue::use_and_search(),
         "fill the disk" => full::fill_the_disk(),
         "use" => full::use_once(),
         other => panic!("there is no role {other}"),

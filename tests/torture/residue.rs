@@ -1,0 +1,166 @@
+//! What is left of keys in a process that has logged out.
+//!
+//! The needles are never whole in the memory that is searched: they are kept with each byte inverted.
+
+use std::{
+    env,
+    fs::{self, File},
+    os::unix::fs::FileExt,
+    ptr,
+};
+
+use cryptoki_sys::*;
+
+use crate::{
+    object::{bytes, create, encrypt, finalize, find_label, read, read_label, session, sign},
+    p11,
+    process::{Journal, Scene},
+};
+
+const NEEDLES: &str = "STRONGROOM_TEST_NEEDLES";
+
+/// So much of a key counts as found.
+const LEN: usize = 24;
+
+/// Makes keys of each kind that can be read, so that somebody knows what to look for.
+pub(crate) fn make_readable_keys() {
+    let journal = Journal::open();
+    let session = session();
+    let say = |what: &str, value: &[u8]| {
+        let inverted: String = value.iter().map(|byte| format!("{:02x}", !byte)).collect();
+        journal.say(format!("{what} {inverted}"));
+    };
+    for number in 0..4_u8 {
+        let (mut on, mut class, mut kind) = (CK_TRUE, CKO_SECRET_KEY, CKK_GENERIC_SECRET);
+        let mut off = CK_FALSE;
+        let mut value = [0; 48];
+        assert_eq!(p11!(C_GenerateRandom(session, value.as_mut_ptr(), 48)), CKR_OK);
+        let label = format!("secret {number}");
+        let mut template = [
+            raw_attribute(CKA_CLASS, &mut class),
+            raw_attribute(CKA_KEY_TYPE, &mut kind),
+            raw_attribute(CKA_TOKEN, &mut on),
+            raw_attribute(CKA_SENSITIVE, &mut off),
+            raw_attribute(CKA_SIGN, &mut on),
+            bytes(CKA_VALUE, &value),
+            bytes(CKA_LABEL, label.as_bytes()),
+        ];
+        create(session, &mut template).unwrap();
+        say("secret", &value);
+    }
+    for label in ["rsa used", "rsa seen"] {
+        let (mut on, mut off, mut bits) = (CK_TRUE, CK_FALSE, 2048 as CK_ULONG);
+        let mut public = [raw_attribute(CKA_MODULUS_BITS, &mut bits)];
+        let mut private = [
+            raw_attribute(CKA_TOKEN, &mut on),
+            raw_attribute(CKA_SENSITIVE, &mut off),
+            raw_attribute(CKA_EXTRACTABLE, &mut on),
+            raw_attribute(CKA_SIGN, &mut on),
+            bytes(CKA_LABEL, label.as_bytes()),
+        ];
+        let mut mechanism =
+            CK_MECHANISM { mechanism: CKM_RSA_PKCS_KEY_PAIR_GEN, pParameter: ptr::null_mut(), ulParameterLen: 0 };
+        let (mut made, mut key) = (0, 0);
+        let rv = p11!(C_GenerateKeyPair(
+            session,
+            &raw mut mechanism,
+            public.as_mut_ptr(),
+            public.len() as CK_ULONG,
+            private.as_mut_ptr(),
+            private.len() as CK_ULONG,
+            &raw mut made,
+            &raw mut key,
+        ));
+        assert_eq!(rv, CKR_OK);
+        for part in [CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_COEFFICIENT] {
+            say(label, &read(session, key, part).unwrap());
+        }
+    }
+    finalize();
+}
+
+fn raw_attribute<T>(name: CK_ATTRIBUTE_TYPE, value: &mut T) -> CK_ATTRIBUTE {
+    CK_ATTRIBUTE { type_: name, pValue: ptr::from_mut(value).cast(), ulValueLen: size_of::<T>() as CK_ULONG }
+}
+
+/// Logs in, sees and uses the keys, logs out; says what of the needles was there before and after.
+pub(crate) fn use_and_search() {
+    let journal = Journal::open();
+    let needles: Vec<Vec<u8>> = env::var(NEEDLES)
+        .unwrap()
+        .split(' ')
+        .map(|hex| (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect())
+        .collect();
+    let session = session();
+    let key = |label: &str| find_label(session, label).unwrap()[0];
+    for label in ["secret 0", "rsa seen"] {
+        assert_eq!(read_label(session, key(label)).unwrap(), label);
+    }
+    let mac = key("secret 1");
+    assert!(sign(session, mac, CKM_SHA256_HMAC).is_ok());
+    assert!(sign(session, key("rsa used"), CKM_SHA256_RSA_PKCS).is_ok());
+    assert!(encrypt(session, key("secret 2")).is_err(), "it may not, and was opened all the same");
+    journal.say(format!("while logged in {}", found(&needles)));
+    assert_eq!(p11!(C_Logout(session)), CKR_OK);
+    journal.say(format!("after logout {}", found(&needles)));
+    finalize();
+    journal.say(format!("after the end {}", found(&needles)));
+}
+
+/// Which needles stand in the writable memory of this process, by their numbers.
+fn found(needles: &[Vec<u8>]) -> String {
+    let memory = File::open("/proc/self/mem").unwrap();
+    let mut hits = vec![0_u32; needles.len()];
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let mut page = vec![0; 1 << 16];
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let (range, rights) = (words.next().unwrap(), words.next().unwrap());
+        if !rights.starts_with("rw") || line.ends_with("[vvar]") {
+            continue;
+        }
+        let (begin, end) = range.split_once('-').unwrap();
+        let [mut at, end] = [begin, end].map(|hex| u64::from_str_radix(hex, 16).unwrap());
+        let own = page.as_ptr().addr() as u64;
+        while at < end {
+            let len = page.len().min((end - at) as usize);
+            // What is being read into would be found again.
+            let is_own = at < own + page.len() as u64 + 4096 && own < at + len as u64;
+            if !is_own && memory.read_exact_at(&mut page[..len], at).is_ok() {
+                for (needle, hits) in needles.iter().zip(&mut hits) {
+                    let first = !needle[0];
+                    let candidates = page[..len].windows(LEN).filter(|window| window[0] == first);
+                    let hit = |window: &[u8]| window.iter().zip(needle).all(|(byte, inverted)| *byte == !inverted);
+                    *hits += candidates.filter(|window| hit(window)).count() as u32;
+                }
+            }
+            // With an overlap, so that nothing is cut in two.
+            at += if len == page.len() { (len - LEN) as u64 } else { len as u64 };
+        }
+    }
+    page.fill(0);
+    let list: Vec<String> = hits
+        .iter()
+        .enumerate()
+        .filter(|(_, hits)| **hits > 0)
+        .map(|(number, hits)| format!("{number}x{hits}"))
+        .collect();
+    format!("[{}]", list.join(" "))
+}
+
+#[test]
+fn nothing_of_a_key_is_left_in_memory_after_logout_whether_it_was_used_or_only_seen() {
+    let scene = Scene::with_token();
+    let made = scene.run("make readable keys", 0, 60).unwrap();
+    let needles: Vec<&str> = made.iter().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(needles.len(), 14);
+    let directory = scene.directory.clone();
+    let worker = scene.start_in(&directory, "use and search", 0, |command| {
+        command.env(NEEDLES, needles.join(" "));
+    });
+    let said = worker.finish(60).unwrap();
+    println!("{said:#?}");
+    assert!(said[0].contains('x'), "the search finds what is there: {}", said[0]);
+    assert_eq!(said[1], "after logout []");
+    assert_eq!(said[2], "after the end []");
+}
