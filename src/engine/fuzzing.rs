@@ -1,14 +1,22 @@
-//! What is read from files before anybody has logged in, for those who try bytes that nobody has written
-//! (`fuzz/`, and the tests). Nothing of it is part of the engine's service.
+//! What is read from token files, for those who try bytes that nobody has written (`fuzz/`, and the tests). Nothing of
+//! it is part of the engine's service. Each function panics if what a reader accepts is not what it would write.
 
-use store::Serial;
-
-/// Reads a token header whose checksum is made to fit.
+/// A token header, with its checksum made to fit.
 pub fn token_header(bytes: &[u8]) {
-    crate::token::fuzz_token_header(bytes, Serial::new("0123456789abcdef").as_ref());
+    crate::token::fuzz::token_header(bytes);
 }
 
-/// Reads attributes, as they stand in a public object's clear part.
-pub fn attributes(bytes: &[u8]) {
-    crate::token::fuzz_attributes(bytes);
+/// One section of a header.
+pub fn sections(bytes: &[u8]) {
+    crate::token::fuzz::sections(bytes);
+}
+
+/// What is inside the seals of headers: a ring, the sealed header's sections, the witness.
+pub fn sealed(bytes: &[u8]) {
+    crate::token::fuzz::sealed(bytes);
+}
+
+/// A record and its attributes.
+pub fn record(bytes: &[u8]) {
+    crate::token::fuzz::record(bytes);
 }

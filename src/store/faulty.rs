@@ -98,6 +98,7 @@ struct State {
     faults: Vec<Fault>,
     events: Vec<Event>,
     damaged: BTreeSet<RecordId>,
+    hidden: BTreeSet<RecordId>,
     lost_counts: BTreeSet<String>,
 }
 
@@ -133,6 +134,15 @@ impl Plan {
     /// Lets each read of a record give a sealed part in which a bit differs.
     pub fn damage(&self, id: RecordId) {
         self.state.lock().damaged.insert(id);
+    }
+
+    /// Hides a record, as if somebody had taken it out of the file.
+    pub fn hide(&self, id: RecordId) {
+        self.state.lock().hidden.insert(id);
+    }
+
+    fn is_hidden(&self, id: RecordId) -> bool {
+        self.state.lock().hidden.contains(&id)
     }
 
     /// Gives a record as it is again.
@@ -237,7 +247,7 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     fn read(&self, id: RecordId) -> Result<Option<Record>, Error> {
         let damaged = self.plan.state.lock().damaged.contains(&id);
-        let read = self.plan.run(Verb::Read, || self.inner.read(id))?;
+        let read = self.plan.run(Verb::Read, || self.inner.read(id))?.filter(|_| !self.plan.is_hidden(id));
         Ok(read.map(|mut record| {
             if let Some(last) = record.sealed.last_mut().filter(|_| damaged) {
                 *last ^= 1;
@@ -247,11 +257,15 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
     }
 
     fn find(&self, terms: &[IndexTerm], after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, Error> {
-        self.plan.run(Verb::Find, || self.inner.find(terms, after, limit))
+        let mut found = self.plan.run(Verb::Find, || self.inner.find(terms, after, limit))?;
+        found.retain(|id| !self.plan.is_hidden(*id));
+        Ok(found)
     }
 
     fn digests(&self, first_byte: u8) -> Result<Vec<RecordDigest>, Error> {
-        self.plan.run(Verb::Digests, || self.inner.digests(first_byte))
+        let mut digests = self.plan.run(Verb::Digests, || self.inner.digests(first_byte))?;
+        digests.retain(|digest| !self.plan.is_hidden(digest.id));
+        Ok(digests)
     }
 
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {

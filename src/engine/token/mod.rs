@@ -17,6 +17,7 @@
 //! puts the *whole* file of yesterday in the place of today's is noticed by this process, and by this machine: `witness`.
 
 mod bytes;
+pub(crate) mod fuzz;
 mod index;
 mod objects;
 mod people;
@@ -831,25 +832,6 @@ fn found(
     let officer = Wrap::make(so_pin, &ring, owner, pins.cost, secret)?;
     let token_header = TokenHeader::new(serial, epoch, label, pins, policy, officer)?;
     Ok((token_header, Keys::new(ring, serial, epoch)?))
-}
-
-/// See [`crate::fuzzing`].
-pub(crate) fn fuzz_token_header(bytes: &[u8], serial: Option<&Serial>) {
-    let Some(serial) = serial else { return };
-    let _ = TokenHeader::decode(bytes, serial);
-    let _ = TokenHeader::decode(&token_header::with_fitting_checksum(bytes), serial);
-}
-
-/// See [`crate::fuzzing`].
-pub(crate) fn fuzz_attributes(bytes: &[u8]) {
-    let record = store::Record {
-        id: RecordId([0; 16]),
-        version: Revision(0),
-        clear: Some(bytes.to_vec()),
-        sealed: Vec::new(),
-        tag: [0; 16],
-    };
-    let _ = record::open_clear(&record);
 }
 
 /// How an attempt to commit reads the head.

@@ -13,7 +13,7 @@ use super::{
     retrying,
     ring::Purpose,
     seal::{self, Keys},
-    sealed_header::{BUCKETS, SealedHeader},
+    sealed_header::{SealedHeader, buckets},
 };
 use crate::{
     Error,
@@ -143,8 +143,15 @@ impl Token {
     pub(crate) fn check(&self, login: &Login) -> Result<Report, Error> {
         let current = self.look(login)?;
         let mut report = Report::default();
-        if let Err(fault) = self.compare_all(login) {
-            report.faults.push(fault.to_string());
+        for first in buckets() {
+            match self.compare(login, &current.header, first) {
+                Ok(()) => {}
+                Err(Error::Tampered(_)) => report.faults.push(format!(
+                    "the records whose names begin with {first:02x} are not those that were written: \
+                     one was added, removed or exchanged"
+                )),
+                Err(fault) => report.faults.push(format!("the records whose names begin with {first:02x}: {fault}")),
+            }
         }
         let names = self.names(&[])?;
         for id in &names {
@@ -275,9 +282,7 @@ impl Token {
 
     fn compare_all(&self, login: &Login) -> Result<(), Error> {
         let current = self.look(login)?;
-        (0..BUCKETS)
-            .filter_map(|first| u8::try_from(first).ok())
-            .try_for_each(|first| self.compare(login, &current.header, first))
+        buckets().try_for_each(|first| self.compare(login, &current.header, first))
     }
 
     pub(super) fn edit<'a>(&'a self, login: &'a Login, attempt: Attempt) -> Result<Edit<'a>, Error> {

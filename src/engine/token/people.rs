@@ -9,7 +9,7 @@ use super::{
     retrying,
     ring::Ring,
     seal::Keys,
-    sealed_header::{BUCKETS, SealedHeader},
+    sealed_header::{SealedHeader, buckets},
     token_header::TokenHeader,
 };
 use crate::Error;
@@ -94,7 +94,7 @@ impl Token {
             next_header.domain = domain.id;
         }
         if next_header.key != header.key {
-            for first in (0..BUCKETS).filter_map(|first| u8::try_from(first).ok()) {
+            for first in buckets() {
                 let digests = self.store.digests(first)?;
                 let moved = next_header.move_bucket((header, old), new, first, &digests);
                 if moved.is_err() && self.store.head()?.revision != head.revision {

@@ -73,7 +73,17 @@ fn record(id: RecordId, version: Revision, clear: Option<Vec<u8>>, sealed: Vec<u
 
 /// Whether a record has in it what its tag says. The sealed header vouches for the tag.
 pub(super) fn is_whole(record: &Record) -> bool {
-    hash(&record.sealed, record.clear.as_deref()) == record.tag
+    tag_of(record) == record.tag
+}
+
+/// The tag that a record with these contents has.
+pub(super) fn tag_of(record: &Record) -> [u8; 16] {
+    hash(&record.sealed, record.clear.as_deref())
+}
+
+/// Attributes as they are written.
+pub(super) fn encode_all(attributes: &Attributes) -> Buffer {
+    encode(attributes.iter())
 }
 
 fn hash(sealed: &[u8], clear: Option<&[u8]>) -> [u8; 16] {

@@ -13,7 +13,12 @@ use super::{
 use crate::Error;
 
 /// How many buckets there are: one for each first byte of a record's name.
-pub(super) const BUCKETS: usize = 256;
+const BUCKETS: usize = 256;
+
+/// The buckets, by the first bytes of their records' names.
+pub(super) fn buckets() -> impl Iterator<Item = u8> {
+    0..=u8::MAX
+}
 
 /// A keyed hash over a set of digests: the XOR of their keyed hashes, so that one can be put in or taken out.
 pub(super) type DigestBucket = [u8; 16];
@@ -114,25 +119,22 @@ impl SealedHeader {
     }
 
     pub(super) fn seal(&self, keys: &Keys) -> Result<Vec<u8>, Error> {
-        let Self { key, domain, revision, count, token_header_hash, buckets, unknown } = self;
+        let Self { key: _, domain, revision, count, token_header_hash, buckets, unknown } = self;
         let mut state = Vec::new();
         state.put(&revision.0.to_be_bytes());
         state.put(&count.to_be_bytes());
         state.put(token_header_hash);
         state.put(&domain.0.to_be_bytes());
-        let mut sealed = Vec::with_capacity(256 + 16 * BUCKETS);
-        sealed.put(&[AES_256_GCM]);
-        sealed.put(&key.0.to_be_bytes());
-        let nonce: [u8; NONCE_LEN] = seal::random()?;
-        sealed.put(&nonce);
-        let begin = sealed.len();
-        Section::required(kind::STATE, state).write(&mut sealed);
-        Section::required(kind::DIGESTS, buckets.concat()).write(&mut sealed);
-        unknown.iter().for_each(|section| section.write(&mut sealed));
-        let body = sealed.get_mut(begin..).unwrap_or_default();
-        let tag = self.keys(keys)?.header.seal(&nonce, &bound(keys, *key), body)?;
-        sealed.put(&tag);
-        Ok(sealed)
+        let mut body = Vec::with_capacity(256 + 16 * BUCKETS);
+        Section::required(kind::STATE, state).write(&mut body);
+        Section::required(kind::DIGESTS, buckets.concat()).write(&mut body);
+        unknown.iter().for_each(|section| section.write(&mut body));
+        seal_sections(keys, self.keys(keys)?, body)
+    }
+
+    /// Bytes as the sections of a sealed header, for [`crate::fuzzing`].
+    pub(super) fn seal_body(keys: &Keys, sections: &[u8]) -> Result<Vec<u8>, Error> {
+        seal_sections(keys, keys.token()?, sections.to_vec())
     }
 
     /// # Errors
@@ -178,6 +180,18 @@ impl SealedHeader {
         let ((revision, count, token_header_hash, domain), buckets) = (state?, buckets?);
         Some(Ok(Self { key, domain, revision, count, token_header_hash, buckets, unknown }))
     }
+}
+
+fn seal_sections(keys: &Keys, token: &TokenKeys, mut body: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let nonce: [u8; NONCE_LEN] = seal::random()?;
+    let tag = token.header.seal(&nonce, &bound(keys, token.id), &mut body)?;
+    let mut sealed = Vec::with_capacity(1 + size_of::<KeyId>() + NONCE_LEN + body.len() + TAG_LEN);
+    sealed.put(&[AES_256_GCM]);
+    sealed.put(&token.id.0.to_be_bytes());
+    sealed.put(&nonce);
+    sealed.put(&body);
+    sealed.put(&tag);
+    Ok(sealed)
 }
 
 fn combine(bucket: &mut DigestBucket, hash: &[u8; 16]) {

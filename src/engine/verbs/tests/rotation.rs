@@ -285,3 +285,16 @@ fn the_keys_of_before_stay_as_long_as_something_does_not_open_that_may_be_mended
     must_be_whole(&world, made, &[]);
     assert!(!has_first(&world));
 }
+
+#[test]
+fn a_set_of_records_that_somebody_has_changed_is_named_by_a_check_and_vouched_for_by_no_rotation() {
+    let world = World::new();
+    fill(&world.engine);
+    let taken = records(&world)[0].id;
+    world.plan.hide(taken);
+    let bucket = format!("begin with {:02x}", taken.0[0]);
+    let faults = faults(&world);
+    assert!(faults.len() == 2 && faults[0].contains(&bucket) && faults[1].contains("there are 5"), "{faults:?}");
+    assert_eq!(rotate(&world.engine), Err(Error::Tampered("the set of objects")));
+    assert_eq!(keys_in_use(&world), BTreeSet::from(FIRST), "nothing was begun");
+}
