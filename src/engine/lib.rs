@@ -15,6 +15,7 @@ mod key;
 pub mod mechanism;
 mod object;
 mod operation;
+pub mod profile;
 mod session;
 pub mod settings;
 mod slot;

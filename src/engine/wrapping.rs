@@ -18,8 +18,6 @@ pub(crate) enum Padding {
     None,
     /// Zeros follow it, up to a whole number of blocks of so many bytes.
     Zeros(usize),
-    /// It is the end of it.
-    Leading,
     /// It is all of it; but where the ciphertext was not made by a wrapping, there is noise of any length
     /// instead, and nobody may learn that (implicit rejection).
     Concealed,
@@ -63,10 +61,16 @@ pub(crate) fn from_wrapped(plain: &[u8], builder: &ObjectBuilder, row: &Mechanis
     }
 }
 
+/// Whether what was unwrapped as a secret key is the PKCS#8 of a private one.
+pub(crate) fn is_disguised(plain: &[u8], builder: &ObjectBuilder) -> bool {
+    builder.attributes().class() == Some(ObjectClass::SECRET_KEY)
+        && without_zeros(plain).is_some_and(|info| keys::from_private_key_info(info).is_ok())
+}
+
 fn private_key(plain: &[u8], key_type: KeyType, padding: Padding) -> Result<Parts, Error> {
     let info = match padding {
         Padding::Zeros(_) => without_zeros(plain).ok_or(Error::WrappedKeyInvalid)?,
-        Padding::None | Padding::Leading | Padding::Concealed => plain,
+        Padding::None | Padding::Concealed => plain,
     };
     let (found, parts) = keys::from_private_key_info(info)?;
     if found != key_type {
@@ -103,11 +107,6 @@ fn secret_key(plain: &[u8], key_type: KeyType, template: &Attributes, padding: P
     let value = match padding {
         Padding::None => whole(plain, lengths, wanted),
         Padding::Zeros(block) => before_zeros(plain, lengths, wanted, block),
-        Padding::Leading => {
-            let len = wanted.ok_or(Error::TemplateIncomplete(AttributeType::VALUE_LEN))?;
-            let start = plain.len().checked_sub(len).ok_or(Error::WrappedKeyLenRange)?;
-            plain.get(start..).ok_or(Error::WrappedKeyLenRange)
-        }
         Padding::Concealed => return concealed(plain, lengths, wanted),
     }?;
     Ok(Secret::new(value.to_vec()))
@@ -233,15 +232,6 @@ mod tests {
     }
 
     #[test]
-    fn raw_rsa_gives_the_end_of_what_it_decrypts() {
-        let raw = MechanismType::RSA_X_509;
-        assert_eq!(secret(raw, &bytes(256), AES, Some(16)), Ok(bytes(256)[240..].to_vec()));
-        let unknown = Err(Error::TemplateIncomplete(AttributeType::VALUE_LEN));
-        assert_eq!(secret(raw, &bytes(256), AES, None), unknown);
-        assert_eq!(secret(raw, &bytes(256), GENERIC, Some(257)), LENGTH);
-    }
-
-    #[test]
     fn noise_of_any_length_becomes_a_key_that_nobody_knows() {
         let pkcs1 = MechanismType::RSA_PKCS;
         assert_eq!(secret(pkcs1, &bytes(32), AES, Some(32)), Ok(bytes(32)));
@@ -264,7 +254,7 @@ mod tests {
         assert!(private(id, &plain, KeyType::EC).is_ok());
         assert_eq!(private(id, &plain, KeyType::RSA).err(), Some(Error::WrappedKeyInvalid));
         assert_eq!(private(id, &plain, KeyType::EC_EDWARDS).err(), Some(Error::WrappedKeyInvalid));
-        let refused = private(MechanismType::AES_CTR, &plain, KeyType::EC).err();
+        let refused = private(MechanismType::RSA_PKCS_OAEP, &plain, KeyType::EC).err();
         assert!(matches!(refused, Some(Error::TemplateInconsistent(_))), "it does not unwrap such keys");
     }
 

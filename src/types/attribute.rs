@@ -188,6 +188,7 @@ attributes! {
     UNWRAP_TEMPLATE = 0x40000212 Template,
     DERIVE_TEMPLATE = 0x40000213 Template,
     ALLOWED_MECHANISMS = 0x40000600 Numbers,
+    PAST_USES = 0x80535201 Number,
 }
 
 impl AttributeType {

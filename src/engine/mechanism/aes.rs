@@ -6,9 +6,9 @@ use crypto::{
 };
 use types::{KeyType, MechanismType, Params, Shape};
 
-use crate::{Error, object::Object, wrapping::Padding};
+use crate::{Error, object::Object, profile::Risk, wrapping::Padding};
 
-use super::{ALL_KEYS, Mechanism, SECRET_KEYS, SinglePart, Transform, mac, no_parameter, secret};
+use super::{ALL_KEYS, Integrity, Mechanism, SECRET_KEYS, SinglePart, Transform, mac, no_parameter, secret};
 
 /// What all rows have that use an AES key. Sizes are in bytes.
 const AES: Mechanism = Mechanism { key_size: (16, 32), keys: &[KeyType::AES], ..Mechanism::BLANK };
@@ -16,21 +16,30 @@ const AES: Mechanism = Mechanism { key_size: (16, 32), keys: &[KeyType::AES], ..
 /// Half a block: what the key wraps work with.
 const SEMIBLOCK: usize = 8;
 
-/// Encryption, decryption and wrapping in a mode.
+/// Encryption and decryption in a mode.
 macro_rules! mode {
-    ($id:ident, $shape:expr, $mode:ident, $wraps:expr, $padding:expr) => {
+    ($id:ident, $shape:expr, $mode:ident) => {
         Mechanism {
             id: MechanismType::$id,
             shape: $shape,
             encrypt: Some(|key, params| Ok(Transform::Stream(encryptor(key, $mode(params)?)?))),
             decrypt: Some(|key, params| Ok(Transform::Stream(decryptor(key, $mode(params)?)?))),
+            ..AES
+        }
+    };
+}
+
+/// The same, and wrapping.
+macro_rules! wrapping_mode {
+    ($id:ident, $shape:expr, $mode:ident, $wraps:expr, $padding:expr) => {
+        Mechanism {
             wrap: Some(|key, params, plain| {
                 Ok(run(encryptor(key, $mode(params)?)?, &filled(plain, $padding))?.to_vec())
             }),
             unwrap: Some(|key, params, wrapped| run(decryptor(key, $mode(params)?)?, wrapped)),
             wraps: $wraps,
             padding: $padding,
-            ..AES
+            ..mode!($id, $shape, $mode)
         }
     };
 }
@@ -51,6 +60,7 @@ macro_rules! key_wrap {
             unwrap: Some(|key, params, wrapped| Ok(aes(key)?.unwrap($how(params)?, wrapped)?)),
             wraps: ALL_KEYS,
             padding: $padding,
+            integrity: Integrity::Checked,
             ..AES
         }
     };
@@ -64,11 +74,15 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
         generate: Some(|params, builder| secret::generate(params, builder, KeyType::AES)),
         ..Mechanism::BLANK
     },
-    mode!(AES_ECB, Shape::None, ecb, SECRET_KEYS, Padding::Zeros(BLOCK)),
-    mode!(AES_CBC, Shape::Iv(BLOCK), cbc, SECRET_KEYS, Padding::Zeros(BLOCK)),
-    mode!(AES_CBC_PAD, Shape::Iv(BLOCK), cbc_pad, ALL_KEYS, Padding::None),
-    mode!(AES_CTR, Shape::Ctr, ctr, SECRET_KEYS, Padding::None),
-    mode!(AES_GCM, Shape::Gcm, gcm, ALL_KEYS, Padding::None),
+    // No wrapping by ECB and CTR: blocks and bytes of a key could be cut off and tried alone.
+    mode!(AES_ECB, Shape::None, ecb),
+    mode!(AES_CTR, Shape::Ctr, ctr),
+    wrapping_mode!(AES_CBC, Shape::Iv(BLOCK), cbc, SECRET_KEYS, Padding::Zeros(BLOCK)),
+    Mechanism {
+        oracle: Some(Risk::CbcPadDecryption),
+        ..wrapping_mode!(AES_CBC_PAD, Shape::Iv(BLOCK), cbc_pad, ALL_KEYS, Padding::None)
+    },
+    Mechanism { integrity: Integrity::Checked, ..wrapping_mode!(AES_GCM, Shape::Gcm, gcm, ALL_KEYS, Padding::None) },
     Mechanism {
         id: MechanismType::AES_CMAC,
         sign: Some(|key, params| {
@@ -222,7 +236,7 @@ impl Cipher for Bounded {
 fn filled(plain: &[u8], padding: Padding) -> Secret {
     let len = match padding {
         Padding::Zeros(block) => plain.len().next_multiple_of(block),
-        Padding::None | Padding::Leading | Padding::Concealed => plain.len(),
+        Padding::None | Padding::Concealed => plain.len(),
     };
     let mut filled = Secret::new(Vec::with_capacity(len));
     filled.extend_from_slice(plain);

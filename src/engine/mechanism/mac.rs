@@ -41,11 +41,14 @@ pub(super) fn verify_general(key: &Arc<dyn MacKey>, params: &Params) -> Result<V
     Ok(Verifying::Stream(Box::new(Code::new(key, general_len(key, params)?))))
 }
 
-/// From one byte to all (PKCS#11, General-length HMAC and AES-CMAC).
+/// The shortest code. The specification allows one byte, which is guessed at once.
+const SHORTEST: usize = 4;
+
+/// From [`SHORTEST`] to all (PKCS#11, General-length HMAC and AES-CMAC).
 fn general_len(key: &Arc<dyn MacKey>, params: &Params) -> Result<usize, Error> {
     let Params::OutputLength(len) = params else { return Err(Error::MechanismParamInvalid) };
     match usize::try_from(*len) {
-        Ok(len) if (1..=key.output_len()).contains(&len) => Ok(len),
+        Ok(len) if (SHORTEST..=key.output_len()).contains(&len) => Ok(len),
         _ => Err(Error::MechanismParamInvalid),
     }
 }

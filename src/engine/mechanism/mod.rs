@@ -22,6 +22,7 @@ use types::{AttributeType, KeyType, MechanismType, ObjectClass, Params, Shape, V
 use crate::{
     Error,
     object::{Object, ObjectBuilder},
+    profile::Risk,
     wrapping::Padding,
 };
 
@@ -56,6 +57,19 @@ pub struct Mechanism {
     pub(crate) wraps: &'static [ObjectClass],
     /// How an unwrapped key lies in what `unwrap` gives.
     pub(crate) padding: Padding,
+    /// Whether a wrapped key that somebody has changed is noticed.
+    pub(crate) integrity: Integrity,
+    /// What decrypting with it lets be asked, if it does.
+    pub(crate) oracle: Option<Risk>,
+}
+
+/// Whether a wrapping notices a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Integrity {
+    /// It does.
+    Checked,
+    /// It unwraps what it gets.
+    Unchecked,
 }
 
 /// Begins an operation with a key.
@@ -238,6 +252,8 @@ impl Mechanism {
         derive: None,
         wraps: &[],
         padding: Padding::None,
+        integrity: Integrity::Unchecked,
+        oracle: None,
     };
 
     /// The `CKF_` flags of `C_GetMechanismInfo`.

@@ -11,12 +11,13 @@ use types::{AttributeType, KeyType, MechanismType, Mgf, Params, Shape, Value};
 use crate::{
     Error,
     object::{Object, ObjectBuilder},
+    profile::Risk,
     wrapping::Padding,
 };
 
 use super::{
-    ALL_KEYS, Mechanism, Parts, SECRET_KEYS, Signing, SinglePart, Transform, Verifying, digest, no_parameter, put,
-    random,
+    ALL_KEYS, Integrity, Mechanism, Parts, SECRET_KEYS, Signing, SinglePart, Transform, Verifying, digest,
+    no_parameter, put, random,
     signature::{self, Check, Sign},
 };
 
@@ -75,6 +76,7 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
         unwrap: Some(|key, params, wrapped| pkcs1(params)?.decrypt(&**private(key)?, wrapped)),
         wraps: SECRET_KEYS,
         padding: Padding::Concealed,
+        oracle: Some(Risk::Pkcs1Decryption),
         ..RSA
     },
     Mechanism {
@@ -85,10 +87,7 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
         verify: Some(|key, params| verify_input(key, plain(params, Format::Raw)?)),
         sign_recover: Some(|key, params| sign_recoverably(key, plain(params, Format::Raw)?)),
         verify_recover: Some(|key, params| recover(key, plain(params, Format::Raw)?)),
-        wrap: Some(|key, params, plain| raw(params)?.encrypt(&**public(key)?, plain)),
-        unwrap: Some(|key, params, wrapped| raw(params)?.decrypt(&**private(key)?, wrapped)),
-        wraps: SECRET_KEYS,
-        padding: Padding::Leading,
+        // No wrapping: a key that is its own cube root away is none.
         ..RSA
     },
     Mechanism {
@@ -99,6 +98,7 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
         wrap: Some(|key, params, plain| oaep(params)?.encrypt(&**public(key)?, plain)),
         unwrap: Some(|key, params, wrapped| oaep(params)?.decrypt(&**private(key)?, wrapped)),
         wraps: SECRET_KEYS,
+        integrity: Integrity::Checked,
         ..RSA
     },
     Mechanism {
@@ -124,6 +124,7 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
         wrap: Some(wrap_with_aes),
         unwrap: Some(unwrap_with_aes),
         wraps: ALL_KEYS,
+        integrity: Integrity::Checked,
         ..RSA
     },
 ];

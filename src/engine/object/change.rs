@@ -4,13 +4,9 @@ use super::{
     Attributes, SessionRights,
     rules::{self, Change},
     template::{must_be_consistent, unique_id},
+    uses,
 };
 use crate::Error;
-
-/// Uses that one secret key may not gain side by side: what one of them lets out in the wrapping, the other
-/// lets be read.
-const APART: [(AttributeType, AttributeType); 2] =
-    [(AttributeType::WRAP, AttributeType::DECRYPT), (AttributeType::DECRYPT, AttributeType::WRAP)];
 
 /// The object with other attributes (`C_SetAttributeValue`).
 ///
@@ -40,6 +36,7 @@ pub(crate) fn copy(object: &Attributes, changes: Template, rights: SessionRights
     if original.has(AttributeType::TRUSTED) {
         // Trust was given to that object, not to this one.
         original.set(AttributeType::TRUSTED, Value::Flag(false));
+        uses::remember(object, &mut original);
     }
     let mut copy = apply(original, changes, Change::Copy, rights)?;
     if object.flag(AttributeType::PRIVATE) && !copy.flag(AttributeType::PRIVATE) {
@@ -61,17 +58,16 @@ fn apply(object: Attributes, changes: Template, change: Change, rights: SessionR
         let rule = kind.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
         rule.check(&value)?;
         let allowed = rule.may_become(object.get(name), &value, change, rights.officer);
-        if !allowed || joins(&object, &changed, name, &value) {
+        // One after the other within a template is one after the other.
+        let mut so_far = changed.duplicate();
+        uses::remember(&object, &mut so_far);
+        if !allowed || !uses::may_change(&so_far, name, &value, rights) {
             return Err(Error::AttributeReadOnly(name));
         }
         changed.set(name, value);
     }
+    uses::remember(&object, &mut changed);
     must_be_consistent(&changed)?;
+    uses::must_stay_apart(&changed, rights)?;
     Ok(changed)
-}
-
-/// Whether a key would gain a use beside another that it must stay apart from, or in its place.
-fn joins(object: &Attributes, changed: &Attributes, name: AttributeType, value: &Value) -> bool {
-    let gained = *value == Value::Flag(true) && !object.flag(name);
-    gained && APART.iter().any(|(use_, other)| *use_ == name && (object.flag(*other) || changed.flag(*other)))
 }

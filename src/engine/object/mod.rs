@@ -9,6 +9,7 @@ mod rules;
 mod template;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use std::sync::OnceLock;
 

@@ -4,20 +4,24 @@ use types::{AttributeType, Template, UNAVAILABLE, Value};
 use super::{
     Attributes,
     rules::{self, ObjectKind, Origin},
+    uses,
 };
-use crate::Error;
+use crate::{Error, Profile, profile::Risk};
 
 /// Who asks, as far as attributes care.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionRights {
     /// Whether it is the security officer.
     pub(crate) officer: bool,
+    /// What the token allows.
+    pub(crate) profile: Profile,
 }
 
 /// What the caller wants of a new object, checked.
 pub(crate) struct ObjectBuilder {
     attributes: Attributes,
     origin: Origin,
+    rights: SessionRights,
     kind: &'static ObjectKind,
 }
 
@@ -47,9 +51,10 @@ impl ObjectBuilder {
         if let Some(rule) = kind.rules().find(|rule| rule.needed(origin) && !attributes.has(rule.name)) {
             return Err(Error::TemplateIncomplete(rule.name));
         }
-        must_protect(&attributes, origin, preset)?;
+        must_protect(&attributes, origin, rights, preset)?;
         must_be_consistent(&attributes)?;
-        Ok(Self { attributes, origin, kind })
+        uses::must_stay_apart(&protected(&attributes, kind), rights)?;
+        Ok(Self { attributes, origin, rights, kind })
     }
 
     /// What the template and the call say, without defaults.
@@ -63,7 +68,7 @@ impl ObjectBuilder {
     /// # Errors
     /// Those of templates, and for numbers that are no such key.
     pub(crate) fn complete(self, parts: Vec<(AttributeType, Value)>) -> Result<Attributes, Error> {
-        let Self { mut attributes, origin, kind } = self;
+        let Self { mut attributes, origin, rights, kind } = self;
         for (name, value) in parts {
             let names_the_kind = matches!(name, AttributeType::CLASS | AttributeType::KEY_TYPE);
             if kind.rule(name).is_none() || (names_the_kind && attributes.get(name) != Some(&value)) {
@@ -79,7 +84,11 @@ impl ObjectBuilder {
                 }
             }
         }
-        kind.set_defaults(&mut attributes);
+        if origin == Origin::Unwrapped && !attributes.has(AttributeType::EXTRACTABLE) {
+            // "The CKA_EXTRACTABLE attribute is by default set to CK_TRUE" (C_UnwrapKey): it was outside.
+            attributes.set(AttributeType::EXTRACTABLE, Value::Flag(true));
+        }
+        kind.set_defaults(&mut attributes, rights);
         if let Some(rule) = kind.rules().find(|rule| rule.essential() && !attributes.has(rule.name)) {
             return Err(match origin {
                 Origin::Created => Error::TemplateIncomplete(rule.name),
@@ -91,8 +100,18 @@ impl ObjectBuilder {
         set_provenance(&mut attributes, kind, origin);
         attributes.set(AttributeType::UNIQUE_ID, unique_id()?);
         must_be_consistent(&attributes)?;
+        uses::must_stay_apart(&attributes, rights)?;
         Ok(attributes)
     }
+}
+
+/// The template with what protects a key by default.
+fn protected(template: &Attributes, kind: &ObjectKind) -> Attributes {
+    let mut attributes = template.duplicate();
+    if kind.rule(AttributeType::SENSITIVE).is_some() && !attributes.has(AttributeType::SENSITIVE) {
+        attributes.set(AttributeType::SENSITIVE, Value::Flag(true));
+    }
+    attributes
 }
 
 /// A template and what the call decides.
@@ -124,15 +143,27 @@ fn may_trust(origin: Origin, rights: SessionRights) -> bool {
 
 /// Refuses a template that makes a key less protected than what it comes from.
 ///
-/// A wrapped key does not say how it was protected. Therefore it may come back readable only where the key
-/// that unwraps it says so, in its CKA_UNWRAP_TEMPLATE. Either of the two flags may be given, since each of
+/// A wrapped key does not say how it was protected. Therefore a strict token lets it come back readable only where the
+/// key that unwraps it says so, in its CKA_UNWRAP_TEMPLATE. Either of the two flags may be given, since each of
 /// them alone keeps the key from being seen.
-fn must_protect(attributes: &Attributes, origin: Origin, preset: &[(AttributeType, Value)]) -> Result<(), Error> {
+fn must_protect(
+    attributes: &Attributes,
+    origin: Origin,
+    rights: SessionRights,
+    preset: &[(AttributeType, Value)],
+) -> Result<(), Error> {
     let exposing = [(AttributeType::SENSITIVE, Value::Flag(false)), (AttributeType::EXTRACTABLE, Value::Flag(true))];
     let says = |(name, value): &(AttributeType, Value)| attributes.get(*name) == Some(value);
     let exposed = match origin {
         Origin::Created | Origin::Generated(_) => false,
-        Origin::Unwrapped => exposing.iter().all(says) && !exposing.iter().all(|flag| preset.contains(flag)),
+        Origin::Unwrapped => {
+            let [insensitive, extracting] = &exposing;
+            // Who says nothing gets a key that may leave, but is sensitive.
+            let readable = says(insensitive) && (says(extracting) || !attributes.has(AttributeType::EXTRACTABLE));
+            readable
+                && !exposing.iter().all(|flag| preset.contains(flag))
+                && rights.profile.refuses(Risk::ReadableUnwrapping)
+        }
         Origin::Derived { sensitive, extractable, .. } => {
             let [insensitive, extracting] = &exposing;
             (sensitive && says(insensitive)) || (!extractable && says(extracting))

@@ -17,7 +17,7 @@ use store::{Durability, RecordId, SlotConflict, TokenDirectory, TokenLocation};
 use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 
 use crate::{
-    Access, Error, Report, Settings, Summary,
+    Access, Error, Profile, Report, Settings, Summary,
     object::{Attributes, Object, ObjectLocation, Visibility},
     token::{Login, NewRules, Pins, Role, Rotated, Token},
 };
@@ -295,6 +295,14 @@ impl Slot {
             Err(Error::TokenReplaced) => self.token.summary(),
             outcome => outcome,
         }
+    }
+
+    /// Which uses of keys the token allows.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn profile(&self) -> Result<Profile, Error> {
+        self.watched(self.token.profile(self.login().as_deref()))
     }
 
     /// Makes the token anew.

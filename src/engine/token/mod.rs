@@ -338,6 +338,17 @@ impl Token {
         Ok(self.epoch.swap(epoch, Ordering::AcqRel) != epoch)
     }
 
+    /// Which uses of keys the token allows. With a login it is what the sealed header vouches for.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn profile(&self, login: Option<&Login>) -> Result<Profile, Error> {
+        match login {
+            Some(login) => Ok(self.look(login)?.token_header.policy.profile),
+            None => Ok(self.token_header()?.policy.profile),
+        }
+    }
+
     /// What the token tells now.
     pub(crate) fn summary(&self) -> Result<Summary, Error> {
         let token_header = self.token_header()?;

@@ -3,9 +3,16 @@ use types::{AttributeType, KeyType, Mechanism, ObjectClass, ObjectHandle, Sessio
 use crate::{
     Engine, Error, mechanism,
     object::{ObjectBuilder, Origin},
+    profile::Risk,
 };
 
-use super::{key_usage::DERIVE, wrap::embedded};
+use super::{
+    key_usage::DERIVE,
+    wrap::{BOUND_TO_TRUST, embedded},
+};
+
+/// Keys that are shorter are found by trying: 112 bits (NIST SP 800-131A).
+const SHORTEST: usize = 14;
 
 impl Engine {
     /// Derives a key from another. A template that does not say so gets a secret key, a generic one.
@@ -36,16 +43,24 @@ impl Engine {
         // An agreed secret is as much the peer's as ours: it says nothing about the private key, and the
         // template says what becomes of it.
         let agreement = flags.class() == Some(ObjectClass::PRIVATE_KEY);
+        let rights = session.rights()?;
+        let free = agreement && !rights.profile.refuses(Risk::ReadableAgreement);
         let origin = Origin::Derived {
             always_sensitive: flags.flag(AttributeType::ALWAYS_SENSITIVE),
             never_extractable: flags.flag(AttributeType::NEVER_EXTRACTABLE),
-            sensitive: !agreement && flags.flag(AttributeType::SENSITIVE),
-            extractable: agreement || flags.flag(AttributeType::EXTRACTABLE),
+            sensitive: !free && flags.flag(AttributeType::SENSITIVE),
+            extractable: free || flags.flag(AttributeType::EXTRACTABLE),
         };
-        let preset = embedded(flags, AttributeType::DERIVE_TEMPLATE);
-        let builder = ObjectBuilder::new(template, origin, session.rights(), &preset)?;
+        let mut preset = embedded(flags, AttributeType::DERIVE_TEMPLATE);
+        if !agreement && flags.flag(AttributeType::WRAP_WITH_TRUSTED) {
+            preset.extend(BOUND_TO_TRUST.map(|name| (name, Value::Flag(true))));
+        }
+        let builder = ObjectBuilder::new(template, origin, rights, &preset)?;
         session.must_be_able_to_make(&builder)?;
         let value = derive(&base, &mechanism.params, &builder)?;
+        if value.len() < SHORTEST && rights.profile.refuses(Risk::ShortDerivation) {
+            return Err(Error::KeySizeRange);
+        }
         session.place(builder.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))])?)
     }
 }

@@ -21,7 +21,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let generate = row.generate.ok_or(Error::MechanismInvalid)?;
         let preset = preset(ObjectClass::SECRET_KEY, row);
-        let builder = ObjectBuilder::new(template, Origin::Generated(row.id), session.rights(), &preset)?;
+        let builder = ObjectBuilder::new(template, Origin::Generated(row.id), session.rights()?, &preset)?;
         session.must_be_able_to_make(&builder)?;
         let parts = generate(&mechanism.params, &builder)?;
         session.place(builder.complete(parts)?)
@@ -42,7 +42,7 @@ impl Engine {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let generate = row.generate_pair.ok_or(Error::MechanismInvalid)?;
-        let rights = session.rights();
+        let rights = session.rights()?;
         let origin = || Origin::Generated(row.id);
         let public = ObjectBuilder::new(public, origin(), rights, &preset(ObjectClass::PUBLIC_KEY, row))?;
         let private = ObjectBuilder::new(private, origin(), rights, &preset(ObjectClass::PRIVATE_KEY, row))?;

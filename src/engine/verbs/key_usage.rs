@@ -1,12 +1,13 @@
 use std::{ops::Deref, sync::Arc};
 
-use types::{AttributeType, MechanismType, ObjectHandle};
+use types::{AttributeType, MechanismType, ObjectHandle, Params, Value};
 
 use crate::{
     Error,
     mechanism::Mechanism,
     object::{Object, Visibility},
     operation::{ContextLogin, ContextLoginRequest, KeyAuthorization},
+    profile::Risk,
     session::Session,
     slot::LoginNumber,
 };
@@ -63,6 +64,13 @@ impl Session {
             return Err(Error::KeyFunctionNotPermitted);
         }
         must_allow(&key, row.id)?;
+        if let Some(risk) = row.oracle.filter(|_| usage.attribute == AttributeType::DECRYPT) {
+            // Who names CBC with padding for a key knows what it answers.
+            let named = risk == Risk::CbcPadDecryption && is_named(&key, row.id);
+            if !named && self.slot.profile()?.refuses(risk) {
+                return Err(Error::MechanismInvalid);
+            }
+        }
         Ok(UsableKey { object: key, login })
     }
 
@@ -100,11 +108,27 @@ impl Deref for UsableKey {
     }
 }
 
-/// A key with a list of mechanisms allows no others; one without a list allows all.
+/// The mechanisms that a key names; none if it names none.
+fn named(key: &Object) -> &[u64] {
+    key.attributes.get(AttributeType::ALLOWED_MECHANISMS).and_then(Value::as_numbers).unwrap_or_default()
+}
+
+fn is_named(key: &Object, mechanism: MechanismType) -> bool {
+    named(key).contains(&mechanism.0)
+}
+
+/// A key with a list of mechanisms allows no others; one with an empty list allows all.
 fn must_allow(key: &Object, mechanism: MechanismType) -> Result<(), Error> {
-    let allowed = key.attributes.get(AttributeType::ALLOWED_MECHANISMS).and_then(types::Value::as_numbers);
-    match allowed {
-        Some(list) if !list.is_empty() && !list.contains(&mechanism.0) => Err(Error::MechanismInvalid),
-        _ => Ok(()),
+    if named(key).is_empty() || is_named(key, mechanism) { Ok(()) } else { Err(Error::MechanismInvalid) }
+}
+
+impl Session {
+    /// Refuses a MAC that is cut so short that the token does not take it for one.
+    pub(super) fn must_be_long_enough(&self, params: &Params) -> Result<(), Error> {
+        let short = matches!(params, Params::OutputLength(len) if *len < SHORTEST_MAC);
+        if short && self.slot.profile()?.refuses(Risk::ShortMac) { Err(Error::MechanismParamInvalid) } else { Ok(()) }
     }
 }
+
+/// MACs that are shorter than this are short.
+const SHORTEST_MAC: u64 = 8;

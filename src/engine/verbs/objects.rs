@@ -35,7 +35,7 @@ impl Engine {
     /// Those of templates, [`Error::SessionReadOnly`], [`Error::UserNotLoggedIn`], and the store's.
     pub fn create_object(&self, session: SessionHandle, template: Template) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
-        let builder = ObjectBuilder::new(template, Origin::Created, session.rights(), &[])?;
+        let builder = ObjectBuilder::new(template, Origin::Created, session.rights()?, &[])?;
         session.must_be_able_to_make(&builder)?;
         session.place(builder.complete(Vec::new())?)
     }
@@ -53,7 +53,7 @@ impl Engine {
     ) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
         let object = session.slot.object(object)?;
-        session.place(object::copy(&object.attributes, template, session.rights())?)
+        session.place(object::copy(&object.attributes, template, session.rights()?)?)
     }
 
     /// # Errors
@@ -96,7 +96,7 @@ impl Engine {
     pub fn set_attributes(&self, session: SessionHandle, handle: ObjectHandle, changes: Template) -> Result<(), Error> {
         let session = self.session(session)?;
         let object = session.slot.object(handle)?;
-        let rights = session.rights();
+        let rights = session.rights()?;
         if let ObjectLocation::Token { .. } = object.location {
             session.must_be_read_write()?;
         }
@@ -110,8 +110,11 @@ fn duplicate(template: &Template) -> Template {
 
 impl Session {
     /// Who asks, as far as attributes care.
-    pub(super) fn rights(&self) -> SessionRights {
-        SessionRights { officer: self.slot.role() == Some(Role::Officer) }
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn rights(&self) -> Result<SessionRights, Error> {
+        Ok(SessionRights { officer: self.slot.role() == Some(Role::Officer), profile: self.slot.profile()? })
     }
 
     /// Refuses early what [`Session::place`] would refuse after the work was done.

@@ -18,6 +18,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.sign.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &SIGN, row)?;
+        session.must_be_long_enough(&mechanism.params)?;
         let run = begin(&key, &mechanism.params)?;
         operations.signature = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())

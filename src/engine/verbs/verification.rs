@@ -123,6 +123,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.verify.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &VERIFY, row)?;
+        session.must_be_long_enough(&mechanism.params)?;
         let run = Checking { verifying: begin(&key, &mechanism.params)?, signature };
         operations.verification = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())

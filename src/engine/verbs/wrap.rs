@@ -4,8 +4,12 @@ use types::{
 };
 
 use crate::{
-    Engine, Error, mechanism,
+    Engine, Error,
+    key::strength,
+    mechanism::{self, Integrity},
     object::{self, Attributes, Object, ObjectBuilder, Origin},
+    profile::Risk,
+    session::Session,
     wrapping,
 };
 
@@ -29,9 +33,13 @@ impl Engine {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let wrap = row.wrap.ok_or(Error::MechanismInvalid)?;
+        session.must_have_integrity(row)?;
         let wrapping_key = session.key(wrapping_key, &WRAP, row)?;
         let key = session.slot.object(key).map_err(|_| Error::KeyHandleInvalid)?;
-        must_be_wrappable(&key, &wrapping_key)?;
+        must_be_wrappable(&key, &wrapping_key, row)?;
+        if session.slot.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
+            return Err(Error::WrappingKeySizeRange);
+        }
         let plain = wrapping::to_wrap(&key, row)?;
         let wrapped = wrap(&wrapping_key, &mechanism.params, &plain).map_err(|error| match error {
             Error::Crypto(Fault::InputLength | Fault::InputValue) => Error::KeySizeRange,
@@ -59,10 +67,19 @@ impl Engine {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
+        session.must_have_integrity(row)?;
         let unwrapping_key = session.key(unwrapping_key, &UNWRAP, row)?;
         unwrapping_key.must_not_ask_for_pin()?;
-        let preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
-        let builder = ObjectBuilder::new(template, Origin::Unwrapped, session.rights(), &preset)?;
+        let mut preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
+        let trusted = unwrapping_key.attributes.flag(AttributeType::TRUSTED);
+        if trusted {
+            if row.integrity == Integrity::Unchecked {
+                return Err(Error::MechanismInvalid);
+            }
+            // What a trusted key has wrapped could leave in no other way. It stays so.
+            preset.extend(BOUND_TO_TRUST.map(|name| (name, Value::Flag(true))));
+        }
+        let builder = ObjectBuilder::new(template, Origin::Unwrapped, session.rights()?, &preset)?;
         session.must_be_able_to_make(&builder)?;
         let plain = unwrap(&unwrapping_key, &mechanism.params, wrapped).map_err(|error| match error {
             Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
@@ -72,6 +89,9 @@ impl Engine {
             other => other,
         })?;
         let parts = wrapping::from_wrapped(&plain, &builder, row)?;
+        if trusted && wrapping::is_disguised(&plain, &builder) {
+            return Err(Error::WrappedKeyInvalid);
+        }
         session.place(builder.complete(parts)?)
     }
 }
@@ -82,7 +102,18 @@ pub(super) fn embedded(key: &Attributes, name: AttributeType) -> Vec<(AttributeT
     template.into_iter().flatten().map(|(name, value)| (*name, value.duplicate())).collect()
 }
 
-fn must_be_wrappable(key: &Object, wrapping_key: &Object) -> Result<(), Error> {
+impl Session {
+    /// Refuses a wrapping that notices no change, where the token does.
+    fn must_have_integrity(&self, row: &mechanism::Mechanism) -> Result<(), Error> {
+        let refused = row.integrity == Integrity::Unchecked && self.slot.profile()?.refuses(Risk::OpenWrapping);
+        if refused { Err(Error::MechanismInvalid) } else { Ok(()) }
+    }
+}
+
+/// What a key that was wrapped by a trusted one has at least.
+pub(super) const BOUND_TO_TRUST: [AttributeType; 2] = [AttributeType::SENSITIVE, AttributeType::WRAP_WITH_TRUSTED];
+
+fn must_be_wrappable(key: &Object, wrapping_key: &Object, row: &mechanism::Mechanism) -> Result<(), Error> {
     let attributes = &key.attributes;
     if !matches!(attributes.class(), Some(ObjectClass::SECRET_KEY | ObjectClass::PRIVATE_KEY)) {
         return Err(Error::KeyNotWrappable);
@@ -91,7 +122,8 @@ fn must_be_wrappable(key: &Object, wrapping_key: &Object) -> Result<(), Error> {
         return Err(Error::KeyUnextractable);
     }
     let needs_trust = attributes.flag(AttributeType::WRAP_WITH_TRUSTED);
-    if needs_trust && !wrapping_key.attributes.flag(AttributeType::TRUSTED) {
+    let trusted = wrapping_key.attributes.flag(AttributeType::TRUSTED) && row.integrity == Integrity::Checked;
+    if needs_trust && !trusted {
         return Err(Error::KeyNotWrappable);
     }
     let demanded = wrapping_key.attributes.get(AttributeType::WRAP_TEMPLATE).and_then(Value::as_template);

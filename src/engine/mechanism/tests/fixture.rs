@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use types::{AttributeType, KeyType, MechanismType, ObjectClass, Params, SessionHandle, Template, Value};
 
 use crate::{
-    Error,
+    Error, Profile,
     curve::Curve,
     mechanism::{self, Mechanism, Parts},
     object::{Attributes, Object, ObjectBuilder, ObjectLocation, Origin, SessionRights},
@@ -36,7 +36,7 @@ pub(crate) fn builder(
 ) -> Result<ObjectBuilder, Error> {
     template.push(number(AttributeType::CLASS, class.0));
     template.push(number(AttributeType::KEY_TYPE, key_type.0));
-    ObjectBuilder::new(template, origin, SessionRights { officer: false }, &[])
+    ObjectBuilder::new(template, origin, SessionRights { officer: false, profile: Profile::Compatible }, &[])
 }
 
 pub(crate) fn object(class: ObjectClass, key_type: KeyType, parts: Parts) -> Object {

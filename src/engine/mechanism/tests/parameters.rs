@@ -4,7 +4,7 @@ use types::{AttributeType, KeyType, MechanismType, Mgf, ObjectClass, Params, Sha
 use crate::{
     Error,
     curve::Curve,
-    mechanism::{Mechanism, Signing, Verifying, all},
+    mechanism::{Mechanism, Signing, Transform, Verifying, all},
     object::{Object, Origin},
 };
 
@@ -102,19 +102,19 @@ fn generators_take_no_parameter() {
 }
 
 #[test]
-fn codes_are_one_byte_to_all_of_it_long() {
+fn codes_are_four_bytes_to_all_of_it_long() {
     let general = all().filter(|row| row.shape == Shape::OutputLength);
     for general in general {
         let (_, key) = keys(general).unwrap();
         let sign = general.sign.unwrap();
-        let (Ok(Signing::Stream(_)), lengths) = (sign(&key, &Params::OutputLength(1)), 1..=64) else {
-            panic!("{} gives one byte", name(general));
+        let (Ok(Signing::Stream(_)), lengths) = (sign(&key, &Params::OutputLength(4)), 1..=64) else {
+            panic!("{} gives four bytes", name(general));
         };
         let most = lengths.filter(|len| sign(&key, &Params::OutputLength(*len)).is_ok()).max().unwrap();
         let whole = MechanismType::from_name(name(general).strip_suffix("_GENERAL").unwrap()).unwrap();
         let Ok(Signing::Stream(signer)) = row(whole).sign.unwrap()(&key, &Params::None) else { panic!("no code") };
         assert_eq!(most, signer.signature_len() as u64, "{}", name(general));
-        for len in [0, most + 1, u64::MAX] {
+        for len in [0, 3, most + 1, u64::MAX] {
             refuses(general.id, &Params::OutputLength(len));
         }
     }
@@ -137,9 +137,14 @@ fn a_counter_that_runs_over_is_an_error_of_length() {
     let mut block = [0; 16];
     block[15] = 1;
     let params = Params::Ctr { counter_bits: 2, block };
-    let wrap = row(MechanismType::AES_CTR).wrap.unwrap();
-    assert!(wrap(&key, &params, &[0; 48]).is_ok(), "three blocks are left");
-    assert_eq!(wrap(&key, &params, &[0; 49]).err(), Some(Error::Crypto(Fault::Exhausted)));
+    let run = |len: usize| {
+        let Ok(Transform::Stream(mut cipher)) = row(MechanismType::AES_CTR).encrypt.unwrap()(&key, &params) else {
+            panic!("it encrypts in parts")
+        };
+        cipher.update(&vec![0; len], &mut vec![0; len])
+    };
+    assert!(run(48).is_ok(), "three blocks are left");
+    assert_eq!(run(49).err(), Some(Fault::Exhausted));
 }
 
 #[test]
@@ -182,8 +187,7 @@ fn a_key_wrap_encrypts_whole_semiblocks_only() {
         (MechanismType::AES_KEY_WRAP_KWP, 1, true),
         (MechanismType::AES_KEY_WRAP_KWP, 0, false),
     ] {
-        let Ok(crate::mechanism::Transform::SinglePart(mut whole)) = row(id).encrypt.unwrap()(&key, &Params::None)
-        else {
+        let Ok(Transform::SinglePart(mut whole)) = row(id).encrypt.unwrap()(&key, &Params::None) else {
             panic!("{id} is done in one part");
         };
         let done = whole.run(&bytes(len)).map(|_| ());
@@ -196,8 +200,8 @@ fn a_key_wrap_encrypts_whole_semiblocks_only() {
 fn ecb_and_cbc_take_whole_blocks_only() {
     for (id, params) in [(MechanismType::AES_ECB, Params::None), (MechanismType::AES_CBC, Params::Iv(bytes(16)))] {
         let (key, _) = keys(row(id)).unwrap();
-        let run = |start: Option<crate::mechanism::Start<crate::mechanism::Transform>>, len| {
-            let Ok(crate::mechanism::Transform::Stream(mut cipher)) = start.unwrap()(&key, &params) else {
+        let run = |start: Option<crate::mechanism::Start<Transform>>, len| {
+            let Ok(Transform::Stream(mut cipher)) = start.unwrap()(&key, &params) else {
                 panic!("{id} is done in parts");
             };
             let mut output = vec![0; cipher.once_len(len)];
@@ -279,19 +283,26 @@ fn an_rsa_key_takes_messages_that_fit() {
         (MechanismType::RSA_PKCS_OAEP, &oaep, 256 - 66),
         (MechanismType::RSA_X_509, &Params::None, 256),
     ];
+    let encrypt = |id, params: &Params, plain: &[u8]| match row(id).encrypt.unwrap()(&public, params) {
+        Ok(Transform::SinglePart(mut encryption)) => encryption.run(plain),
+        _ => panic!("it encrypts in one part"),
+    };
     for (id, params, most) in rows {
-        let wrap = |len| row(id).wrap.unwrap()(&public, params, &vec![1; len]);
+        let wrap = |len| encrypt(id, params, &vec![1; len]);
         assert_eq!(wrap(most).unwrap().len(), 256, "{id}");
         assert_eq!(wrap(most + 1).err(), Some(Error::Crypto(Fault::InputLength)), "{id}");
     }
-    let too_large = row(MechanismType::RSA_X_509).wrap.unwrap()(&public, &Params::None, &[0xff; 256]);
+    let too_large = encrypt(MechanismType::RSA_X_509, &Params::None, &[0xff; 256]);
     assert_eq!(too_large.err(), Some(Error::Crypto(Fault::InputValue)), "not below the modulus");
 }
 
 #[test]
 fn raw_rsa_says_what_is_wrong_with_a_ciphertext() {
     let (_, private) = keys(row(MechanismType::RSA_X_509)).unwrap();
-    let unwrap = |len, byte| row(MechanismType::RSA_X_509).unwrap.unwrap()(&private, &Params::None, &vec![byte; len]);
+    let unwrap = |len, byte| match row(MechanismType::RSA_X_509).decrypt.unwrap()(&private, &Params::None) {
+        Ok(Transform::SinglePart(mut decryption)) => decryption.run(&vec![byte; len]),
+        _ => panic!("it decrypts in one part"),
+    };
     assert_eq!(unwrap(255, 1).err(), Some(Error::Crypto(Fault::CiphertextLength)));
     assert_eq!(unwrap(257, 0).err(), Some(Error::Crypto(Fault::CiphertextLength)));
     assert_eq!(unwrap(256, 0xff).err(), Some(Error::Crypto(Fault::CiphertextInvalid)));

@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::DERIVE, &[8], Silent::Able),
     rule(A::LOCAL, &[2, 4, 6], Silent::Computed),
     rule(A::KEY_GEN_MECHANISM, &[2, 4, 6], Silent::Computed),
-    // An empty list allows no mechanism. A key without a list allows all that its type can do.
-    rule(A::ALLOWED_MECHANISMS, &[], Silent::Absent),
+    // An empty list is no restriction: that is what other tokens give and what their clients understand.
+    rule(A::ALLOWED_MECHANISMS, &[], Silent::Empty),
     rule(A::OBJECT_VALIDATION_FLAGS, &[4, 6], Silent::Number(0)),
 ];

@@ -1,9 +1,9 @@
 //! Which attributes an object has: the specification's tables, a row for each attribute of each kind of
 //! object, with the specification's footnotes.
 //!
-//! Where the specification leaves a default to the token, it is ours that stands here. Two of them differ
-//! from what other tokens do: a key that came to be without a word about it is sensitive and cannot be
-//! extracted, however it came to be. That is what a token is for, and it can be said otherwise.
+//! Where the specification leaves a default to the token, it is ours that stands here. It differs from what other
+//! tokens do: a key that came to be without a word about it is sensitive and, unless it was unwrapped, cannot be
+//! extracted. That is what a token is for, and it can be said otherwise.
 
 mod certificate;
 mod data;
@@ -16,8 +16,9 @@ mod storage;
 use types::{AttributeType, CertificateType, Date, KeyType, Kind, MechanismType, ObjectClass, Value};
 
 use super::{
-    Attributes,
+    Attributes, SessionRights,
     parts::{self, Settle},
+    uses,
 };
 use crate::Error;
 
@@ -143,6 +144,7 @@ impl Rule {
             Silent::Able => Some(Value::Flag(able.contains(&self.name))),
             Silent::Number(number) => Some(Value::Number(number)),
             Silent::Empty if self.name.kind() == Some(Kind::Date) => Some(Value::Date(None)),
+            Silent::Empty if self.name.kind() == Some(Kind::Numbers) => Some(Value::Numbers(Vec::new())),
             Silent::Empty => Some(Value::bytes([])),
         }
     }
@@ -174,7 +176,8 @@ impl Rule {
 /// A template that is an attribute's value: one level deep, and every attribute one that some object has.
 fn check_embedded(outer: AttributeType, template: &[(AttributeType, Value)]) -> Result<(), Error> {
     for (index, (name, value)) in template.iter().enumerate() {
-        let kind = name.kind().ok_or(Error::AttributeTypeInvalid(*name))?;
+        let kind = name.kind().filter(|_| *name != AttributeType::PAST_USES);
+        let kind = kind.ok_or(Error::AttributeTypeInvalid(*name))?;
         if kind == Kind::Template {
             return Err(Error::AttributeValueInvalid(outer));
         }
@@ -253,14 +256,14 @@ impl ObjectKind {
     }
 
     /// Sets what nobody has said anything about.
-    pub(crate) fn set_defaults(&self, attributes: &mut Attributes) {
-        for rule in self.rules() {
-            if !attributes.has(rule.name)
-                && let Some(value) = rule.default(self.able)
-            {
-                attributes.set(rule.name, value);
-            }
-        }
+    pub(crate) fn set_defaults(&self, attributes: &mut Attributes, rights: SessionRights) {
+        let silent = |rule: &Rule| match rule.default(self.able)? {
+            Value::Flag(true) if uses::not_by_default(attributes, rights, rule.name) => Some(Value::Flag(false)),
+            value => Some(value),
+        };
+        let unsaid = self.rules().filter(|rule| !attributes.has(rule.name));
+        let defaults: Vec<_> = unsaid.filter_map(|rule| Some((rule.name, silent(rule)?))).collect();
+        defaults.into_iter().for_each(|(name, value)| attributes.set(name, value));
     }
 }
 

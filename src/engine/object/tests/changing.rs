@@ -57,7 +57,7 @@ fn what_may_not_be_modified_stays() {
         (secret(KeyType::AES), flag(A::NEVER_EXTRACTABLE, true)),
         (secret(KeyType::AES), number(A::KEY_GEN_MECHANISM, 0)),
         (secret(KeyType::AES), bytes(A::CHECK_VALUE, [1, 2, 3])),
-        (secret(KeyType::AES), (A::ALLOWED_MECHANISMS, Value::Numbers(Vec::new()))),
+        (secret(KeyType::AES), (A::ALLOWED_MECHANISMS, Value::Numbers(vec![1]))),
         (secret(KeyType::AES), (A::WRAP_TEMPLATE, Value::Template(Vec::new()))),
         (private(KeyType::RSA), bytes(A::PUBLIC_KEY_INFO, b"another")),
         (private(KeyType::RSA), flag(A::ALWAYS_AUTHENTICATE, true)),
@@ -120,23 +120,35 @@ fn protection_that_comes_later_is_not_from_the_beginning() {
 }
 
 #[test]
-fn a_key_that_decrypts_does_not_learn_to_wrap() {
-    for (one, other) in [(A::DECRYPT, A::WRAP), (A::WRAP, A::DECRYPT)] {
-        let object = aes([flag(one, true), flag(other, false)]);
+fn in_a_strict_token_uses_that_show_what_others_hide_never_meet_in_one_key() {
+    for (one, other) in [(A::DECRYPT, A::WRAP), (A::WRAP, A::DECRYPT), (A::UNWRAP, A::ENCRYPT), (A::ENCRYPT, A::UNWRAP)]
+    {
+        let neither = || secret(KeyType::AES).into_iter().chain([flag(one, false), flag(other, false)]).collect();
+        let both = with(neither(), [flag(one, true), flag(other, true)]);
+        assert!(matches!(create_as(STRICT, both), Err(Error::TemplateInconsistent(_))));
+        let object = create_as(STRICT, with(neither(), [flag(one, true)])).unwrap();
         for change in WAYS {
-            let both = refusal(change(&object, vec![flag(other, true)], USER));
-            assert_eq!(both, Some(Error::AttributeReadOnly(other)));
-            let instead = refusal(change(&object, vec![flag(one, false), flag(other, true)], USER));
-            assert_eq!(instead, Some(Error::AttributeReadOnly(other)), "not in its place either");
-            assert!(change(&object, vec![flag(one, false)], USER).is_ok());
+            for changes in [vec![flag(other, true)], vec![flag(one, false), flag(other, true)]] {
+                let refused = refusal(change(&object, changes, STRICT));
+                assert_eq!(refused, Some(Error::AttributeReadOnly(other)), "also not in its place");
+            }
+            let without = change(&object, vec![flag(one, false)], STRICT).unwrap();
+            let later = refusal(change(&without, vec![flag(other, true)], STRICT));
+            assert_eq!(later, Some(Error::AttributeReadOnly(other)), "what it once was is remembered");
+            let copied = copy(&without, vec![], STRICT).unwrap();
+            assert!(change(&copied, vec![flag(other, true)], STRICT).is_err(), "by a copy too");
+            assert!(change(&without, vec![flag(one, true)], STRICT).is_ok());
+            assert!(change(&object, vec![flag(other, true)], USER).is_ok(), "a compatible token lets it");
         }
-        let neither = aes([flag(one, false), flag(other, false)]);
-        assert!(modify(&neither, vec![flag(one, true)], USER).is_ok());
-        let both = refusal(modify(&neither, vec![flag(one, true), flag(other, true)], USER));
-        assert_eq!(both, Some(Error::AttributeReadOnly(other)));
+        let free = create_as(STRICT, neither()).unwrap();
+        let together = refusal(modify(&free, vec![flag(one, true), flag(other, true)], STRICT));
+        assert_eq!(together, Some(Error::AttributeReadOnly(other)));
     }
-    let both = aes([flag(A::DECRYPT, true), flag(A::WRAP, true)]);
-    assert!(modify(&both, vec![flag(A::DECRYPT, true), flag(A::WRAP, true)], USER).is_ok(), "nothing is gained");
+    let silent = create_as(STRICT, secret(KeyType::AES)).unwrap();
+    assert!(silent.flag(A::DECRYPT) && silent.flag(A::ENCRYPT) && !silent.flag(A::WRAP) && !silent.flag(A::UNWRAP));
+    let wrapping = with(secret(KeyType::AES), [flag(A::WRAP, true), flag(A::UNWRAP, true)]);
+    let wrapping = create_as(STRICT, wrapping).unwrap();
+    assert!(wrapping.flag(A::WRAP) && !wrapping.flag(A::DECRYPT) && !wrapping.flag(A::ENCRYPT));
 }
 
 #[test]
@@ -185,9 +197,14 @@ fn a_private_object_has_no_public_copy() {
     assert!(copy(&object, vec![flag(A::PRIVATE, true)], USER).is_ok());
 }
 
+/// An RSA key that can be trusted: it wraps and does nothing else.
+fn wrapping_rsa() -> Template {
+    with(public(KeyType::RSA), [A::ENCRYPT, A::VERIFY, A::VERIFY_RECOVER].map(|name| flag(name, false)))
+}
+
 #[test]
 fn trust_is_the_officers_to_give_and_to_take() {
-    for template in [certificate(CertificateType::X_509), public(KeyType::RSA), secret(KeyType::AES)] {
+    for template in [certificate(CertificateType::X_509), wrapping_rsa(), wrapping_aes()] {
         let object = create(template).unwrap();
         for value in [true, false] {
             let refused = refusal(modify(&object, vec![flag(A::TRUSTED, value)], USER));
@@ -196,6 +213,47 @@ fn trust_is_the_officers_to_give_and_to_take() {
         let trusted = modify(&object, vec![flag(A::TRUSTED, true)], OFFICER).unwrap();
         assert!(trusted.flag(A::TRUSTED));
         assert!(!modify(&trusted, vec![flag(A::TRUSTED, false)], OFFICER).unwrap().flag(A::TRUSTED));
+    }
+}
+
+fn wrapping_aes() -> Template {
+    let off = [A::ENCRYPT, A::DECRYPT, A::SIGN, A::VERIFY].map(|name| flag(name, false));
+    with(secret(KeyType::AES), off)
+}
+
+#[test]
+fn a_trusted_key_wraps_and_unwraps_and_never_did_anything_else() {
+    let trust = || vec![flag(A::TRUSTED, true)];
+    for other in [A::ENCRYPT, A::DECRYPT, A::SIGN, A::VERIFY, A::DERIVE] {
+        let uses_it = create(with(wrapping_aes(), [flag(other, true)])).unwrap();
+        assert!(matches!(modify(&uses_it, trust(), OFFICER), Err(Error::TemplateInconsistent(_))), "{other}");
+        let used_it = modify(&uses_it, vec![flag(other, false)], USER).unwrap();
+        assert!(matches!(modify(&used_it, trust(), OFFICER), Err(Error::TemplateInconsistent(_))), "{other} once");
+        let at_once = create_as(OFFICER, with(wrapping_aes(), [flag(A::TRUSTED, true), flag(other, true)]));
+        assert!(matches!(at_once, Err(Error::TemplateInconsistent(_))), "{other}");
+    }
+    for open in [flag(A::SENSITIVE, false), flag(A::EXTRACTABLE, true)] {
+        let open = create(with(wrapping_aes(), [open])).unwrap();
+        assert!(matches!(modify(&open, trust(), OFFICER), Err(Error::TemplateInconsistent(_))));
+    }
+    let silent = create_as(OFFICER, with(secret(KeyType::AES), trust())).unwrap();
+    assert!(silent.flag(A::WRAP) && silent.flag(A::UNWRAP) && !silent.flag(A::DECRYPT) && !silent.flag(A::SIGN));
+}
+
+#[test]
+fn a_key_that_was_trusted_and_its_copy_never_get_another_use() {
+    let trusted = create_as(OFFICER, with(wrapping_aes(), [flag(A::TRUSTED, true)])).unwrap();
+    let released = modify(&trusted, vec![flag(A::TRUSTED, false)], OFFICER).unwrap();
+    let copied = copy(&trusted, vec![], USER).unwrap();
+    for key in [&trusted, &released, &copied, &copy(&copied, vec![], USER).unwrap()] {
+        for change in WAYS {
+            for name in [A::DECRYPT, A::SIGN, A::DERIVE] {
+                let refused = refusal(change(key, vec![flag(name, true)], USER));
+                assert_eq!(refused, Some(Error::AttributeReadOnly(name)));
+            }
+            assert!(change(key, vec![flag(A::WRAP, false)], USER).is_err(), "nor loses one");
+            assert!(change(key, vec![flag(A::DECRYPT, false), bytes(A::LABEL, b"x")], USER).is_ok(), "nothing changes");
+        }
     }
 }
 

@@ -267,6 +267,8 @@ fn embedded_templates_are_templates() {
     assert!(create(embed(Vec::new())).unwrap().has(A::UNWRAP_TEMPLATE));
     let nested = embed(vec![(A::UNWRAP_TEMPLATE, Value::Template(Vec::new()))]);
     assert_eq!(refusal(create(nested)), Some(Error::AttributeValueInvalid(A::UNWRAP_TEMPLATE)));
+    let ours = embed(vec![number(A::PAST_USES, 0)]);
+    assert_eq!(refusal(create(ours)), Some(Error::AttributeTypeInvalid(A::PAST_USES)));
     let unknown = embed(vec![bytes(A(0x8000_0001), b"x")]);
     assert_eq!(refusal(create(unknown)), Some(Error::AttributeTypeInvalid(A(0x8000_0001))));
     let unfit = embed(vec![number(A::SENSITIVE, 1)]);
@@ -301,7 +303,8 @@ fn who_says_nothing_gets_the_defaults() {
             assert!(!object.flag(A::LOCAL));
             assert_eq!(object.number(A::KEY_GEN_MECHANISM), Some(types::UNAVAILABLE));
             assert_eq!(object.get(A::START_DATE).map(|date| *date == Value::Date(None)), Some(true));
-            assert!(!object.has(A::ALLOWED_MECHANISMS), "none is not the same as no list");
+            let list = readable(object, A::ALLOWED_MECHANISMS).unwrap();
+            assert_eq!(list.as_numbers(), Some(&[][..]), "an empty list: no restriction");
         }
     }
 }

@@ -133,7 +133,7 @@ fn only_keys_are_made_and_only_secret_ones_are_derived() {
 #[test]
 fn an_unwrapped_key_was_outside() {
     let object = unwrapped([]).unwrap();
-    assert!(object.flag(A::SENSITIVE) && !object.flag(A::EXTRACTABLE), "custody first");
+    assert!(object.flag(A::SENSITIVE) && object.flag(A::EXTRACTABLE), "it was outside, and cannot be read");
     for name in [A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE, A::LOCAL, A::TRUSTED] {
         assert!(!object.flag(name), "{name}");
     }
@@ -149,17 +149,24 @@ fn an_unwrapped_key_was_outside() {
 }
 
 #[test]
-fn an_unwrapped_key_becomes_readable_only_where_its_unwrapping_key_says_so() {
+fn an_unwrapped_key_can_be_made_readable_but_in_a_strict_token_only_where_its_unwrapping_key_says_so() {
     let open = || [flag(A::SENSITIVE, false), flag(A::EXTRACTABLE, true)];
-    assert!(matches!(unwrapped(open()), Err(Error::TemplateInconsistent(_))));
+    let object = unwrapped(open()).unwrap();
+    assert!(readable(&object, A::VALUE).is_ok() && !object.flag(A::ALWAYS_SENSITIVE));
+    let strictly = |template, preset: &[(A, Value)]| ObjectBuilder::new(template, Origin::Unwrapped, STRICT, preset);
+    assert!(matches!(strictly(aes(open()), &[]), Err(Error::TemplateInconsistent(_))));
     let [insensitive, extractable] = open();
-    assert!(unwrapped([insensitive]).is_ok(), "it still cannot be read");
-    assert!(unwrapped([extractable]).is_ok(), "it still cannot be read");
+    assert!(
+        matches!(strictly(aes([insensitive]), &[]), Err(Error::TemplateInconsistent(_))),
+        "it may leave by default"
+    );
+    assert!(strictly(aes([extractable]), &[]).is_ok(), "it still cannot be read");
+    assert!(strictly(aes([flag(A::SENSITIVE, false), flag(A::EXTRACTABLE, false)]), &[]).is_ok(), "nor this one");
     for template in [aes(open()), aes([])] {
-        assert!(ObjectBuilder::new(template, Origin::Unwrapped, USER, &open()).is_ok());
+        assert!(strictly(template, &open()).is_ok());
     }
     let [insensitive, extractable] = open();
-    let half = ObjectBuilder::new(aes([insensitive]), Origin::Unwrapped, USER, &[extractable]);
+    let half = strictly(aes([insensitive]), &[extractable]);
     assert!(matches!(half, Err(Error::TemplateInconsistent(_))), "half a permission is none");
 }
 

@@ -11,10 +11,11 @@ use crypto::{SUITE, ec, edwards, montgomery, rsa};
 use types::{AttributeType as A, CertificateType, Date, KeyType, MechanismType, ObjectClass as C, Template, Value};
 
 use super::{Attributes, ObjectBuilder, Origin, SessionRights, copy, matches, modify, readable, size};
-use crate::{Error, curve::Curve};
+use crate::{Error, Profile, curve::Curve};
 
-const USER: SessionRights = SessionRights { officer: false };
-const OFFICER: SessionRights = SessionRights { officer: true };
+const USER: SessionRights = SessionRights { officer: false, profile: Profile::Compatible };
+const OFFICER: SessionRights = SessionRights { officer: true, ..USER };
+const STRICT: SessionRights = SessionRights { profile: Profile::Strict, ..USER };
 
 const GENERATED: Origin = Origin::Generated(MechanismType::AES_KEY_GEN);
 /// From a key that may be seen.

@@ -36,16 +36,9 @@ fn what_a_sensitive_key_lacks_is_hidden_too() {
 #[test]
 fn what_an_object_does_not_have_is_not_read() {
     let object = create(secret(KeyType::AES)).unwrap();
-    for name in [A::MODULUS, A::ALLOWED_MECHANISMS, A::WRAP_TEMPLATE, A(0x8000_0001)] {
+    for name in [A::MODULUS, A::PAST_USES, A::WRAP_TEMPLATE, A(0x8000_0001)] {
         assert_eq!(refusal(readable(&object, name)), Some(Error::AttributeTypeInvalid(name)));
     }
-}
-
-#[test]
-fn an_empty_list_of_mechanisms_is_not_the_same_as_none() {
-    let template = with(secret(KeyType::AES), [(A::ALLOWED_MECHANISMS, Value::Numbers(Vec::new()))]);
-    let object = create(template).unwrap();
-    assert!(readable(&object, A::ALLOWED_MECHANISMS).is_ok_and(|list| *list == Value::Numbers(Vec::new())));
 }
 
 #[test]

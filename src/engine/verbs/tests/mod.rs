@@ -5,6 +5,7 @@
 mod logins;
 mod objects;
 mod pins;
+mod profiles;
 mod rings;
 mod rotation;
 mod rules;

@@ -1,3 +1,5 @@
+pub(crate) mod strength;
+
 use std::sync::{Arc, OnceLock};
 
 use crypto::{Hash, SUITE, Secret, aes::AesKey, ec, edwards, mac::MacKey, montgomery, rsa};
