@@ -2,7 +2,8 @@
 
 use cryptoki_sys::{
     CK_BYTE, CK_FLAGS, CK_MECHANISM, CK_OBJECT_HANDLE, CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG, CK_USER_TYPE,
-    CK_UTF8CHAR, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_CONTEXT_SPECIFIC, CKU_SO, CKU_USER,
+    CK_UTF8CHAR, CKF_ASYNC_SESSION, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKF_VERIFY, CKU_CONTEXT_SPECIFIC, CKU_SO,
+    CKU_USER,
 };
 use engine::{Access, Engine, Error, User};
 use types::{Mechanism, ObjectHandle, Output, OutputResult, Rv, SessionHandle, SlotId};
@@ -38,6 +39,9 @@ pub(crate) fn access(flags: CK_FLAGS) -> Result<Access, Rv> {
     if flags & CKF_SERIAL_SESSION == 0 {
         return Err(Rv::SESSION_PARALLEL_NOT_SUPPORTED);
     }
+    if flags & CKF_ASYNC_SESSION != 0 {
+        return Err(Rv::SESSION_ASYNC_NOT_SUPPORTED);
+    }
     Ok(if flags & CKF_RW_SESSION == 0 { Access::ReadOnly } else { Access::ReadWrite })
 }
 
@@ -67,11 +71,14 @@ pub(crate) unsafe fn pin<'a>(ptr: *const CK_UTF8CHAR, len: CK_ULONG) -> Result<&
     unsafe { input(ptr, len) }
 }
 
-/// Bytes that the caller gives.
+/// Bytes that the caller gives. More than are ever taken are refused before one is read.
 ///
 /// # Safety
 /// As for [`memory::bytes`].
 pub(crate) unsafe fn input<'a>(ptr: *const CK_BYTE, len: CK_ULONG) -> Result<&'a [u8], Rv> {
+    if usize::try_from(len).is_ok_and(|len| len >= memory::DATA_MAX) {
+        return Err(Rv::DATA_LEN_RANGE);
+    }
     // SAFETY: by our caller's promise, which is the same.
     unsafe { memory::bytes(ptr, len) }.ok_or(Rv::ARGUMENTS_BAD)
 }
@@ -97,12 +104,22 @@ pub(crate) unsafe fn start(
     })
 }
 
-/// Bytes in, bytes out.
+/// What could be read of the arguments of a call that goes on with operations. If that is an error, they end, as they do
+/// at any error but a buffer that is too small (PKCS#11, 5.1.6 and the functions).
+fn or_end<T>(engine: &Engine, s: CK_SESSION_HANDLE, kind: CK_FLAGS, read: Result<T, Rv>) -> Result<T, Rv> {
+    read.or_else(|refused| {
+        engine.session_cancel(session(s), from_c(kind))?;
+        Err(refused)
+    })
+}
+
+/// Goes on with operations that get bytes and give some.
 ///
 /// # Safety
 /// As for [`memory::bytes`] and [`Target::new`]. Input and output may overlap.
 pub(crate) unsafe fn pump(
     s: CK_SESSION_HANDLE,
+    kind: CK_FLAGS,
     data: *const CK_BYTE,
     data_len: CK_ULONG,
     out: *mut CK_BYTE,
@@ -111,9 +128,11 @@ pub(crate) unsafe fn pump(
 ) -> Outcome {
     process::with(|engine| {
         // SAFETY: by our caller's promise, which is the same.
-        let (input, target) = unsafe { (input(data, data_len)?, Target::new(out, out_len)?) };
+        let read = unsafe { input(data, data_len).and_then(|input| Ok((input, Target::new(out, out_len)?))) };
+        let (input, target) = or_end(engine, s, kind, read)?;
         if target.overlaps(input) {
-            let copy = Zeroizing::new(memory::owned(input).map_err(Fault::of(Rv::ARGUMENTS_BAD))?);
+            let copy = or_end(engine, s, kind, memory::owned(input).map_err(Fault::of(Rv::ARGUMENTS_BAD)))?;
+            let copy = Zeroizing::new(copy);
             // SAFETY: what is read is ours now.
             return unsafe { target.fill(|out| call(engine, session(s), &copy, out)) };
         }
@@ -122,34 +141,60 @@ pub(crate) unsafe fn pump(
     })
 }
 
-/// Bytes out.
+/// Goes on with operations that give bytes.
 ///
 /// # Safety
 /// As for [`Target::new`].
 pub(crate) unsafe fn drain(
     s: CK_SESSION_HANDLE,
+    kind: CK_FLAGS,
     out: *mut CK_BYTE,
     out_len: *mut CK_ULONG,
     call: impl FnOnce(&Engine, SessionHandle, Output<'_>) -> Result<OutputResult, Error>,
 ) -> Outcome {
     process::with(|engine| {
+        // SAFETY: by our caller's promise.
+        let target = or_end(engine, s, kind, unsafe { Target::new(out, out_len) })?;
         // SAFETY: by our caller's promise; nothing of the caller's is read.
-        unsafe { Target::new(out, out_len)?.fill(|out| call(engine, session(s), out)) }
+        unsafe { target.fill(|out| call(engine, session(s), out)) }
     })
 }
 
-/// Bytes in.
+/// Goes on with operations that get bytes.
 ///
 /// # Safety
 /// As for [`memory::bytes`].
 pub(crate) unsafe fn feed(
     s: CK_SESSION_HANDLE,
+    kind: CK_FLAGS,
     data: *const CK_BYTE,
     data_len: CK_ULONG,
     call: impl FnOnce(&Engine, SessionHandle, &[u8]) -> Result<(), Error>,
 ) -> Outcome {
-    // SAFETY: by our caller's promise, which is the same.
-    process::with(|engine| Ok(call(engine, session(s), unsafe { input(data, data_len) }?)?))
+    process::with(|engine| {
+        // SAFETY: by our caller's promise, which is the same.
+        let input = or_end(engine, s, kind, unsafe { input(data, data_len) })?;
+        Ok(call(engine, session(s), input)?)
+    })
+}
+
+/// `C_Verify`.
+///
+/// # Safety
+/// As for [`memory::bytes`].
+pub(crate) unsafe fn verify(
+    s: CK_SESSION_HANDLE,
+    data: *const CK_BYTE,
+    data_len: CK_ULONG,
+    signature: *const CK_BYTE,
+    signature_len: CK_ULONG,
+) -> Outcome {
+    process::with(|engine| {
+        // SAFETY: by our caller's promise, which is the same.
+        let read = unsafe { input(data, data_len).and_then(|data| Ok((data, input(signature, signature_len)?))) };
+        let (data, signature) = or_end(engine, s, CKF_VERIFY, read)?;
+        Ok(engine.verify(session(s), data, signature)?)
+    })
 }
 
 /// `C_FindObjects`.
@@ -165,6 +210,11 @@ pub(crate) unsafe fn find(
     process::with(|engine| {
         // SAFETY: by our caller's promise.
         let count = unsafe { place(count) }?;
+        if list.is_null() && max == 0 {
+            engine.find(session(s), 0)?;
+            count.write(0);
+            return Ok(());
+        }
         let list = std::ptr::NonNull::new(list).ok_or(Rv::ARGUMENTS_BAD)?;
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let found: Vec<CK_OBJECT_HANDLE> = engine.find(session(s), max)?.iter().map(|handle| to_c(handle.0)).collect();

@@ -34,19 +34,21 @@ impl Boundary {
         }
         INSIDE.set(true);
         // What a panic leaves behind is never looked at again: the module is broken then.
-        let outcome = panic::catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-            self.broken.store(true, Ordering::Relaxed);
-            Err(Rv::GENERAL_ERROR)
-        });
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            let outcome = body();
+            match &outcome {
+                Ok(()) => tracing::debug!("{function} CKR_OK"),
+                Err(value) => tracing::debug!("{function} {value}"),
+            }
+            outcome
+        }));
         INSIDE.set(false);
         match outcome {
-            Ok(()) => {
-                tracing::debug!("{function} CKR_OK");
-                CKR_OK
-            }
-            Err(value) => {
-                tracing::debug!("{function} {value}");
-                to_c(value.0)
+            Ok(Ok(())) => CKR_OK,
+            Ok(Err(value)) => to_c(value.0),
+            Err(_) => {
+                self.broken.store(true, Ordering::Relaxed);
+                to_c(Rv::GENERAL_ERROR.0)
             }
         }
     }

@@ -102,9 +102,9 @@ functions! {
         fn C_GetSessionInfo(s: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO)
             => process::with(|engine| { let place = place(info)?; place.write(info::session(&engine.session_info(session(s))?)); Ok(()) });
         fn C_GetOperationState(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::drain(s, out, out_len, Engine::operation_state);
+            => ask::drain(s, 0, out, out_len, Engine::operation_state);
         fn C_SetOperationState(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, encryption_key: CK_OBJECT_HANDLE, authentication_key: CK_OBJECT_HANDLE)
-            => ask::feed(s, data, data_len, |engine, session, state| engine.set_operation_state(session, state, some(encryption_key), some(authentication_key)));
+            => ask::feed(s, 0, data, data_len, |engine, session, state| engine.set_operation_state(session, state, some(encryption_key), some(authentication_key)));
         fn C_Login(s: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: *mut CK_UTF8CHAR, pin_len: CK_ULONG)
             => process::with(|engine| Ok(engine.login(session(s), ask::user(user)?, ask::pin(pin, pin_len)?)?));
         fn C_Logout(s: CK_SESSION_HANDLE)
@@ -130,61 +130,61 @@ functions! {
         fn C_EncryptInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
             => ask::start(s, mechanism, CKF_ENCRYPT, |engine, session, mechanism| engine.encrypt_init(session, mechanism, object(key)));
         fn C_Encrypt(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::encrypt);
+            => ask::pump(s, CKF_ENCRYPT, data, data_len, out, out_len, Engine::encrypt);
         fn C_EncryptUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::encrypt_update);
+            => ask::pump(s, CKF_ENCRYPT, data, data_len, out, out_len, Engine::encrypt_update);
         fn C_EncryptFinal(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::drain(s, out, out_len, Engine::encrypt_final);
+            => ask::drain(s, CKF_ENCRYPT, out, out_len, Engine::encrypt_final);
         fn C_DecryptInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
             => ask::start(s, mechanism, CKF_DECRYPT, |engine, session, mechanism| engine.decrypt_init(session, mechanism, object(key)));
         fn C_Decrypt(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::decrypt);
+            => ask::pump(s, CKF_DECRYPT, data, data_len, out, out_len, Engine::decrypt);
         fn C_DecryptUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::decrypt_update);
+            => ask::pump(s, CKF_DECRYPT, data, data_len, out, out_len, Engine::decrypt_update);
         fn C_DecryptFinal(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::drain(s, out, out_len, Engine::decrypt_final);
+            => ask::drain(s, CKF_DECRYPT, out, out_len, Engine::decrypt_final);
         fn C_DigestInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM)
             => ask::start(s, mechanism, CKF_DIGEST, Engine::digest_init);
         fn C_Digest(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::digest);
+            => ask::pump(s, CKF_DIGEST, data, data_len, out, out_len, Engine::digest);
         fn C_DigestUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
-            => ask::feed(s, data, data_len, Engine::digest_update);
+            => ask::feed(s, CKF_DIGEST, data, data_len, Engine::digest_update);
         fn C_DigestKey(s: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE)
             => process::with(|engine| Ok(engine.digest_key(session(s), object(key))?));
         fn C_DigestFinal(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::drain(s, out, out_len, Engine::digest_final);
+            => ask::drain(s, CKF_DIGEST, out, out_len, Engine::digest_final);
         fn C_SignInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
             => ask::start(s, mechanism, CKF_SIGN, |engine, session, mechanism| engine.sign_init(session, mechanism, object(key)));
         fn C_Sign(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::sign);
+            => ask::pump(s, CKF_SIGN, data, data_len, out, out_len, Engine::sign);
         fn C_SignUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
-            => ask::feed(s, data, data_len, Engine::sign_update);
+            => ask::feed(s, CKF_SIGN, data, data_len, Engine::sign_update);
         fn C_SignFinal(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::drain(s, out, out_len, Engine::sign_final);
+            => ask::drain(s, CKF_SIGN, out, out_len, Engine::sign_final);
         fn C_SignRecoverInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
             => ask::start(s, mechanism, CKF_SIGN_RECOVER, |engine, session, mechanism| engine.sign_recover_init(session, mechanism, object(key)));
         fn C_SignRecover(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::sign_recover);
+            => ask::pump(s, CKF_SIGN_RECOVER, data, data_len, out, out_len, Engine::sign_recover);
         fn C_VerifyInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
             => ask::start(s, mechanism, CKF_VERIFY, |engine, session, mechanism| engine.verify_init(session, mechanism, object(key)));
         fn C_Verify(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, signature: *mut CK_BYTE, signature_len: CK_ULONG)
-            => process::with(|engine| Ok(engine.verify(session(s), ask::input(data, data_len)?, ask::input(signature, signature_len)?)?));
+            => ask::verify(s, data, data_len, signature, signature_len);
         fn C_VerifyUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
-            => ask::feed(s, data, data_len, Engine::verify_update);
+            => ask::feed(s, CKF_VERIFY, data, data_len, Engine::verify_update);
         fn C_VerifyFinal(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
-            => ask::feed(s, data, data_len, Engine::verify_final);
+            => ask::feed(s, CKF_VERIFY, data, data_len, Engine::verify_final);
         fn C_VerifyRecoverInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
             => ask::start(s, mechanism, CKF_VERIFY_RECOVER, |engine, session, mechanism| engine.verify_recover_init(session, mechanism, object(key)));
         fn C_VerifyRecover(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::verify_recover);
+            => ask::pump(s, CKF_VERIFY_RECOVER, data, data_len, out, out_len, Engine::verify_recover);
         fn C_DigestEncryptUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::digest_encrypt_update);
+            => ask::pump(s, CKF_DIGEST | CKF_ENCRYPT, data, data_len, out, out_len, Engine::digest_encrypt_update);
         fn C_DecryptDigestUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::decrypt_digest_update);
+            => ask::pump(s, CKF_DECRYPT | CKF_DIGEST, data, data_len, out, out_len, Engine::decrypt_digest_update);
         fn C_SignEncryptUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::sign_encrypt_update);
+            => ask::pump(s, CKF_SIGN | CKF_ENCRYPT, data, data_len, out, out_len, Engine::sign_encrypt_update);
         fn C_DecryptVerifyUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => ask::pump(s, data, data_len, out, out_len, Engine::decrypt_verify_update);
+            => ask::pump(s, CKF_DECRYPT | CKF_VERIFY, data, data_len, out, out_len, Engine::decrypt_verify_update);
         fn C_GenerateKey(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, template: *mut CK_ATTRIBUTE, count: CK_ULONG, handle: *mut CK_OBJECT_HANDLE)
             => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.generate_key(session(s), &params::read(mechanism)?, template::read(template, count)?)?.0)); Ok(()) });
         fn C_GenerateKeyPair(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, public: *mut CK_ATTRIBUTE, public_count: CK_ULONG, private: *mut CK_ATTRIBUTE, private_count: CK_ULONG, public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE)
@@ -196,7 +196,7 @@ functions! {
         fn C_DeriveKey(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG, handle: *mut CK_OBJECT_HANDLE)
             => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.derive_key(session(s), &params::read(mechanism)?, object(key), template::read(template, count)?)?.0)); Ok(()) });
         fn C_SeedRandom(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
-            => ask::feed(s, data, data_len, Engine::seed_random);
+            => ask::feed(s, 0, data, data_len, Engine::seed_random);
         fn C_GenerateRandom(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, len: CK_ULONG)
             => ask::random(s, out, len);
         fn C_GetFunctionStatus(_s: CK_SESSION_HANDLE)
@@ -264,9 +264,9 @@ functions! {
         fn C_VerifySignatureInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE, signature: *mut CK_BYTE, signature_len: CK_ULONG)
             => ask::start(s, mechanism, CKF_VERIFY, |engine, session, mechanism| engine.verify_signature_init(session, mechanism, object(key), ask::input(signature, signature_len).map_err(|_| engine::Error::ArgumentsBad)?));
         fn C_VerifySignature(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
-            => ask::feed(s, data, data_len, Engine::verify_signature);
+            => ask::feed(s, CKF_VERIFY, data, data_len, Engine::verify_signature);
         fn C_VerifySignatureUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
-            => ask::feed(s, data, data_len, Engine::verify_signature_update);
+            => ask::feed(s, CKF_VERIFY, data, data_len, Engine::verify_signature_update);
         fn C_VerifySignatureFinal(s: CK_SESSION_HANDLE)
             => process::with(|engine| Ok(engine.verify_signature_final(session(s))?));
         fn C_GetSessionValidationFlags(s: CK_SESSION_HANDLE, _kind: CK_SESSION_VALIDATION_FLAGS_TYPE, flags: *mut CK_FLAGS)

@@ -1,15 +1,18 @@
 use std::{
     env,
+    fmt::{self, Write as _},
     fs::File,
-    io,
+    io::{self, Write as _},
     os::fd::AsFd,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
 };
 
-use tracing::Level;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
 
 /// Begins to write the trace if `STRONGROOM_LOG` has a level (`error`, `warn`, `info`, `debug`, `trace`):
 /// to the end of the file that `STRONGROOM_LOG_FILE` names, else to standard error. Without that
@@ -30,14 +33,64 @@ pub(crate) fn start() {
         return;
     }
     let Ok(file) = open() else { return };
-    // A bare `File` takes no lock that a fork could leave locked.
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(Arc::new(file)).finish();
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(Trace { level, file });
 }
 
 fn open() -> io::Result<File> {
     match env::var_os("STRONGROOM_LOG_FILE") {
         Some(path) => File::options().append(true).create(true).open(path),
         None => io::stderr().as_fd().try_clone_to_owned().map(File::from),
+    }
+}
+
+/// Writes one line for each event, in one piece.
+///
+/// It keeps nothing for a thread, unlike the subscribers of libraries: a host may call us while a thread, or the whole
+/// process, is coming to its end and what was kept for the thread is gone. A bare file takes no lock that a fork could
+/// leave locked.
+struct Trace {
+    level: Level,
+    file: File,
+}
+
+impl Subscriber for Trace {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.level
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let metadata = event.metadata();
+        let time = humantime::format_rfc3339_micros(SystemTime::now());
+        let mut line = Line(format!("{time} {:>5} {}:", metadata.level().as_str(), metadata.target()));
+        event.record(&mut line);
+        line.0.push('\n');
+        // A trace that cannot be written is lost; nobody could be told.
+        let _ = (&self.file).write_all(line.0.as_bytes());
+    }
+
+    // We have no spans.
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// A line to which the fields of an event are added.
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string does not fail.
+        let _ = match field.name() {
+            "message" => write!(self.0, " {value:?}"),
+            name => write!(self.0, " {name}={value:?}"),
+        };
     }
 }

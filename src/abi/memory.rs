@@ -10,8 +10,8 @@ use std::{ptr, ptr::NonNull, slice};
 use cryptoki_sys::{CK_BYTE, CK_ULONG};
 use types::Rv;
 
-/// The most bytes that one argument may have, in or out. More is not offered to the algorithms, some of
-/// which count in 32 bits.
+/// No argument has as many bytes as this, in or out. More is not offered to the algorithms, some of which count in
+/// 32 bits.
 pub(crate) const DATA_MAX: usize = 1 << 31;
 
 /// Why nothing could be read.

@@ -16,7 +16,7 @@ use std::{
 
 use ::memory::ForkMark;
 use arc_swap::ArcSwapOption;
-use cryptoki_sys::CK_C_INITIALIZE_ARGS;
+use cryptoki_sys::{CK_C_INITIALIZE_ARGS, CKF_OS_LOCKING_OK};
 use engine::{Engine, ForkGuard, HeldFiles, Settings};
 use types::Rv;
 
@@ -25,6 +25,9 @@ use crate::{Outcome, boundary, log, memory};
 /// The engine, while the module is initialised. It is never torn down at exit: whoever calls that late
 /// is answered as ever.
 static INSTANCE: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
+
+/// Whether the module's destructors have run: the process is coming to its end.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// How many forks lie between the process that loaded the module and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -48,6 +51,8 @@ impl Instance {
 /// Lets a function work with the engine, if the module is initialised in this process.
 pub(crate) fn with<T>(call: impl FnOnce(&Engine) -> Result<T, Rv>) -> Result<T, Rv> {
     match INSTANCE.load().as_deref() {
+        // AWS-LC's destructor has run too: its random numbers would not come any more.
+        _ if ENDING.load(Ordering::Relaxed) => Err(Rv::CRYPTOKI_NOT_INITIALIZED),
         Some(instance) if instance.is_ours() => call(&instance.engine),
         _ => Err(Rv::CRYPTOKI_NOT_INITIALIZED),
     }
@@ -55,11 +60,9 @@ pub(crate) fn with<T>(call: impl FnOnce(&Engine) -> Result<T, Rv>) -> Result<T, 
 
 /// `C_Initialize`.
 ///
-/// The four ways of locking (PKCS#11, 5.4.1) are one way here: the module always uses the system's locks
-/// and never calls the caller's functions. That serves callers that promise to use one thread, and those
-/// that allow the system's locks; and those that only offer their own too, since what they lock is
-/// theirs. So `CKR_CANT_LOCK` never happens. The module has no thread of its own, so
-/// `CKF_LIBRARY_CANT_CREATE_OS_THREADS` asks for nothing.
+/// The module always uses the system's locks (PKCS#11, 5.4.1). That serves callers that promise to use one thread, and
+/// those that allow the system's locks. Those that offer functions of their own and do not allow the system's get
+/// `CKR_CANT_LOCK`. The module has no thread of its own, so `CKF_LIBRARY_CANT_CREATE_OS_THREADS` asks for nothing.
 ///
 /// # Safety
 /// Unless null, `args` must be to a `CK_C_INITIALIZE_ARGS`.
@@ -67,6 +70,9 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     // SAFETY: by our caller's promise; a function pointer that is not null is only looked at.
     if let Some(args) = unsafe { memory::value(args) } {
         check(&args)?;
+    }
+    if ENDING.load(Ordering::Relaxed) {
+        return Err(Rv::GENERAL_ERROR);
     }
     let current = INSTANCE.load_full();
     if current.as_deref().is_some_and(Instance::is_ours) {
@@ -109,14 +115,26 @@ pub(crate) fn finalize(reserved: *const c_void) -> Outcome {
 }
 
 fn check(args: &CK_C_INITIALIZE_ARGS) -> Outcome {
-    // The flags ask for nothing that is not so anyway.
-    let CK_C_INITIALIZE_ARGS { CreateMutex, DestroyMutex, LockMutex, UnlockMutex, flags: _, pReserved } = args;
+    let CK_C_INITIALIZE_ARGS { CreateMutex, DestroyMutex, LockMutex, UnlockMutex, flags, pReserved } = args;
     let given = [CreateMutex.is_some(), DestroyMutex.is_some(), LockMutex.is_some(), UnlockMutex.is_some()];
     let all_or_none = given == [true; 4] || given == [false; 4];
     if !all_or_none || !pReserved.is_null() {
         return Err(Rv::ARGUMENTS_BAD);
     }
+    if given == [true; 4] && flags & CKF_OS_LOCKING_OK == 0 {
+        return Err(Rv::CANT_LOCK);
+    }
     Ok(())
+}
+
+/// Runs with the destructors of this shared object: at exit, after the functions that hosts have registered for that, and
+/// before or after the destructors of other objects, which may still call us.
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static AT_THE_END: extern "C" fn() = the_end;
+
+extern "C" fn the_end() {
+    ENDING.store(true, Ordering::Relaxed);
 }
 
 /// The mark of this process.
@@ -202,7 +220,7 @@ unsafe extern "C" fn is_forked() {
 
 #[cfg(test)]
 mod tests {
-    use cryptoki_sys::{CK_RV, CKF_LIBRARY_CANT_CREATE_OS_THREADS, CKF_OS_LOCKING_OK, CKR_OK};
+    use cryptoki_sys::{CK_RV, CKF_LIBRARY_CANT_CREATE_OS_THREADS, CKR_OK};
 
     use super::*;
 
@@ -226,7 +244,9 @@ mod tests {
         };
         for flags in [0, CKF_OS_LOCKING_OK, CKF_LIBRARY_CANT_CREATE_OS_THREADS, 3] {
             assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..none }), Ok(()));
-            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..own }), Ok(()));
+            let allowed = flags & CKF_OS_LOCKING_OK != 0;
+            let outcome = if allowed { Ok(()) } else { Err(Rv::CANT_LOCK) };
+            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..own }), outcome);
         }
     }
 

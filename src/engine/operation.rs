@@ -200,6 +200,18 @@ impl<T> Operation<T> {
         if self.is_active() { Err(Error::OperationActive) } else { Ok(()) }
     }
 
+    /// What takes parts now.
+    ///
+    /// # Errors
+    /// [`Error::OperationNotInitialized`] if nothing is going on, [`Error::OperationActive`] if only the output is to be had.
+    fn taking_parts(&self) -> Result<&T, Error> {
+        match self {
+            Self::Ready(run) | Self::Streaming(run) => Ok(run),
+            Self::Idle => Err(Error::OperationNotInitialized),
+            Self::Done(_) => Err(Error::OperationActive),
+        }
+    }
+
     /// Takes what may be done in one call. Whatever leaves the caller early has ended the operation.
     fn take_ready(&mut self) -> Result<T, Error> {
         match mem::take(self) {
@@ -367,6 +379,14 @@ impl Operation<Keyed<Box<dyn SinglePart>>> {
 }
 
 impl Operation<Keyed<Signing>> {
+    /// Refuses what [`Self::update`] would refuse, and changes nothing.
+    pub(crate) fn must_take_parts(&self) -> Result<(), Error> {
+        match self.taking_parts()?.run {
+            Signing::Stream(_) => Ok(()),
+            Signing::SinglePart(_) => Err(Error::OperationNotInitialized),
+        }
+    }
+
     /// The whole message in one call.
     pub(crate) fn once(&mut self, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let mut keyed = self.take_ready()?;
@@ -419,6 +439,13 @@ impl Operation<Keyed<Signing>> {
 }
 
 impl Operation<Keyed<Checking>> {
+    /// Refuses what [`Self::update`] would refuse, and changes nothing.
+    pub(crate) fn must_take_parts(&self, given: Given) -> Result<(), Error> {
+        let Checking { verifying, signature } = &self.taking_parts()?.run;
+        let fits = signature.is_some() == (given == Given::AtTheStart) && matches!(verifying, Verifying::Stream(_));
+        if fits { Ok(()) } else { Err(Error::OperationNotInitialized) }
+    }
+
     /// The whole message in one call, with the signature unless it was given at the start.
     pub(crate) fn once(&mut self, message: &[u8], signature: Option<&[u8]>) -> Result<(), Error> {
         let Keyed { run: Checking { mut verifying, signature: kept }, authorization } = self.take_ready()?;
@@ -470,6 +497,11 @@ fn one_of<'a>(now: Option<&'a [u8]>, before: Option<&'a [u8]>) -> Result<&'a [u8
 }
 
 impl Operation<Box<dyn Digest>> {
+    /// Refuses what [`Self::update`] would refuse, and changes nothing.
+    pub(crate) fn must_take_parts(&self) -> Result<(), Error> {
+        self.taking_parts().map(|_| ())
+    }
+
     /// The whole message in one call.
     pub(crate) fn once(&mut self, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let mut digest = self.take_ready()?;

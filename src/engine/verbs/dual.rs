@@ -2,11 +2,41 @@ use types::{Output, OutputResult, SessionHandle};
 
 use crate::{
     Engine, Error,
-    operation::{Given, Operations},
+    operation::{Given, Operation, Operations},
 };
 
-/// Feeds a second operation, which must be going on.
-type Feed = fn(&mut Operations, &[u8]) -> Result<(), Error>;
+/// A second operation that gets the same bytes.
+struct Second {
+    /// Whether it takes parts.
+    ready: fn(&Operations) -> Result<(), Error>,
+    feed: fn(&mut Operations, &[u8]) -> Result<(), Error>,
+    end: fn(&mut Operations),
+}
+
+const DIGEST: Second = Second {
+    ready: |operations| operations.digest.must_take_parts(),
+    feed: |operations, part| operations.digest.update(part),
+    end: |operations| operations.digest = Operation::Idle,
+};
+
+const SIGNATURE: Second = Second {
+    ready: |operations| operations.signature.must_take_parts(),
+    feed: |operations, part| operations.signature.update(part),
+    end: |operations| operations.signature = Operation::Idle,
+};
+
+const VERIFICATION: Second = Second {
+    ready: |operations| operations.verification.must_take_parts(Given::AtTheEnd),
+    feed: |operations, part| operations.verification.update(part, Given::AtTheEnd),
+    end: |operations| operations.verification = Operation::Idle,
+};
+
+impl Second {
+    /// Refuses to go on without it. That ends it, as every error does.
+    fn must_be_ready(&self, operations: &mut Operations) -> Result<(), Error> {
+        (self.ready)(operations).inspect_err(|_| (self.end)(operations))
+    }
+}
 
 impl Engine {
     /// Digests a part and encrypts it.
@@ -19,7 +49,7 @@ impl Engine {
         part: &[u8],
         out: Output<'_>,
     ) -> Result<OutputResult, Error> {
-        self.encrypt_and_feed(session, part, out, |operations, part| operations.digest.update(part))
+        self.encrypt_and_feed(session, part, out, &DIGEST)
     }
 
     /// Decrypts a part and digests what comes out.
@@ -32,7 +62,7 @@ impl Engine {
         part: &[u8],
         out: Output<'_>,
     ) -> Result<OutputResult, Error> {
-        self.decrypt_and_feed(session, part, out, |operations, part| operations.digest.update(part))
+        self.decrypt_and_feed(session, part, out, &DIGEST)
     }
 
     /// Signs a part and encrypts it.
@@ -45,7 +75,7 @@ impl Engine {
         part: &[u8],
         out: Output<'_>,
     ) -> Result<OutputResult, Error> {
-        self.encrypt_and_feed(session, part, out, |operations, part| operations.signature.update(part))
+        self.encrypt_and_feed(session, part, out, &SIGNATURE)
     }
 
     /// Decrypts a part and feeds what comes out to a verification.
@@ -58,9 +88,7 @@ impl Engine {
         part: &[u8],
         out: Output<'_>,
     ) -> Result<OutputResult, Error> {
-        self.decrypt_and_feed(session, part, out, |operations, part| {
-            operations.verification.update(part, Given::AtTheEnd)
-        })
+        self.decrypt_and_feed(session, part, out, &VERIFICATION)
     }
 
     fn encrypt_and_feed(
@@ -68,15 +96,14 @@ impl Engine {
         session: SessionHandle,
         part: &[u8],
         out: Output<'_>,
-        feed: Feed,
+        second: &Second,
     ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let mut operations = session.operations.lock();
-        // An empty part changes nothing and shows whether the second operation is there.
-        feed(&mut operations, &[])?;
+        second.must_be_ready(&mut operations)?;
         let produced = operations.encryption.update(part, out)?;
         if let OutputResult::Written(_) = produced {
-            feed(&mut operations, part)?;
+            (second.feed)(&mut operations, part)?;
         }
         Ok(produced)
     }
@@ -86,15 +113,15 @@ impl Engine {
         session: SessionHandle,
         part: &[u8],
         out: Output<'_>,
-        feed: Feed,
+        second: &Second,
     ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let mut operations = session.operations.lock();
-        feed(&mut operations, &[])?;
+        second.must_be_ready(&mut operations)?;
         let Output::Buffer(output) = out else { return operations.decryption.update(part, Output::LengthQuery) };
         let produced = operations.decryption.update(part, Output::Buffer(output))?;
         if let OutputResult::Written(len) = produced {
-            feed(&mut operations, output.get(..len).unwrap_or_default())?;
+            (second.feed)(&mut operations, output.get(..len).unwrap_or_default())?;
         }
         Ok(produced)
     }
