@@ -87,11 +87,11 @@ pub(crate) unsafe fn input<'a>(ptr: *const CK_BYTE, len: CK_ULONG) -> Result<&'a
 ///
 /// # Safety
 /// As for [`params::read`].
-pub(crate) unsafe fn start(
+pub(crate) unsafe fn start<E: Into<Rv>>(
     s: CK_SESSION_HANDLE,
     mechanism: *const CK_MECHANISM,
     kind: CK_FLAGS,
-    call: impl FnOnce(&Engine, SessionHandle, &Mechanism) -> Result<(), Error>,
+    call: impl FnOnce(&Engine, SessionHandle, &Mechanism) -> Result<(), E>,
 ) -> Outcome {
     process::with(|engine| {
         engine.session_info(session(s))?;
@@ -100,7 +100,7 @@ pub(crate) unsafe fn start(
         }
         // SAFETY: by our caller's promise, which is the same.
         let mechanism = unsafe { params::read(mechanism) }?;
-        Ok(call(engine, session(s), &mechanism)?)
+        call(engine, session(s), &mechanism).map_err(Into::into)
     })
 }
 

@@ -262,7 +262,7 @@ functions! {
         fn C_DecapsulateKey(s: CK_SESSION_HANDLE, _a0: *mut CK_MECHANISM, _a1: CK_OBJECT_HANDLE, _a2: *mut CK_ATTRIBUTE, _a3: CK_ULONG, _a4: *mut CK_BYTE, _a5: CK_ULONG, _a6: *mut CK_OBJECT_HANDLE)
             => ask::unsupported(s);
         fn C_VerifySignatureInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE, signature: *mut CK_BYTE, signature_len: CK_ULONG)
-            => ask::start(s, mechanism, CKF_VERIFY, |engine, session, mechanism| engine.verify_signature_init(session, mechanism, object(key), ask::input(signature, signature_len).map_err(|_| engine::Error::ArgumentsBad)?));
+            => ask::start(s, mechanism, CKF_VERIFY, |engine, session, mechanism| Ok::<_, Rv>(engine.verify_signature_init(session, mechanism, object(key), ask::input(signature, signature_len)?)?));
         fn C_VerifySignature(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
             => ask::feed(s, CKF_VERIFY, data, data_len, Engine::verify_signature);
         fn C_VerifySignatureUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)

@@ -30,6 +30,8 @@ pub enum Error {
     Unsupported,
     /// The caller's output buffer is too short; nothing was done.
     OutputLength,
+    /// There is no memory for it.
+    Memory,
     /// The library failed, or a result did not pass its check and was thrown away.
     Fault,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for Error {
             Self::Exhausted => "the counter is used up",
             Self::Unsupported => "this backend does not have the algorithm",
             Self::OutputLength => "the output does not fit",
+            Self::Memory => "there is no memory for it",
             Self::Fault => "the cryptographic library failed",
         })
     }

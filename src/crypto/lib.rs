@@ -16,6 +16,7 @@ mod error;
 pub mod mac;
 pub mod montgomery;
 mod padding;
+pub mod room;
 pub mod rsa;
 mod suite;
 

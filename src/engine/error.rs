@@ -204,6 +204,7 @@ impl From<&Error> for Rv {
                 crypto::Error::SignatureInvalid => Self::SIGNATURE_INVALID,
                 crypto::Error::KeySize => Self::KEY_SIZE_RANGE,
                 crypto::Error::PeerInvalid | crypto::Error::Parameter => Self::MECHANISM_PARAM_INVALID,
+                crypto::Error::Memory => Self::HOST_MEMORY,
                 crypto::Error::Unsupported => Self::FUNCTION_NOT_SUPPORTED,
                 crypto::Error::KeyInvalid | crypto::Error::OutputLength | crypto::Error::Fault => Self::DEVICE_ERROR,
             },

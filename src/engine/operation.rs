@@ -550,8 +550,5 @@ impl Operation<Box<dyn Digest>> {
 
 /// A buffer that wipes itself. Its length comes from the caller, so it may be more than there is.
 fn wiped(len: usize) -> Result<Secret, Error> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Error::HostMemory)?;
-    bytes.resize(len, 0);
-    Ok(Secret::new(bytes))
+    Ok(crypto::room::zeros(len)?)
 }

@@ -1,6 +1,6 @@
 //! Keys on their way out and in: what is wrapped of a key, and which key was unwrapped.
 
-use crypto::{Hash, SUITE, Secret};
+use crypto::{Hash, SUITE, Secret, room};
 use der::{Encode, Header, SliceReader};
 use types::{AttributeType, KeyType, ObjectClass, Value};
 
@@ -32,7 +32,7 @@ pub(crate) fn to_wrap(key: &Object, row: &Mechanism) -> Result<Secret, Error> {
     match attributes.class().filter(|class| row.wraps.contains(class)) {
         Some(ObjectClass::SECRET_KEY) => {
             let value = attributes.bytes(AttributeType::VALUE).ok_or(Error::KeyNotWrappable)?;
-            Ok(Secret::new(value.to_vec()))
+            Ok(room::copy(value)?)
         }
         Some(ObjectClass::PRIVATE_KEY) => keys::private_key_info(attributes),
         _ => Err(Error::KeyNotWrappable),
@@ -109,7 +109,7 @@ fn secret_key(plain: &[u8], key_type: KeyType, template: &Attributes, padding: P
         Padding::Zeros(block) => before_zeros(plain, lengths, wanted, block),
         Padding::Concealed => return concealed(plain, lengths, wanted),
     }?;
-    Ok(Secret::new(value.to_vec()))
+    Ok(room::copy(value)?)
 }
 
 fn whole(plain: &[u8], lengths: Lengths, wanted: Option<usize>) -> Result<&[u8], Error> {
@@ -146,14 +146,15 @@ fn concealed(plain: &[u8], lengths: Lengths, wanted: Option<usize>) -> Result<Se
         (None, Lengths::UpTo(_)) => return Err(Error::WrappedKeyLenRange),
     };
     let substitute = substitute(plain, len)?;
-    Ok(if plain.len() == len { Secret::new(plain.to_vec()) } else { substitute })
+    let value = room::copy(plain)?;
+    Ok(if plain.len() == len { value } else { substitute })
 }
 
 /// Bytes that follow from `plain`, and from which nothing follows for it.
 fn substitute(plain: &[u8], len: usize) -> Result<Secret, Error> {
     let key = (SUITE.hmac)(Hash::Sha256, plain)?;
     let mut block = Secret::new(vec![0; key.output_len()]);
-    let mut output = Secret::new(vec![0; len]);
+    let mut output = room::zeros(len)?;
     for (counter, chunk) in (1_u32..).zip(output.chunks_mut(key.output_len())) {
         key.once(&counter.to_be_bytes(), &mut block);
         chunk.copy_from_slice(block.get(..chunk.len()).unwrap_or_default());

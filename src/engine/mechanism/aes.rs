@@ -3,6 +3,7 @@ use std::sync::Arc;
 use crypto::{
     Error as Fault, Secret,
     aes::{AesKey, BLOCK, Cipher, KeyWrap, Mode},
+    room,
 };
 use types::{KeyType, MechanismType, Params, Shape};
 
@@ -34,7 +35,7 @@ macro_rules! wrapping_mode {
     ($id:ident, $shape:expr, $mode:ident, $wraps:expr, $padding:expr) => {
         Mechanism {
             wrap: Some(|key, params, plain| {
-                Ok(run(encryptor(key, $mode(params)?)?, &filled(plain, $padding))?.to_vec())
+                Ok(std::mem::take(&mut *run(encryptor(key, $mode(params)?)?, &*filled(plain, $padding)?)?))
             }),
             unwrap: Some(|key, params, wrapped| run(decryptor(key, $mode(params)?)?, wrapped)),
             wraps: $wraps,
@@ -56,7 +57,7 @@ macro_rules! key_wrap {
             decrypt: Some(|key, params| {
                 Ok(Transform::SinglePart(Box::new(Unwrapping { key: Arc::clone(aes(key)?), how: $how(params)? })))
             }),
-            wrap: Some(|key, params, plain| Ok(aes(key)?.wrap($how(params)?, &filled(plain, $padding))?)),
+            wrap: Some(|key, params, plain| Ok(aes(key)?.wrap($how(params)?, &*filled(plain, $padding)?)?)),
             unwrap: Some(|key, params, wrapped| Ok(aes(key)?.unwrap($how(params)?, wrapped)?)),
             wraps: ALL_KEYS,
             padding: $padding,
@@ -233,20 +234,17 @@ impl Cipher for Bounded {
 }
 
 /// A key with the zeros that its mechanism puts after it.
-fn filled(plain: &[u8], padding: Padding) -> Secret {
+fn filled(plain: &[u8], padding: Padding) -> Result<Secret, Fault> {
     let len = match padding {
         Padding::Zeros(block) => plain.len().next_multiple_of(block),
         Padding::None | Padding::Concealed => plain.len(),
     };
-    let mut filled = Secret::new(Vec::with_capacity(len));
-    filled.extend_from_slice(plain);
-    filled.resize(len, 0);
-    filled
+    room::padded(plain, len)
 }
 
 /// A whole message in one step.
 fn run(mut cipher: Box<dyn Cipher>, input: &[u8]) -> Result<Secret, Error> {
-    let mut output = Secret::new(vec![0; cipher.once_len(input.len())]);
+    let mut output = room::zeros(cipher.once_len(input.len()))?;
     let len = cipher.once(input, &mut output)?;
     output.truncate(len);
     Ok(output)

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crypto::{Error as Fault, Hash, SUITE, Secret, digest::MAX_OUTPUT_LEN, ec, edwards, montgomery};
+use crypto::{Error as Fault, Hash, SUITE, Secret, digest::MAX_OUTPUT_LEN, ec, edwards, montgomery, room};
 use types::{AttributeType, Kdf, KeyType, MechanismType, Params, Shape, Value};
 use zeroize::Zeroizing;
 
@@ -265,7 +265,7 @@ fn truncated(secret: &[u8], len: usize) -> Result<Secret, Error> {
 
 /// The key derivation function of ANSI X9.63 (SEC 1, 3.6.1).
 fn expand(hash: Hash, secret: &[u8], shared: &[u8], len: usize) -> Result<Secret, Error> {
-    let mut output = Secret::new(vec![0; len]);
+    let mut output = room::zeros(len)?;
     let mut digest = (SUITE.digest)(hash)?;
     let mut block = Zeroizing::new([0; MAX_OUTPUT_LEN]);
     for (counter, chunk) in (1_u32..).zip(output.chunks_mut(hash.output_len())) {

@@ -208,7 +208,7 @@ fn put(output: &mut [u8], bytes: &[u8]) -> Result<(), Error> {
 
 /// Fresh random bytes that nobody has seen.
 fn random(len: usize) -> Result<Secret, Error> {
-    let mut bytes = Secret::new(vec![0; len]);
+    let mut bytes = crypto::room::zeros(len)?;
     (crypto::SUITE.random)(&mut bytes)?;
     Ok(bytes)
 }

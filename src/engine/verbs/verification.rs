@@ -51,7 +51,9 @@ impl Engine {
         key: ObjectHandle,
         signature: &[u8],
     ) -> Result<(), Error> {
-        self.start_verification(session, mechanism, key, Some(signature.to_vec()))
+        let mut kept = Vec::new();
+        crypto::room::append(&mut kept, signature)?;
+        self.start_verification(session, mechanism, key, Some(kept))
     }
 
     /// Checks the signature of a whole message.

@@ -5,7 +5,7 @@ use types::{
 
 use crate::{
     Engine, Error,
-    key::strength,
+    key::{MAX_SECRET_LEN, strength},
     mechanism::{self, Integrity},
     object::{self, Attributes, Object, ObjectBuilder, Origin},
     profile::Risk,
@@ -67,6 +67,9 @@ impl Engine {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
+        if wrapped.len() > MOST_WRAPPED {
+            return Err(Error::WrappedKeyLenRange);
+        }
         session.must_have_integrity(row)?;
         let unwrapping_key = session.key(unwrapping_key, &UNWRAP, row)?;
         unwrapping_key.must_not_ask_for_pin()?;
@@ -109,6 +112,9 @@ impl Session {
         if refused { Err(Error::MechanismInvalid) } else { Ok(()) }
     }
 }
+
+/// No wrapped key is longer: that of the longest secret one, and what a mechanism puts around it.
+const MOST_WRAPPED: usize = MAX_SECRET_LEN + 4096;
 
 /// What a key that was wrapped by a trusted one has at least.
 pub(super) const BOUND_TO_TRUST: [AttributeType; 2] = [AttributeType::SENSITIVE, AttributeType::WRAP_WITH_TRUSTED];

@@ -10,8 +10,9 @@ use super::{
     stream::{Context, Direction},
 };
 use crate::{
-    Error, Secret,
+    Error,
     aes::{BLOCK, Cipher},
+    room,
 };
 
 type Aead = Owned<ffi::EVP_AEAD_CTX>;
@@ -55,7 +56,7 @@ pub(super) fn cipher(
     let start = Start { schedules, iv_and_aad: [iv, aad].concat(), iv_len: iv.len(), tag_len };
     Ok(match direction {
         Direction::Encrypt => Box::new(Encryption { start, running: None }),
-        Direction::Decrypt => Box::new(Decryption { start, collected: Secret::default() }),
+        Direction::Decrypt => Box::new(Decryption { start, collected: Vec::new() }),
     })
 }
 
@@ -174,7 +175,8 @@ impl Cipher for Encryption {
 
 struct Decryption {
     start: Start,
-    collected: Secret,
+    /// The ciphertext so far. Nothing is decrypted before its tag was checked.
+    collected: Vec<u8>,
 }
 
 impl Cipher for Decryption {
@@ -183,7 +185,7 @@ impl Cipher for Decryption {
     }
 
     fn update(&mut self, input: &[u8], _output: &mut [u8]) -> Result<usize, Error> {
-        self.collected.extend_from_slice(input);
+        room::append(&mut self.collected, input)?;
         Ok(0)
     }
 

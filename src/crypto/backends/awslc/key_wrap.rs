@@ -8,6 +8,7 @@ use super::aes::Schedules;
 use crate::{
     Error, Secret,
     aes::{BLOCK, KeyWrap},
+    room,
 };
 
 /// Half a block, the unit of wrapping.
@@ -23,7 +24,7 @@ pub(super) fn wrap(schedules: &Schedules, how: KeyWrap, key: &[u8]) -> Result<Ve
             join(iv, len.to_be_bytes())
         }
     };
-    let mut wrapped = vec![0; HALF + key.len().next_multiple_of(HALF)];
+    let mut wrapped = room::zeros(HALF + key.len().next_multiple_of(HALF))?;
     let (front, rest) = wrapped.split_at_mut(HALF);
     rest[..key.len()].copy_from_slice(key);
     front.copy_from_slice(&first);
@@ -34,7 +35,7 @@ pub(super) fn wrap(schedules: &Schedules, how: KeyWrap, key: &[u8]) -> Result<Ve
             count(block, step);
         }),
     }
-    Ok(wrapped)
+    Ok(std::mem::take(&mut *wrapped))
 }
 
 pub(super) fn unwrap(schedules: &Schedules, how: KeyWrap, wrapped: &[u8]) -> Result<Secret, Error> {
@@ -45,7 +46,7 @@ pub(super) fn unwrap(schedules: &Schedules, how: KeyWrap, wrapped: &[u8]) -> Res
     if !wrapped.len().is_multiple_of(HALF) || wrapped.len() < shortest {
         return Err(Error::CiphertextLength);
     }
-    let mut work = Secret::new(wrapped.to_vec());
+    let mut work = room::copy(wrapped)?;
     match work.as_mut_array() {
         Some(block) => schedules.decrypt_block(block),
         None => rounds_back(&mut work, |block, step| {
@@ -58,7 +59,7 @@ pub(super) fn unwrap(schedules: &Schedules, how: KeyWrap, wrapped: &[u8]) -> Res
         KeyWrap::Kw(iv) => (iv.ct_eq(first), key.len()),
         KeyWrap::Kwp(iv) => kwp_len(iv, first, key)?,
     };
-    if bool::from(good) { Ok(Secret::new(key[..len].to_vec())) } else { Err(Error::CiphertextInvalid) }
+    if bool::from(good) { room::copy(&key[..len]) } else { Err(Error::CiphertextInvalid) }
 }
 
 /// Whether the parts of KWP's initial value and the zeroes after the key are right, and the key's length,

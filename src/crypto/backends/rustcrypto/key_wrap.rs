@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::aes::Blocks;
-use crate::{Error, Secret, aes::BLOCK, aes::KeyWrap};
+use crate::{Error, Secret, aes::BLOCK, aes::KeyWrap, room};
 
 /// Half a block: what the wrapping function moves about.
 const SEMIBLOCK: usize = 8;
@@ -27,8 +27,7 @@ pub(super) fn wrap(aes: &Blocks, how: KeyWrap, key: &[u8]) -> Result<Vec<u8>, Er
             if length == 0 {
                 return Err(Error::InputLength);
             }
-            let mut padded = Secret::new(key.to_vec());
-            padded.resize(key.len().next_multiple_of(SEMIBLOCK), 0);
+            let padded = room::padded(key, key.len().next_multiple_of(SEMIBLOCK))?;
             Ok(forward(aes, initial_value(upper, length), &padded))
         }
     }
@@ -101,7 +100,7 @@ fn forward(aes: &Blocks, iv: [u8; SEMIBLOCK], key: &[u8]) -> Vec<u8> {
 /// The unwrapping function (SP 800-38F, algorithm 2): the initial value that was found, and the key.
 fn backward(aes: &Blocks, wrapped: &[u8]) -> Result<(Zeroizing<[u8; SEMIBLOCK]>, Secret), Error> {
     let mut block = Zeroizing::new([0; BLOCK]);
-    let mut key = Secret::new(wrapped[SEMIBLOCK..].to_vec());
+    let mut key = room::copy(&wrapped[SEMIBLOCK..])?;
     block[..SEMIBLOCK].copy_from_slice(&wrapped[..SEMIBLOCK]);
     if key.len() == SEMIBLOCK {
         block[SEMIBLOCK..].copy_from_slice(&key);

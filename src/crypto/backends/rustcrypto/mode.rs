@@ -11,7 +11,7 @@ use super::aes::Blocks;
 use crate::{
     Error,
     aes::{BLOCK, Cipher, Mode},
-    padding,
+    padding, room,
 };
 
 /// How many blocks are worked on in one step where a copy is needed.
@@ -443,7 +443,7 @@ impl Cipher for GcmDecryption {
     }
 
     fn update(&mut self, input: &[u8], _output: &mut [u8]) -> Result<usize, Error> {
-        self.ciphertext.extend_from_slice(input);
+        room::append(&mut self.ciphertext, input)?;
         Ok(0)
     }
 
