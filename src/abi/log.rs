@@ -3,7 +3,10 @@ use std::{
     fmt::{self, Write as _},
     fs::File,
     io::{self, Write as _},
-    os::fd::AsFd,
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, OpenOptionsExt},
+    },
     sync::atomic::{AtomicBool, Ordering},
     time::SystemTime,
 };
@@ -38,7 +41,13 @@ pub(crate) fn start() {
 
 fn open() -> io::Result<File> {
     match env::var_os("STRONGROOM_LOG_FILE") {
-        Some(path) => File::options().append(true).create(true).open(path),
+        Some(path) => {
+            // Not a fifo, which would have to wait for its reader.
+            let flags = libc::O_NONBLOCK;
+            let file = File::options().append(true).create(true).custom_flags(flags).open(path)?;
+            let kind = file.metadata()?.file_type();
+            if kind.is_file() || kind.is_char_device() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+        }
         None => io::stderr().as_fd().try_clone_to_owned().map(File::from),
     }
 }

@@ -4,7 +4,7 @@
 //! capitals. The environment wins over the file, and the file over the default.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
 };
 
@@ -238,8 +238,8 @@ impl Settings {
     fn read_file(&mut self, variable: &dyn Fn(&str) -> Option<PathBuf>, origin: &mut [String]) {
         let named = variable("STRONGROOM_CONFIG");
         let Some(path) = named.clone().or_else(|| found(variable)) else { return };
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let text = match store::regular::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(why) => return self.problems.push(format!("{} cannot be read: {why}", path.display())),
         };
         let table = match text.parse::<toml::Table>() {
@@ -287,6 +287,8 @@ fn number(text: &str, least: u32, most: u32) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn with(variables: &[(&str, &str)]) -> Settings {

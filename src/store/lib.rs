@@ -9,6 +9,7 @@ pub mod conformance;
 mod error;
 pub mod faulty;
 pub mod memory;
+pub mod regular;
 pub mod sqlite;
 
 use std::{sync::Arc, time::Duration};

@@ -78,7 +78,7 @@ impl Slots {
         if let Some(slot) = self.opened.read().get(&id) {
             return Ok(Arc::clone(slot));
         }
-        let Some(location) = self.location(id) else {
+        let Some(location) = self.location(id)? else {
             return Err(if id == self.free() { Error::TokenNotInitialized } else { Error::SlotIdInvalid });
         };
         let token = Token::open(self.directory.as_ref(), &location, settings)?;
@@ -97,7 +97,7 @@ impl Slots {
 
     /// Removes a token for good.
     pub(crate) fn remove(&self, id: SlotId) -> Result<(), Error> {
-        let location = self.location(id).ok_or(Error::SlotIdInvalid)?;
+        let location = self.location(id)?.ok_or(Error::SlotIdInvalid)?;
         self.opened.write().remove(&id);
         Ok(self.directory.remove(&location)?)
     }
@@ -118,8 +118,8 @@ impl Slots {
         }
     }
 
-    fn location(&self, id: SlotId) -> Option<TokenLocation> {
-        self.locations().into_iter().find(|location| u64::from(location.slot) == id.0)
+    fn location(&self, id: SlotId) -> Result<Option<TokenLocation>, Error> {
+        Ok(self.directory.tokens()?.into_iter().find(|location| u64::from(location.slot) == id.0))
     }
 }
 

@@ -1,9 +1,12 @@
 //! PINs: what becomes of one, and the ring of keys that it opens.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::OpenOptions, io::Read, path::Path};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use store::Serial;
+use store::{
+    Serial,
+    regular::{self, Links},
+};
 use types::{Buffer, Secret};
 use zeroize::Zeroizing;
 
@@ -247,7 +250,8 @@ impl StoreSecret {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let fault =
             |why: String| Error::Store(store::Error::Unreadable(format!("the store secret {} {why}", path.display())));
-        let file = File::open(path).map_err(|why| fault(format!("cannot be opened: {why}")))?;
+        let opened = regular::open(path, OpenOptions::new().read(true), Links::Followed);
+        let file = opened.map_err(|why| fault(format!("cannot be opened: {why}")))?;
         let most = *STORE_SECRET_LEN.end();
         // All at once, so that no copy is left by growing.
         let mut bytes = Buffer::new(Vec::with_capacity(usize::try_from(most).unwrap_or(0).saturating_add(2)));

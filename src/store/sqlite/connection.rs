@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use super::schema::{Age, Format};
 use super::{failure, file};
 use crate::Error;
+use crate::regular;
 
 /// How long SQLite itself waits for another process. Short, since a fork waits for it too: see `patience`. Not zero,
 /// since a writer that waits here keeps new readers out where there is no log.
@@ -111,6 +112,10 @@ impl Opening {
             Mode::Guest => OpenFlags::SQLITE_OPEN_READ_ONLY,
             Mode::Immutable => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         };
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let path = file::beside(&self.path, suffix);
+            regular::must_be_file_or_absent(&path).map_err(|e| failure::reading(&path, &e))?;
+        }
         // A connection is used by one thread at a time, so SQLite need not lock it.
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let opened = match mode {

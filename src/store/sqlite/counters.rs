@@ -4,7 +4,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::directory::Directory;
 use super::failure;
 use super::held_file::HeldFile;
 use super::patience::Patience;
+use crate::regular::{self, Links};
 use crate::{Counters, Durability, Error, Turn};
 
 /// The counts of one token.
@@ -172,8 +172,7 @@ impl FileCounters {
 
 /// The first bytes of a file, which is never longer when we have written it.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let opened = regular::open(path, OpenOptions::new().read(true), Links::Refused);
     let file: File = opened.map_err(|e| failure::reading(path, &e))?;
     let mut bytes = Vec::new();
     file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|e| failure::reading(path, &e))?;

@@ -13,6 +13,7 @@ use super::fork_guard::Entered;
 use super::patience::Patience;
 use super::schema::Format;
 use super::{failure, fork_guard};
+use crate::regular::{self, Links};
 use crate::{Durability, Error};
 
 /// A directory that is there. Its path has no symbolic links, which SQLite is told not to follow.
@@ -85,10 +86,9 @@ impl Directory {
     /// Opens a file to lock it or to write it in its place, and makes it if it is not there. Only its owner may open it: who
     /// can read a file can lock it.
     pub(super) fn open_lock(&self, path: &Path) -> io::Result<File> {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
+        let file = regular::open(path, &mut options, Links::Refused)?;
         self.owner.adopt(&file)?;
         Ok(file)
     }

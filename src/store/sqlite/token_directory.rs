@@ -11,6 +11,7 @@ use super::schema::TOKEN;
 use super::slots::{self, Slots, Stem};
 use super::store::SqliteStore;
 use super::{failure, file};
+use crate::regular;
 use crate::{Counters, Error, SlotConflict, Store, TokenDirectory, TokenLocation};
 
 /// A directory of tokens.
@@ -44,7 +45,7 @@ impl SqliteTokenDirectory {
 
     fn slots(&self) -> Result<Slots, Error> {
         let path = self.directory.join(slots::NAME);
-        match fs::read(&path) {
+        match regular::read(&path) {
             Ok(bytes) => Ok(Slots::parse(&String::from_utf8_lossy(&bytes))),
             Err(e) => match failure::reading(&path, &e) {
                 Error::Missing => Ok(Slots::default()),
