@@ -109,7 +109,9 @@ fn pss(params: CK_RSA_PKCS_PSS_PARAMS) -> Params {
 /// # Safety
 /// As for [`parameter`].
 unsafe fn oaep(params: CK_RSA_PKCS_OAEP_PARAMS) -> Result<Params, Rv> {
-    if params.source != CKZ_DATA_SPECIFIED {
+    // Many programs leave the source 0 where there is no label.
+    let unlabelled = params.source == 0 && params.ulSourceDataLen == 0;
+    if params.source != CKZ_DATA_SPECIFIED && !unlabelled {
         return Err(INVALID);
     }
     Ok(Params::Oaep {

@@ -84,6 +84,12 @@ pub trait Cipher: Send {
     /// How many bytes `update` puts out for `len` bytes of input, exactly.
     fn update_len(&self, len: usize) -> usize;
 
+    /// How much room to have for what `update` puts out, told to somebody who asks beforehand. More than
+    /// [`Cipher::update_len`] where that is 0 because all of it comes at the end.
+    fn update_hint(&self, len: usize) -> usize {
+        self.update_len(len)
+    }
+
     /// Takes more input and puts out what is ready. `output` must have [`Cipher::update_len`] bytes, else
     /// [`Error::OutputLength`] and nothing has happened.
     fn update(&mut self, input: &[u8], output: &mut [u8]) -> Result<usize, Error>;

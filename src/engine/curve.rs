@@ -46,8 +46,8 @@ impl Curve {
     /// The curve that domain parameters (CKA_EC_PARAMS) name, by object identifier or by name.
     ///
     /// # Errors
-    /// [`Error::CurveNotSupported`] for a name that is not known; [`Error::DomainParamsInvalid`] for
-    /// anything else, the parameters written out among them.
+    /// [`Error::CurveNotSupported`] for a name that is not known and for parameters that are written out;
+    /// [`Error::DomainParamsInvalid`] for anything else.
     pub(crate) fn of(ec_params: &[u8]) -> Result<Self, Error> {
         let invalid = |_| Error::DomainParamsInvalid;
         let params = AnyRef::from_der(ec_params).map_err(invalid)?;
@@ -57,6 +57,8 @@ impl Curve {
                 let name: PrintableStringRef<'_> = params.decode_as().map_err(invalid)?;
                 find(|row| row.names.contains(&name.as_str()))
             }
+            // The parameters written out. Nobody needs them for a curve that has a name.
+            Tag::Sequence => Err(Error::CurveNotSupported),
             _ => Err(Error::DomainParamsInvalid),
         }
     }
@@ -155,14 +157,9 @@ mod tests {
         let brainpool = [0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07];
         assert_eq!(Curve::of(&brainpool), Err(Error::CurveNotSupported));
         assert_eq!(Curve::of(&printable("secp192r1")), Err(Error::CurveNotSupported));
-        let garbage: [&[u8]; 6] = [
-            &[],
-            &[0x05, 0x00],
-            &[0x30, 0x03, 0x02, 0x01, 0x01],
-            &[0x06, 0x08, 0x2a],
-            &[0x06, 0x03, 0x2b, 0x65, 0x70, 0x00],
-            b"P-256",
-        ];
+        assert_eq!(Curve::of(&[0x30, 0x03, 0x02, 0x01, 0x01]), Err(Error::CurveNotSupported));
+        let garbage: [&[u8]; 5] =
+            [&[], &[0x05, 0x00], &[0x06, 0x08, 0x2a], &[0x06, 0x03, 0x2b, 0x65, 0x70, 0x00], b"P-256"];
         for params in garbage {
             assert_eq!(Curve::of(params), Err(Error::DomainParamsInvalid), "{params:02x?}");
         }

@@ -2,7 +2,7 @@
 
 use crypto::{Error as Fault, SUITE, Secret};
 use der::{
-    Decode, Encode, Sequence,
+    Decode, Encode, Sequence, Tag, Tagged,
     asn1::{AnyRef, BitStringRef, Null, ObjectIdentifier, OctetStringRef, UintRef},
 };
 use pkcs8::PrivateKeyInfoRef;
@@ -13,6 +13,20 @@ use crate::{Error, curve::Curve, mechanism::Parts, object::Attributes};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// A certificate as far as it matters that it is one: something that is signed, an algorithm, a signature (RFC 5280,
+/// RFC 5755).
+#[derive(Sequence)]
+struct Certificate<'a> {
+    signed: AnyRef<'a>,
+    algorithm: AlgorithmIdentifierRef<'a>,
+    signature: BitStringRef<'a>,
+}
+
+/// Whether bytes are a certificate, and nothing behind it. Who signed it and what it says is its users' business.
+pub(crate) fn is_certificate(bytes: &[u8]) -> bool {
+    Certificate::from_der(bytes).is_ok_and(|found| found.signed.tag() == Tag::Sequence)
+}
 
 /// RFC 8017, A.1.1.
 #[derive(Sequence)]

@@ -309,7 +309,7 @@ impl Operation<Keyed<Transform>> {
         let Transform::Stream(cipher) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         let needed = cipher.update_len(input.len());
         let (state, produced) = match out {
-            Output::LengthQuery => (state, OutputResult::Length(needed)),
+            Output::LengthQuery => (state, OutputResult::Length(cipher.update_hint(input.len()))),
             Output::Buffer(buffer) => match buffer.get_mut(..needed) {
                 Some(place) => (Self::Streaming as fn(_) -> _, OutputResult::Written(cipher.update(input, place)?)),
                 None => (state, OutputResult::TooSmall(needed)),

@@ -23,6 +23,28 @@ pub enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(pub [u8; 8]);
 
+impl Date {
+    /// Whether there is such a day, in the Gregorian calendar.
+    #[must_use]
+    pub fn exists(self) -> bool {
+        let digits = self.0.map(|digit| u32::from(digit).wrapping_sub(u32::from(b'0')));
+        if digits.iter().any(|digit| *digit > 9) {
+            return false;
+        }
+        let [a, b, c, d, e, f, g, h] = digits;
+        let (year, month, day) = (a * 1000 + b * 100 + c * 10 + d, e * 10 + f, g * 10 + h);
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            4 | 6 | 9 | 11 => 30,
+            2 if leap => 29,
+            2 => 28,
+            1..=12 => 31,
+            _ => 0,
+        };
+        (1..=days).contains(&day)
+    }
+}
+
 /// Attributes in the order in which they were given. Duplicates are kept: who reads it says what they mean.
 pub type Template = Vec<(AttributeType, Value)>;
 
@@ -104,6 +126,21 @@ impl PartialEq for Value {
             (Self::Bytes(a), Self::Bytes(b)) => a.expose() == b.expose(),
             (Self::Template(a), Self::Template(b)) => a == b,
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_that_there_are_and_days_that_there_are_not() {
+        for day in [b"20240229", b"20000229", b"20261231", b"99991130", b"00010101"] {
+            assert!(Date(*day).exists(), "{day:?}");
+        }
+        for no_day in [b"20230229", b"19000229", b"20261301", b"20260431", b"20260100", b"20260001", b"2026-1-1"] {
+            assert!(!Date(*no_day).exists(), "{no_day:?}");
         }
     }
 }

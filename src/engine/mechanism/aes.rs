@@ -223,6 +223,10 @@ impl Cipher for Bounded {
         self.cipher.finish(output)
     }
 
+    fn update_hint(&self, len: usize) -> usize {
+        self.cipher.update_hint(len)
+    }
+
     fn once_len(&self, len: usize) -> usize {
         self.cipher.once_len(len)
     }

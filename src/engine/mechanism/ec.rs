@@ -206,12 +206,10 @@ impl Check for EddsaChecking {
     }
 }
 
-/// Ed25519 has no parameter. One that asks for nothing is taken as none; Ed25519ctx and Ed25519ph are
-/// other schemes.
+/// Ed25519 has no parameter. With one, it is Ed25519ctx or Ed25519ph (RFC 8032), whose signatures are others.
 fn must_be_pure(params: &Params) -> Result<(), Error> {
     match params {
         Params::None => Ok(()),
-        Params::Eddsa { prehash: false, context } if context.is_empty() => Ok(()),
         _ => Err(Error::MechanismParamInvalid),
     }
 }

@@ -31,7 +31,6 @@ impl Attributes {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn remove(&mut self, name: AttributeType) -> Option<Value> {
         let index = self.0.binary_search_by_key(&name, |(known, _)| *known).ok()?;
         Some(self.0.remove(index).1)

@@ -49,12 +49,13 @@ pub(crate) fn copy(object: &Attributes, changes: Template, rights: SessionRights
 fn apply(object: Attributes, changes: Template, change: Change, rights: SessionRights) -> Result<Attributes, Error> {
     let kind = rules::of(&object).ok_or(Error::ActionProhibited)?;
     let mut changed = object.duplicate();
-    let mut seen = Vec::with_capacity(changes.len());
+    let mut seen = Attributes::default();
     for (name, value) in changes {
-        if seen.contains(&name) {
-            return Err(Error::TemplateInconsistent("an attribute stands twice"));
+        match seen.get(name) {
+            Some(said) if *said == value => continue,
+            Some(_) => return Err(Error::TemplateInconsistent("an attribute stands twice")),
+            None => seen.set(name, value.duplicate()),
         }
-        seen.push(name);
         let rule = kind.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
         rule.check(&value)?;
         let allowed = rule.may_become(object.get(name), &value, change, rights.officer);

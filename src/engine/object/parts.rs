@@ -2,7 +2,7 @@
 //! outside, and what follows from it computed.
 
 use crypto::Error as Fault;
-use types::{AttributeType, KeyType, Value};
+use types::{AttributeType, CertificateType, KeyType, Value};
 
 use super::{Attributes, Origin, check_value};
 use crate::{
@@ -20,7 +20,7 @@ pub(super) fn nothing(_: &mut Attributes, _: Origin) -> Result<(), Error> {
     Ok(())
 }
 
-/// A certificate is kept as it is: what it says is between its programs. But it is here, or it says where
+/// A certificate is kept as it is: what it says is between its programs. But it is one, and it is here, or it says where
 /// it is and what it is the certificate of.
 pub(super) fn certificate(attributes: &mut Attributes, _: Origin) -> Result<(), Error> {
     let given = |name| attributes.bytes(name).is_some_and(|bytes| !bytes.is_empty());
@@ -33,8 +33,12 @@ pub(super) fn certificate(attributes: &mut Attributes, _: Origin) -> Result<(), 
     } else if !given(AttributeType::VALUE) {
         return Err(Error::AttributeValueInvalid(AttributeType::VALUE));
     }
+    let kind = attributes.number(AttributeType::CERTIFICATE_TYPE).map(CertificateType);
     match attributes.bytes(AttributeType::VALUE) {
         Some(value) if !value.is_empty() => {
+            if kind != Some(CertificateType::WTLS) && !der::is_certificate(value) {
+                return Err(Error::AttributeValueInvalid(AttributeType::VALUE));
+            }
             let computed = check_value::of_bytes(value)?;
             set_check_value(attributes, computed)
         }
@@ -93,8 +97,52 @@ pub(super) fn rsa_private(attributes: &mut Attributes, origin: Origin) -> Result
     ] {
         trim(attributes, name);
     }
+    settle_primes(attributes)?;
     must_be_a_key(attributes, origin, AttributeType::PRIVATE_EXPONENT)?;
     set_public_key_info(attributes)
+}
+
+/// What makes a private RSA key fast, and what follows from it.
+const PRIMES: [AttributeType; 5] = [
+    AttributeType::PRIME_1,
+    AttributeType::PRIME_2,
+    AttributeType::EXPONENT_1,
+    AttributeType::EXPONENT_2,
+    AttributeType::COEFFICIENT,
+];
+
+/// Some of these parts are of no use: nobody computes with them, and nobody would notice what is wrong with them. So they
+/// are all there, or none of them is.
+fn settle_primes(attributes: &mut Attributes) -> Result<(), Error> {
+    let part = |name| attributes.bytes(name).filter(|number| !number.is_empty());
+    if let (Some(n), Some(p), Some(q)) =
+        (part(AttributeType::MODULUS), part(AttributeType::PRIME_1), part(AttributeType::PRIME_2))
+        && !is_product(n, p, q)
+    {
+        return Err(Error::AttributeValueInvalid(AttributeType::PRIME_1));
+    }
+    if !PRIMES.iter().all(|name| part(*name).is_some()) {
+        for name in PRIMES {
+            attributes.remove(name);
+        }
+    }
+    Ok(())
+}
+
+/// Whether `n` is `p` times `q`, numbers without zeros in front.
+fn is_product(n: &[u8], p: &[u8], q: &[u8]) -> bool {
+    let mut product = types::Buffer::new(vec![0; p.len() + q.len()]);
+    for (shift, factor) in p.iter().rev().enumerate() {
+        let mut carry = 0_u16;
+        let others = q.iter().rev().chain(std::iter::once(&0));
+        for (place, other) in product.iter_mut().rev().skip(shift).zip(others) {
+            // At most 255 · 255 + 255 + 255, which is 65,535.
+            let sum = u16::from(*factor) * u16::from(*other) + u16::from(*place) + carry;
+            let [high, low] = sum.to_be_bytes();
+            (*place, carry) = (low, u16::from(high));
+        }
+    }
+    without_zeros(&product) == n
 }
 
 pub(super) fn ec_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
@@ -108,7 +156,11 @@ pub(super) fn ec_public(attributes: &mut Attributes, origin: Origin) -> Result<(
 
 pub(super) fn ec_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
     match curve(attributes)? {
-        Curve::Weierstrass(_) => trim(attributes, AttributeType::VALUE),
+        // As long as the order of the curve (SEC 1, C.4): that is what programs read that take the bytes as they are.
+        Curve::Weierstrass(curve) => {
+            trim(attributes, AttributeType::VALUE);
+            fill(attributes, AttributeType::VALUE, curve.field_len());
+        }
         // A string of bytes, least significant first, whatever the specification calls it.
         Curve::Edwards(_) | Curve::Montgomery(_) => {}
     }
@@ -118,8 +170,7 @@ pub(super) fn ec_private(attributes: &mut Attributes, origin: Origin) -> Result<
 
 fn curve(attributes: &Attributes) -> Result<Curve, Error> {
     let params = attributes.bytes(AttributeType::EC_PARAMS).unwrap_or_default();
-    // Parameters that do not name a curve may be those of one: to the caller it is all the same.
-    let curve = Curve::of(params).map_err(|_| Error::CurveNotSupported)?;
+    let curve = Curve::of(params)?;
     let fits: Option<KeyType> = attributes.key_type();
     if fits == Some(curve.key_type()) { Ok(curve) } else { Err(Error::CurveNotSupported) }
 }
@@ -145,6 +196,16 @@ fn trim(attributes: &mut Attributes, name: AttributeType) {
         _ => return,
     };
     attributes.set(name, trimmed);
+}
+
+/// Puts zeros in front of a number.
+fn fill(attributes: &mut Attributes, name: AttributeType, len: usize) {
+    let number = attributes.bytes(name).unwrap_or_default();
+    let Some(missing) = len.checked_sub(number.len()).filter(|missing| *missing > 0) else { return };
+    let mut filled = types::Buffer::new(Vec::with_capacity(len));
+    filled.resize(missing, 0);
+    filled.extend_from_slice(number);
+    attributes.set(name, Value::Bytes(filled.into()));
 }
 
 /// A number without the zeros in front.

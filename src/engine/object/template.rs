@@ -13,6 +13,8 @@ use crate::{Error, Profile, profile::Risk};
 pub(crate) struct SessionRights {
     /// Whether it is the security officer.
     pub(crate) officer: bool,
+    /// Whether it is the user.
+    pub(crate) user: bool,
     /// What the token allows.
     pub(crate) profile: Profile,
 }
@@ -118,10 +120,12 @@ fn protected(template: &Attributes, kind: &ObjectKind) -> Attributes {
 fn merge(template: Template, preset: &[(AttributeType, Value)]) -> Result<Attributes, Error> {
     let mut attributes = Attributes::default();
     for (name, value) in template {
-        if attributes.has(name) {
-            return Err(Error::TemplateInconsistent("an attribute stands twice"));
+        match attributes.get(name) {
+            // What is said twice in the same way is said once.
+            Some(said) if *said == value => {}
+            Some(_) => return Err(Error::TemplateInconsistent("an attribute stands twice")),
+            None => attributes.set(name, value),
         }
-        attributes.set(name, value);
     }
     for (name, value) in preset {
         match attributes.get(*name) {

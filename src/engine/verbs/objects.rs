@@ -114,7 +114,9 @@ impl Session {
     /// # Errors
     /// The store's.
     pub(super) fn rights(&self) -> Result<SessionRights, Error> {
-        Ok(SessionRights { officer: self.slot.role() == Some(Role::Officer), profile: self.slot.profile()? })
+        let role = self.slot.role();
+        let (officer, user) = (role == Some(Role::Officer), role == Some(Role::User));
+        Ok(SessionRights { officer, user, profile: self.slot.profile()? })
     }
 
     /// Refuses early what [`Session::place`] would refuse after the work was done.

@@ -184,6 +184,10 @@ impl Cipher for Decryption {
         0
     }
 
+    fn update_hint(&self, len: usize) -> usize {
+        len
+    }
+
     fn update(&mut self, input: &[u8], _output: &mut [u8]) -> Result<usize, Error> {
         room::append(&mut self.collected, input)?;
         Ok(0)

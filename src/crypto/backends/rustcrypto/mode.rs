@@ -442,6 +442,10 @@ impl Cipher for GcmDecryption {
         0
     }
 
+    fn update_hint(&self, len: usize) -> usize {
+        len
+    }
+
     fn update(&mut self, input: &[u8], _output: &mut [u8]) -> Result<usize, Error> {
         room::append(&mut self.ciphertext, input)?;
         Ok(0)

@@ -36,7 +36,12 @@ pub(crate) fn builder(
 ) -> Result<ObjectBuilder, Error> {
     template.push(number(AttributeType::CLASS, class.0));
     template.push(number(AttributeType::KEY_TYPE, key_type.0));
-    ObjectBuilder::new(template, origin, SessionRights { officer: false, profile: Profile::Compatible }, &[])
+    ObjectBuilder::new(
+        template,
+        origin,
+        SessionRights { officer: false, user: true, profile: Profile::Compatible },
+        &[],
+    )
 }
 
 pub(crate) fn object(class: ObjectClass, key_type: KeyType, parts: Parts) -> Object {

@@ -13,7 +13,7 @@ mod public_key;
 mod secret_key;
 mod storage;
 
-use types::{AttributeType, CertificateType, Date, KeyType, Kind, MechanismType, ObjectClass, Value};
+use types::{AttributeType, CertificateType, KeyType, Kind, MechanismType, ObjectClass, Value};
 
 use super::{
     Attributes, SessionRights,
@@ -160,7 +160,7 @@ impl Rule {
             return invalid;
         }
         match (self.name, value) {
-            (_, Value::Date(Some(Date(digits)))) if !digits.iter().all(u8::is_ascii_digit) => invalid,
+            (_, Value::Date(Some(date))) if !date.exists() => invalid,
             // "Unspecified", and three more.
             (AttributeType::CERTIFICATE_CATEGORY | AttributeType::JAVA_MIDP_SECURITY_DOMAIN, Value::Number(4..)) => {
                 invalid
@@ -184,7 +184,7 @@ fn check_embedded(outer: AttributeType, template: &[(AttributeType, Value)]) -> 
         if !fits(kind, value) {
             return Err(Error::AttributeValueInvalid(*name));
         }
-        if template.iter().take(index).any(|(before, _)| before == name) {
+        if template.iter().take(index).any(|(before, said)| before == name && said != value) {
             return Err(Error::TemplateInconsistent("an attribute stands twice in an embedded template"));
         }
     }
@@ -257,7 +257,10 @@ impl ObjectKind {
 
     /// Sets what nobody has said anything about.
     pub(crate) fn set_defaults(&self, attributes: &mut Attributes, rights: SessionRights) {
+        // A session object is as private as its session can have it.
+        let open = !rights.user && !attributes.flag(AttributeType::TOKEN);
         let silent = |rule: &Rule| match rule.default(self.able)? {
+            Value::Flag(true) if open && rule.name == AttributeType::PRIVATE => Some(Value::Flag(false)),
             Value::Flag(true) if uses::not_by_default(attributes, rights, rule.name) => Some(Value::Flag(false)),
             value => Some(value),
         };

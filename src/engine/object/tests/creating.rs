@@ -94,12 +94,11 @@ fn uses_that_the_type_is_not_made_for_may_be_asked_for() {
 }
 
 #[test]
-fn nothing_stands_twice() {
-    for twice in [[flag(A::SENSITIVE, true), flag(A::SENSITIVE, false)], [flag(A::SIGN, true), flag(A::SIGN, true)]] {
-        let mut template = secret(KeyType::AES);
-        template.extend(twice);
-        assert!(matches!(create(template), Err(Error::TemplateInconsistent(_))));
-    }
+fn nothing_stands_twice_with_two_values() {
+    let with_both = |both: [(A, Value); 2]| create(secret(KeyType::AES).into_iter().chain(both).collect());
+    let contrary = with_both([flag(A::SENSITIVE, true), flag(A::SENSITIVE, false)]);
+    assert!(matches!(contrary, Err(Error::TemplateInconsistent(_))));
+    assert!(with_both([flag(A::SIGN, true), flag(A::SIGN, true)]).is_ok(), "said twice in the same way");
 }
 
 #[test]
@@ -166,10 +165,15 @@ fn a_curve_that_is_not_offered_is_refused() {
     let explicit = [0x30, 0x03, 0x02, 0x01, 0x01];
     let brainpool = [0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07];
     let ed25519 = [0x06, 0x03, 0x2b, 0x65, 0x70];
-    for params in [&explicit[..], &brainpool, &ed25519, b""] {
+    for (params, refused) in [
+        (&explicit[..], Error::CurveNotSupported),
+        (&brainpool, Error::CurveNotSupported),
+        (&ed25519, Error::CurveNotSupported),
+        (b"", Error::DomainParamsInvalid),
+    ] {
         for template in [public(KeyType::EC), private(KeyType::EC)] {
             let template = with(template, [bytes(A::EC_PARAMS, params)]);
-            assert_eq!(refusal(create(template)), Some(Error::CurveNotSupported), "{params:02x?}");
+            assert_eq!(refusal(create(template)), Some(refused.clone()), "{params:02x?}");
         }
     }
     let name = b"\x13\x0cedwards25519";
@@ -210,7 +214,9 @@ fn numbers_are_kept_without_zeros_in_front() {
     assert_eq!(object.bytes(A::PRIME_1), Some(&rsa().p[..]));
     let (_, _, scalar) = curve_pair(KeyType::EC);
     let object = create(with(super::private(KeyType::EC), [bytes(A::VALUE, zeros(scalar))])).unwrap();
-    assert_ne!(object.bytes(A::VALUE).unwrap()[0], 0);
+    assert_eq!(object.bytes(A::VALUE).unwrap().len(), 32, "as long as the order of P-256");
+    let one = with(super::private(KeyType::EC), [bytes(A::VALUE, [1])]);
+    assert_eq!(create(one).unwrap().bytes(A::VALUE).unwrap(), [&[0; 31][..], &[1]].concat());
 }
 
 #[test]
@@ -257,7 +263,83 @@ fn a_certificate_is_here_or_says_where_it_is() {
     assert_eq!(refusal(create(with(url(b""), [subject()]))), missing);
     let object = create(with(url(b""), [subject(), issuer()])).unwrap();
     assert_eq!(object.bytes(A::CHECK_VALUE), Some(&[][..]), "there is nothing to compute it from");
-    assert!(create(with(url(b"certificate"), [subject(), issuer()])).is_ok());
+    assert!(create(with(url(&CERTIFICATE), [subject(), issuer()])).is_ok());
+}
+
+#[test]
+fn what_is_no_certificate_and_no_day_is_refused() {
+    for certificate_type in [CertificateType::X_509, CertificateType::X_509_ATTR_CERT] {
+        let longer = [&CERTIFICATE[..], &[0]].concat();
+        for value in [&b"certificate"[..], &CERTIFICATE[..19], &longer, &[0x30, 0]] {
+            let template = with(certificate(certificate_type), [bytes(A::VALUE, value)]);
+            assert_eq!(refusal(create(template)), Some(Error::AttributeValueInvalid(A::VALUE)), "{value:02x?}");
+        }
+    }
+    let on = |day: &[u8; 8]| create(with(secret(KeyType::AES), [(A::END_DATE, Value::Date(Some(Date(*day))))]));
+    assert!(on(b"20240229").is_ok());
+    assert_eq!(refusal(on(b"20230229")), Some(Error::AttributeValueInvalid(A::END_DATE)));
+}
+
+#[test]
+fn a_session_object_is_as_private_as_its_session_can_have_it() {
+    let nobody = SessionRights { user: false, ..USER };
+    for (template, rights, private) in [
+        (secret(KeyType::AES), USER, true),
+        (secret(KeyType::AES), nobody, false),
+        (private(KeyType::EC), nobody, false),
+        (with(secret(KeyType::AES), [flag(A::TOKEN, true)]), nobody, true),
+        (with(secret(KeyType::AES), [flag(A::PRIVATE, true)]), nobody, true),
+    ] {
+        assert_eq!(create_as(rights, template).unwrap().flag(A::PRIVATE), private);
+    }
+}
+
+#[test]
+fn rsa_parts_that_do_not_belong_together_are_refused() {
+    let other = private(KeyType::RSA);
+    assert!(create(other).is_ok());
+    let parts = [
+        A::MODULUS,
+        A::PUBLIC_EXPONENT,
+        A::PRIVATE_EXPONENT,
+        A::PRIME_1,
+        A::PRIME_2,
+        A::EXPONENT_1,
+        A::EXPONENT_2,
+        A::COEFFICIENT,
+    ];
+    let bent = |template: Template, name: A, at: usize| -> Template {
+        let bend = |value: &Value| {
+            let mut number = value.as_bytes().unwrap().to_vec();
+            let at = at.min(number.len() - 1);
+            number[at] ^= 4;
+            Value::bytes(number)
+        };
+        template
+            .into_iter()
+            .map(|(part, value)| if part == name { (part, bend(&value)) } else { (part, value) })
+            .collect()
+    };
+    let primes = [A::PRIME_1, A::PRIME_2, A::EXPONENT_1, A::EXPONENT_2, A::COEFFICIENT];
+    for name in parts {
+        for at in [1, 20, usize::MAX] {
+            let whole = create(bent(private(KeyType::RSA), name, at));
+            assert!(matches!(whole, Err(Error::AttributeValueInvalid(_))), "{name} at {at}: {:?}", refusal(whole));
+            if primes.contains(&name) {
+                continue;
+            }
+            let bare = primes.iter().fold(private(KeyType::RSA), |template, prime| without(template, *prime));
+            let bare = create(bent(bare, name, at));
+            assert!(matches!(bare, Err(Error::AttributeValueInvalid(_))), "{name} without primes: {:?}", refusal(bare));
+        }
+    }
+    // Some of what makes it fast is of no use, and is not kept.
+    for left_out in primes {
+        let some = create(without(private(KeyType::RSA), left_out)).unwrap();
+        assert!(primes.iter().all(|name| !some.has(*name)), "without {left_out}");
+    }
+    let bent = create(bent(without(private(KeyType::RSA), A::COEFFICIENT), A::PRIME_2, usize::MAX));
+    assert_eq!(refusal(bent), Some(Error::AttributeValueInvalid(A::PRIME_1)), "they are not those of the modulus");
 }
 
 #[test]

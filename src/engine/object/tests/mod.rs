@@ -13,8 +13,8 @@ use types::{AttributeType as A, CertificateType, Date, KeyType, MechanismType, O
 use super::{Attributes, ObjectBuilder, Origin, SessionRights, copy, matches, modify, readable, size};
 use crate::{Error, Profile, curve::Curve};
 
-const USER: SessionRights = SessionRights { officer: false, profile: Profile::Compatible };
-const OFFICER: SessionRights = SessionRights { officer: true, ..USER };
+const USER: SessionRights = SessionRights { officer: false, user: true, profile: Profile::Compatible };
+const OFFICER: SessionRights = SessionRights { officer: true, user: false, ..USER };
 const STRICT: SessionRights = SessionRights { profile: Profile::Strict, ..USER };
 
 const GENERATED: Origin = Origin::Generated(MechanismType::AES_KEY_GEN);
@@ -155,11 +155,15 @@ fn data() -> Template {
     vec![number(A::CLASS, C::DATA.0), bytes(A::VALUE, b"data")]
 }
 
+/// Something signed, by SHA-256 with RSA, with an empty signature.
+const CERTIFICATE: [u8; 20] =
+    [0x30, 18, 0x30, 0, 0x30, 11, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 0x0b, 3, 1, 0];
+
 fn certificate(certificate_type: CertificateType) -> Template {
     let mut template = vec![
         number(A::CLASS, C::CERTIFICATE.0),
         number(A::CERTIFICATE_TYPE, certificate_type.0),
-        bytes(A::VALUE, b"certificate"),
+        bytes(A::VALUE, CERTIFICATE),
     ];
     let name = if certificate_type == CertificateType::X_509_ATTR_CERT { A::OWNER } else { A::SUBJECT };
     template.push(bytes(name, b"name"));
