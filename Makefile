@@ -44,16 +44,19 @@ lint: ## formatting, clippy, documentation
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
 
 # What was built is installed: run `make build` first, so that `sudo make install` compiles nothing as root.
-install: ## what `make build` made, below $(DESTDIR)$(PREFIX)
+install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information apart, in .debug
 	@test -e $(module) && test -e $(command) || { echo "Nothing to install yet: run 'make build' first." >&2; exit 1; }
 	$(INSTALL) -d $(DESTDIR)$(moduledir) $(DESTDIR)$(bindir) $(DESTDIR)$(includedir) $(DESTDIR)$(datadir)/p11-kit/modules
-	$(INSTALL) -m 755 $(module) $(DESTDIR)$(moduledir)/libstrongroom.so
+	$(INSTALL) -d $(DESTDIR)$(moduledir)/.debug
+	objcopy --only-keep-debug $(module) $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug
+	objcopy --strip-unneeded --add-gnu-debuglink=$(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(module) $(DESTDIR)$(moduledir)/libstrongroom.so
+	chmod 755 $(DESTDIR)$(moduledir)/libstrongroom.so
 	$(INSTALL) -m 755 $(command) $(DESTDIR)$(bindir)/strongroom
 	$(INSTALL) -m 644 include/strongroom.h $(DESTDIR)$(includedir)/strongroom.h
 	echo 'module: $(moduledir)/libstrongroom.so' >$(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module
 
 uninstall: ## the reverse; tokens are left where they are
-	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
+	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
 	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module
 
 clean: ## what was built
