@@ -6,12 +6,12 @@ use std::{fs, path::Path};
 /// Each crate with those of ours that it may depend on.
 const RINGS: &[(&str, &[&str])] = &[
     ("types", &[]),
-    ("crypto", &[]),
+    ("crypto", &["memory"]),
     ("memory", &[]),
     ("store", &["memory"]),
     ("engine", &["types", "crypto", "store", "memory"]),
     ("abi", &["types", "engine", "memory"]),
-    ("cli", &["types", "engine"]),
+    ("cli", &["types", "engine", "memory"]),
 ];
 
 fn read(path: &str) -> String {
@@ -42,7 +42,7 @@ fn unsafe_code_is_where_it_may_be() {
         assert!(read(root).contains("#![forbid(unsafe_code)]"), "{root}");
     }
     assert!(read("src/memory/lib.rs").contains("#![deny(unsafe_code)]"));
-    assert_eq!(read("src/memory/lib.rs").matches("allow(unsafe_code)").count(), 1, "for the mapping alone");
+    assert_eq!(read("src/memory/lib.rs").matches("allow(unsafe_code)").count(), 2, "for pages and allocators");
     assert!(read("src/crypto/lib.rs").contains("#![deny(unsafe_code)]"));
     assert_eq!(read("src/crypto/backends/mod.rs").matches("allow(unsafe_code)").count(), 1, "for the C library alone");
 }

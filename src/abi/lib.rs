@@ -22,5 +22,9 @@ mod template;
 
 pub use functions::*;
 
+/// Keys lie apart from everything else.
+#[global_allocator]
+static HEAP: ::memory::Heap = ::memory::Heap;
+
 /// What a function comes to, before it is a number.
 pub(crate) type Outcome = Result<(), types::Rv>;

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use ::memory::ForkMark;
+use ::memory::{ArenaFork, ForkMark};
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::{CK_C_INITIALIZE_ARGS, CKF_OS_LOCKING_OK};
 use engine::{Engine, ForkGuard, HeldFiles, Settings};
@@ -127,6 +127,15 @@ fn check(args: &CK_C_INITIALIZE_ARGS) -> Outcome {
     Ok(())
 }
 
+/// Runs when this shared object is loaded, before anybody can call it: AWS-LC must be told before it asks for memory.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_THE_BEGINNING: extern "C" fn() = at_the_beginning;
+
+extern "C" fn at_the_beginning() {
+    engine::use_heap();
+}
+
 /// Runs with the destructors of this shared object: at exit, after the functions that hosts have registered for that, and
 /// before or after the destructors of other objects, which may still call us.
 #[used]
@@ -180,7 +189,7 @@ fn watch_forks() -> Outcome {
 
 thread_local! {
     /// Held by the thread that forks, from before until after.
-    static FORK_GUARD: Cell<Option<(HeldFiles, ForkGuard)>> = const { Cell::new(None) };
+    static FORK_GUARD: Cell<Option<(HeldFiles, ForkGuard, ArenaFork)>> = const { Cell::new(None) };
 }
 
 /// Whether this process was forked by a raw system call. Then locks may be held by threads that it does not have,
@@ -195,7 +204,7 @@ unsafe extern "C" fn about_to_fork() {
     }
     let _ = FORK_GUARD.try_with(|held| {
         // Registered twice, it is held already.
-        let guard = held.take().unwrap_or_else(|| (engine::held_files(), engine::fork_guard()));
+        let guard = held.take().unwrap_or_else(|| (engine::held_files(), engine::fork_guard(), ArenaFork::hold()));
         held.set(Some(guard));
     });
 }
@@ -208,7 +217,8 @@ unsafe extern "C" fn is_forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     let _ = FORK_GUARD.try_with(|held| {
         // Without it, the parent was the child of a raw fork, and so is this process.
-        if let Some((mut files, guard)) = held.take() {
+        if let Some((mut files, guard, arena)) = held.take() {
+            drop(arena);
             if let Some(mark) = FORK_MARK.load().as_ref() {
                 mark.set();
             }

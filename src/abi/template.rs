@@ -97,7 +97,9 @@ unsafe fn plain(attribute: &CK_ATTRIBUTE, kind: Option<Kind>, left: &mut usize) 
         Some(Kind::Numbers) => Ok(Value::Numbers(numbers(bytes)?)),
         Some(Kind::Date) => date(bytes).map(Value::Date).ok_or(INVALID),
         Some(Kind::Bytes | Kind::BigInteger | Kind::Text | Kind::Template) | None => {
-            Ok(Value::Bytes(Secret::new(memory::owned(bytes).map_err(Fault::of(INVALID))?)))
+            // It may be a key's.
+            let owned = ::memory::keys(|| memory::owned(bytes));
+            Ok(Value::Bytes(Secret::new(owned.map_err(Fault::of(INVALID))?)))
         }
     }
 }

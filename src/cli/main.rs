@@ -239,7 +239,12 @@ impl Fault {
     }
 }
 
+/// Keys lie apart from everything else.
+#[global_allocator]
+static HEAP: memory::Heap = memory::Heap;
+
 fn main() -> ExitCode {
+    engine::use_heap();
     let Arguments { json, noun } = Arguments::parse();
     match run(noun) {
         Ok(Answer { text, data, found }) => {
@@ -464,6 +469,11 @@ fn doctor(engine: &Engine, checked: Option<(u64, Source)>) -> Result<Answer, Fau
     if faults.is_empty() {
         text.push_str("nothing is wrong\n");
     }
+    let lockable = memory::lockable();
+    text.push_str(&format!(
+        "keys are in no core dump and no forked child; up to {} KiB of them are locked in memory\n",
+        lockable / 1024
+    ));
     let found = if faults.is_empty() { Found::Nothing } else { Found::Faults };
-    Ok(Answer { text, data: json!({ "faults": faults, "whole": whole }), found })
+    Ok(Answer { text, data: json!({ "faults": faults, "whole": whole, "lockable_bytes": lockable }), found })
 }

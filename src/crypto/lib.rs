@@ -13,6 +13,7 @@ pub mod digest;
 pub mod ec;
 pub mod edwards;
 mod error;
+mod keys;
 pub mod mac;
 pub mod montgomery;
 mod padding;
@@ -22,6 +23,7 @@ mod suite;
 
 pub use digest::Hash;
 pub use error::Error;
+pub use keys::{keys, use_heap};
 pub use suite::{Prepared, SUITE, Suite};
 
 /// Bytes that are wiped when they are dropped.

@@ -32,6 +32,7 @@ use handles::Table;
 use session::Session;
 use slot::Slots;
 
+pub use crypto::{keys, use_heap};
 pub use error::Error;
 pub use session::{Access, SessionInfo, State};
 pub use settings::{PinCost, Settings};

@@ -6,7 +6,7 @@ use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mlock, mmap, mmap_anonymous, mprotect, munmap};
 
 /// How many words are mapped.
 pub(crate) const WORDS: usize = 512;
@@ -83,5 +83,59 @@ impl Drop for PrivatePage {
     fn drop(&mut self) {
         // SAFETY: `wiped_on_fork` mapped exactly these bytes, and no reference to them outlives `self`.
         let _ = unsafe { munmap(self.0.as_ptr().cast::<c_void>(), BYTES) };
+    }
+}
+
+/// Address space of this process alone, for ever: pages that are in no core dump, and that a forked child finds full of
+/// zeros. Its bytes are spoken of by their addresses, and whoever does so was given them by the arena.
+pub(crate) struct Region;
+
+impl Region {
+    /// Reserves so many bytes, none of which may be used yet. Their address.
+    pub(crate) fn reserve(len: usize) -> Option<usize> {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: the kernel chooses the place (the address is null), so no memory that is in use is replaced.
+        let start = unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), flags) }.ok()?;
+        // SAFETY: the pages were mapped just now, with this length, and nobody else knows them.
+        let kept = unsafe {
+            madvise(start, len, Advice::LinuxWipeOnFork).and_then(|()| madvise(start, len, Advice::LinuxDontDump))
+        };
+        if kept.is_err() {
+            // SAFETY: as above.
+            let _ = unsafe { munmap(start, len) };
+            return None;
+        }
+        Some(start.expose_provenance())
+    }
+
+    /// Lets reserved pages be used.
+    pub(crate) fn open(address: usize, len: usize) -> bool {
+        let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the arena opens pages of its region only, which nobody has used yet.
+        unsafe { mprotect(ptr::with_exposed_provenance_mut(address), len, flags) }.is_ok()
+    }
+
+    /// Keeps pages from being written to a disk, if the host allows it.
+    pub(crate) fn lock(address: usize, len: usize) -> bool {
+        // SAFETY: the arena locks pages of its region only.
+        unsafe { mlock(ptr::with_exposed_provenance_mut(address), len) }.is_ok()
+    }
+
+    /// The first word of a block that nobody uses.
+    pub(crate) fn first_word(address: usize) -> usize {
+        // SAFETY: the arena asks for blocks of its own that are free, aligned to 16 bytes and as long at least.
+        unsafe { ptr::with_exposed_provenance::<usize>(address).read() }
+    }
+
+    /// Sets the first word of a block that nobody uses.
+    pub(crate) fn set_first_word(address: usize, word: usize) {
+        // SAFETY: as in `first_word`.
+        unsafe { ptr::with_exposed_provenance_mut::<usize>(address).write(word) }
+    }
+
+    /// Overwrites a block with zeros, in a way that the compiler does not take away.
+    pub(crate) fn wipe(address: usize, len: usize) {
+        // SAFETY: the arena wipes blocks of its own that nobody uses any more.
+        unsafe { libc::explicit_bzero(ptr::with_exposed_provenance_mut(address), len) }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     object::{bytes, create, encrypt, finalize, find_label, read, read_label, session, sign},
     p11,
     process::{Journal, Scene},
+    raw,
 };
 
 const NEEDLES: &str = "STRONGROOM_TEST_NEEDLES";
@@ -83,7 +84,7 @@ fn raw_attribute<T>(name: CK_ATTRIBUTE_TYPE, value: &mut T) -> CK_ATTRIBUTE {
     CK_ATTRIBUTE { type_: name, pValue: ptr::from_mut(value).cast(), ulValueLen: size_of::<T>() as CK_ULONG }
 }
 
-/// Logs in, sees and uses the keys, logs out; says what of the needles was there before and after.
+/// Logs in, sees and uses the keys, forks, logs out; says each time which of the needles are where.
 pub(crate) fn use_and_search() {
     let journal = Journal::open();
     let needles: Vec<Vec<u8>> = env::var(NEEDLES)
@@ -100,38 +101,65 @@ pub(crate) fn use_and_search() {
     assert!(sign(session, mac, CKM_SHA256_HMAC).is_ok());
     assert!(sign(session, key("rsa used"), CKM_SHA256_RSA_PKCS).is_ok());
     assert!(encrypt(session, key("secret 2")).is_err(), "it may not, and was opened all the same");
-    journal.say(format!("while logged in {}", found(&needles)));
+    let mut mechanism = raw::mechanism(CKM_SHA256_HMAC);
+    assert_eq!(p11!(C_SignInit(session, &raw mut mechanism, mac)), CKR_OK, "an operation that is going on");
+    let (apart, elsewhere) = found(&needles);
+    journal.say(format!("while logged in {apart} apart"));
+    journal.say(format!("while logged in {elsewhere} elsewhere"));
+    // SAFETY: the child searches its own memory, and leaves without anybody's destructors.
+    match unsafe { libc::fork() } {
+        0 => {
+            let (apart, elsewhere) = found(&needles);
+            journal.say(format!("in a child {apart} {elsewhere}"));
+            // SAFETY: as above.
+            unsafe { libc::_exit(0) };
+        }
+        child => {
+            // SAFETY: our child.
+            assert_eq!(unsafe { libc::waitpid(child, ptr::null_mut(), 0) }, child);
+        }
+    }
+    let (mut code, mut len) = ([0; 32], 32);
+    assert_eq!(p11!(C_SignFinal(session, code.as_mut_ptr(), &raw mut len)), CKR_OK, "the parent goes on");
+    let says = |when: &str| {
+        let (apart, elsewhere) = found(&needles);
+        journal.say(format!("{when} {apart} {elsewhere}"));
+    };
     assert_eq!(p11!(C_Logout(session)), CKR_OK);
-    journal.say(format!("after logout {}", found(&needles)));
+    says("after logout");
     finalize();
-    journal.say(format!("after the end {}", found(&needles)));
+    says("after the end");
 }
 
-/// Which needles stand in the writable memory of this process, by their numbers.
-fn found(needles: &[Vec<u8>]) -> String {
+/// Which needles stand in the writable memory of this process, by their numbers: in pages that are out of core dumps,
+/// wiped on fork and locked, and elsewhere.
+fn found(needles: &[Vec<u8>]) -> (String, String) {
     let memory = File::open("/proc/self/mem").unwrap();
-    let mut hits = vec![0_u32; needles.len()];
-    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let mut hits = vec![(0_u32, 0_u32); needles.len()];
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap();
     let mut page = vec![0; 1 << 16];
+    let mut range = None;
     for line in maps.lines() {
-        let mut words = line.split_whitespace();
-        let (range, rights) = (words.next().unwrap(), words.next().unwrap());
-        if !rights.starts_with("rw") || line.ends_with("[vvar]") {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let Some((begin, end)) = words[0].split_once('-').filter(|_| !words[0].ends_with(':')) {
+            let ends = [begin, end].map(|hex| u64::from_str_radix(hex, 16).unwrap());
+            range = Some(ends).filter(|_| words[1].starts_with("rw") && !line.ends_with("[vvar]"));
             continue;
         }
-        let (begin, end) = range.split_once('-').unwrap();
-        let [mut at, end] = [begin, end].map(|hex| u64::from_str_radix(hex, 16).unwrap());
+        let (Some([mut at, end]), "VmFlags:") = (range, words[0]) else { continue };
+        let is_apart = ["dd", "wf"].iter().all(|flag| words.contains(flag));
         let own = page.as_ptr().addr() as u64;
         while at < end {
             let len = page.len().min((end - at) as usize);
             // What is being read into would be found again.
             let is_own = at < own + page.len() as u64 + 4096 && own < at + len as u64;
             if !is_own && memory.read_exact_at(&mut page[..len], at).is_ok() {
-                for (needle, hits) in needles.iter().zip(&mut hits) {
+                for (needle, (apart, elsewhere)) in needles.iter().zip(&mut hits) {
                     let first = !needle[0];
                     let candidates = page[..len].windows(LEN).filter(|window| window[0] == first);
                     let hit = |window: &[u8]| window.iter().zip(needle).all(|(byte, inverted)| *byte == !inverted);
-                    *hits += candidates.filter(|window| hit(window)).count() as u32;
+                    let count = candidates.filter(|window| hit(window)).count() as u32;
+                    *if is_apart { apart } else { elsewhere } += count;
                 }
             }
             // With an overlap, so that nothing is cut in two.
@@ -139,17 +167,16 @@ fn found(needles: &[Vec<u8>]) -> String {
         }
     }
     page.fill(0);
-    let list: Vec<String> = hits
-        .iter()
-        .enumerate()
-        .filter(|(_, hits)| **hits > 0)
-        .map(|(number, hits)| format!("{number}x{hits}"))
-        .collect();
-    format!("[{}]", list.join(" "))
+    let list = |count: fn(&(u32, u32)) -> u32| -> String {
+        let found = hits.iter().map(count).enumerate().filter(|(_, hits)| *hits > 0);
+        let words: Vec<String> = found.map(|(number, hits)| format!("{number}x{hits}")).collect();
+        format!("[{}]", words.join(" "))
+    };
+    (list(|(apart, _)| *apart), list(|(_, elsewhere)| *elsewhere))
 }
 
 #[test]
-fn nothing_of_a_key_is_left_in_memory_after_logout_whether_it_was_used_or_only_seen() {
+fn keys_are_in_no_dump_and_no_child_and_after_a_logout_nowhere() {
     let scene = Scene::with_token();
     let made = scene.run("make readable keys", 0, 60).unwrap();
     let needles: Vec<&str> = made.iter().map(|line| line.rsplit(' ').next().unwrap()).collect();
@@ -161,6 +188,8 @@ fn nothing_of_a_key_is_left_in_memory_after_logout_whether_it_was_used_or_only_s
     let said = worker.finish(60).unwrap();
     println!("{said:#?}");
     assert!(said[0].contains('x'), "the search finds what is there: {}", said[0]);
-    assert_eq!(said[1], "after logout []");
-    assert_eq!(said[2], "after the end []");
+    assert_eq!(said[1], "while logged in [] elsewhere", "pages that are in dumps and in children");
+    assert_eq!(said[2], "in a child [] []");
+    assert_eq!(said[3], "after logout [] []");
+    assert_eq!(said[4], "after the end [] []");
 }

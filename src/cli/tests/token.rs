@@ -22,7 +22,7 @@ fn the_command_rotates_and_says_what_it_did() {
     assert_eq!(said, "{\"data\":{\"left\":[],\"sealed\":10,\"start\":\"new keys\"},\"ok\":true}\n");
     assert_eq!(store.check(), Report { whole: 10, faults: vec![] });
     let doctor = store.run(&["doctor", "--slot", "0", "--pin", "env:PIN"]);
-    assert_eq!(text(&doctor.stdout), "10 objects are whole\nnothing is wrong\n");
+    assert!(text(&doctor.stdout).starts_with("10 objects are whole\nnothing is wrong\n"), "{doctor:?}");
 }
 
 #[test]

@@ -51,6 +51,9 @@ impl Object {
     /// # Errors
     /// Those of [`Material::prepare`], each time again.
     pub(crate) fn material(&self) -> Result<&Material, Error> {
-        self.material.get_or_init(|| Material::prepare(&self.attributes)).as_ref().map_err(Clone::clone)
+        self.material
+            .get_or_init(|| crypto::keys(|| Material::prepare(&self.attributes)))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 }

@@ -522,7 +522,7 @@ impl Token {
             self.counters.set(&role.counter(), counted.saturating_add(1), Durability::Power)?;
         }
         let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: token_header.epoch };
-        let opened = wrap.open(pin, owner, secret.as_ref()).inspect_err(|_| {
+        let opened = crypto::keys(|| wrap.open(pin, owner, secret.as_ref())).inspect_err(|_| {
             // It was not tried, for want of memory for one.
             if turn.is_some() {
                 let _ = self.counters.set(&role.counter(), counted, Durability::Process);
@@ -535,7 +535,7 @@ impl Token {
         if turn.is_some() {
             self.set_forgiven(role);
         }
-        let keys = Keys::new(ring, &self.serial, token_header.epoch)?;
+        let keys = crypto::keys(|| Keys::new(ring, &self.serial, token_header.epoch))?;
         Ok(TriedPin { token_header, wrap, keys })
     }
 

@@ -18,7 +18,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.decrypt.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &DECRYPT, row)?;
-        let run = begin(&key, &mechanism.params)?;
+        let run = crypto::keys(|| begin(&key, &mechanism.params))?;
         operations.decryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }

@@ -57,10 +57,11 @@ impl Engine {
         }
         let builder = ObjectBuilder::new(template, origin, rights, &preset)?;
         session.must_be_able_to_make(&builder)?;
-        let value = derive(&base, &mechanism.params, &builder)?;
+        let value = crypto::keys(|| derive(&base, &mechanism.params, &builder))?;
         if value.len() < SHORTEST && rights.profile.refuses(Risk::ShortDerivation) {
             return Err(Error::KeySizeRange);
         }
-        session.place(builder.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))])?)
+        let key = crypto::keys(|| builder.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))]))?;
+        session.place(key)
     }
 }

@@ -18,7 +18,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.encrypt.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &ENCRYPT, row)?;
-        let run = begin(&key, &mechanism.params)?;
+        let run = crypto::keys(|| begin(&key, &mechanism.params))?;
         operations.encryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }

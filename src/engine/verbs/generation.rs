@@ -23,8 +23,11 @@ impl Engine {
         let preset = preset(ObjectClass::SECRET_KEY, row);
         let builder = ObjectBuilder::new(template, Origin::Generated(row.id), session.rights()?, &preset)?;
         session.must_be_able_to_make(&builder)?;
-        let parts = generate(&mechanism.params, &builder)?;
-        session.place(builder.complete(parts)?)
+        let key = crypto::keys(|| {
+            let parts = generate(&mechanism.params, &builder)?;
+            builder.complete(parts)
+        })?;
+        session.place(key)
     }
 
     /// Makes a key pair: the public key and the private one. If neither template gives a CKA_ID, both get
@@ -49,8 +52,10 @@ impl Engine {
         session.must_be_able_to_make(&public)?;
         session.must_be_able_to_make(&private)?;
         let nameless = !public.attributes().has(AttributeType::ID) && !private.attributes().has(AttributeType::ID);
-        let (public_parts, private_parts) = generate(&mechanism.params, &public, &private)?;
-        let (mut public, mut private) = (public.complete(public_parts)?, private.complete(private_parts)?);
+        let (mut public, mut private) = crypto::keys(|| {
+            let (public_parts, private_parts) = generate(&mechanism.params, &public, &private)?;
+            Ok::<_, Error>((public.complete(public_parts)?, private.complete(private_parts)?))
+        })?;
         if nameless {
             name_after_public_key(&mut public, &mut private)?;
         }

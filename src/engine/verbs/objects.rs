@@ -37,7 +37,7 @@ impl Engine {
         let session = self.session(session)?;
         let builder = ObjectBuilder::new(template, Origin::Created, session.rights()?, &[])?;
         session.must_be_able_to_make(&builder)?;
-        session.place(builder.complete(Vec::new())?)
+        session.place(crypto::keys(|| builder.complete(Vec::new()))?)
     }
 
     /// Makes an object like another, but for what the template says.
@@ -53,7 +53,8 @@ impl Engine {
     ) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
         let object = session.slot.object(object)?;
-        session.place(object::copy(&object.attributes, template, session.rights()?)?)
+        let rights = session.rights()?;
+        session.place(crypto::keys(|| object::copy(&object.attributes, template, rights))?)
     }
 
     /// # Errors

@@ -19,7 +19,7 @@ impl Engine {
         let begin = row.sign.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &SIGN, row)?;
         session.must_be_long_enough(&mechanism.params)?;
-        let run = begin(&key, &mechanism.params)?;
+        let run = crypto::keys(|| begin(&key, &mechanism.params))?;
         operations.signature = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
@@ -65,7 +65,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.sign_recover.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &SIGN_RECOVER, row)?;
-        let run = begin(&key, &mechanism.params)?;
+        let run = crypto::keys(|| begin(&key, &mechanism.params))?;
         operations.signature_recovery = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }

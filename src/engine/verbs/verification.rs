@@ -94,7 +94,7 @@ impl Engine {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.verify_recover.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &VERIFY_RECOVER, row)?;
-        let run = begin(&key, &mechanism.params)?;
+        let run = crypto::keys(|| begin(&key, &mechanism.params))?;
         operations.verification_recovery = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Engine {
         let begin = row.verify.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &VERIFY, row)?;
         session.must_be_long_enough(&mechanism.params)?;
-        let run = Checking { verifying: begin(&key, &mechanism.params)?, signature };
+        let run = Checking { verifying: crypto::keys(|| begin(&key, &mechanism.params))?, signature };
         operations.verification = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }

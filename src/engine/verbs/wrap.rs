@@ -40,7 +40,7 @@ impl Engine {
         if session.slot.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
             return Err(Error::WrappingKeySizeRange);
         }
-        let plain = wrapping::to_wrap(&key, row)?;
+        let plain = crypto::keys(|| wrapping::to_wrap(&key, row))?;
         let wrapped = wrap(&wrapping_key, &mechanism.params, &plain).map_err(|error| match error {
             Error::Crypto(Fault::InputLength | Fault::InputValue) => Error::KeySizeRange,
             Error::KeySizeRange => Error::WrappingKeySizeRange,
@@ -84,18 +84,19 @@ impl Engine {
         }
         let builder = ObjectBuilder::new(template, Origin::Unwrapped, session.rights()?, &preset)?;
         session.must_be_able_to_make(&builder)?;
-        let plain = unwrap(&unwrapping_key, &mechanism.params, wrapped).map_err(|error| match error {
-            Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
-            Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Error::WrappedKeyInvalid,
-            Error::KeySizeRange => Error::UnwrappingKeySizeRange,
-            Error::KeyTypeInconsistent => Error::UnwrappingKeyTypeInconsistent,
-            other => other,
-        })?;
-        let parts = wrapping::from_wrapped(&plain, &builder, row)?;
+        let plain =
+            crypto::keys(|| unwrap(&unwrapping_key, &mechanism.params, wrapped)).map_err(|error| match error {
+                Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
+                Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Error::WrappedKeyInvalid,
+                Error::KeySizeRange => Error::UnwrappingKeySizeRange,
+                Error::KeyTypeInconsistent => Error::UnwrappingKeyTypeInconsistent,
+                other => other,
+            })?;
+        let parts = crypto::keys(|| wrapping::from_wrapped(&plain, &builder, row))?;
         if trusted && wrapping::is_disguised(&plain, &builder) {
             return Err(Error::WrappedKeyInvalid);
         }
-        session.place(builder.complete(parts)?)
+        session.place(crypto::keys(|| builder.complete(parts))?)
     }
 }
 

@@ -34,7 +34,7 @@ impl Contexts {
                 24 => ffi::EVP_aead_aes_192_gcm(),
                 _ => ffi::EVP_aead_aes_256_gcm(),
             };
-            Owned::new(ffi::EVP_AEAD_CTX_new(algorithm, key.as_ptr(), key.len(), tag_len))
+            crate::keys(|| Owned::new(ffi::EVP_AEAD_CTX_new(algorithm, key.as_ptr(), key.len(), tag_len)))
         };
         Ok(context.get_or_init({
             let aead = aead.ok_or(Error::Fault)?;

@@ -15,12 +15,15 @@ mod ec;
 mod edwards;
 mod gcm;
 mod handle;
+mod heap;
 mod key_wrap;
 mod mac;
 mod montgomery;
 mod random;
 mod rsa;
 mod stream;
+
+pub use heap::use_heap;
 
 use crate::Suite;
 

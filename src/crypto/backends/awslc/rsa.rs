@@ -427,8 +427,11 @@ impl PrivateKey for Private {
             return Ok(input);
         }
         let (key, from, len, how) = (self.key.as_ptr(), input.as_ptr(), input.len(), ffi::RSA_NO_PADDING);
-        // SAFETY: a key of ours; pointers and lengths of slices.
-        self.key.output(|put, output, room| unsafe { ffi::RSA_decrypt(key, put, output, room, from, len, how) })
+        // The first use computes with the primes, and keeps that.
+        crate::keys(|| {
+            // SAFETY: a key of ours; pointers and lengths of slices.
+            self.key.output(|put, output, room| unsafe { ffi::RSA_decrypt(key, put, output, room, from, len, how) })
+        })
     }
 
     fn sign_pkcs1(&self, data: &[u8]) -> Result<Vec<u8>, Error> {
@@ -436,19 +439,22 @@ impl PrivateKey for Private {
             return Err(Error::InputLength);
         }
         let (key, from, len, how) = (self.key.as_ptr(), data.as_ptr(), data.len(), ffi::RSA_PKCS1_PADDING);
-        // SAFETY: a key of ours; pointers and lengths of slices.
-        self.key
-            .output(|put, output, room| unsafe { ffi::RSA_sign_raw(key, put, output, room, from, len, how) })
-            .map(public_bytes)
+        crate::keys(|| {
+            // SAFETY: a key of ours; pointers and lengths of slices.
+            self.key.output(|put, output, room| unsafe { ffi::RSA_sign_raw(key, put, output, room, from, len, how) })
+        })
+        .map(public_bytes)
     }
 
     fn sign_pss(&self, pss: Pss, digest: &[u8]) -> Result<Vec<u8>, Error> {
         let salt_len = self.key.check(pss, digest)?;
         let (hash, mgf) = (descriptor(pss.hash), descriptor(pss.mgf));
-        // SAFETY: a key of ours; pointers and lengths of slices; statics.
-        let output = self.key.output(|put, output, room| unsafe {
-            let (key, from, len) = (self.key.as_ptr(), digest.as_ptr(), digest.len());
-            ffi::RSA_sign_pss_mgf1(key, put, output, room, from, len, hash, mgf, salt_len)
+        let output = crate::keys(|| {
+            // SAFETY: a key of ours; pointers and lengths of slices; statics.
+            self.key.output(|put, output, room| unsafe {
+                let (key, from, len) = (self.key.as_ptr(), digest.as_ptr(), digest.len());
+                ffi::RSA_sign_pss_mgf1(key, put, output, room, from, len, hash, mgf, salt_len)
+            })
         });
         output.map(public_bytes)
     }
