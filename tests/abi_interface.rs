@@ -118,3 +118,22 @@ fn the_shared_object_is_never_unmapped() {
         .map(|entry| entry.d_val(endian));
     assert!(flags.is_some_and(|flags| flags & u64::from(object::elf::DF_1_NODELETE) != 0));
 }
+
+#[test]
+fn a_setting_that_is_wrong_stops_the_module_and_one_that_is_not_there_does_not() {
+    let turn = raw::Turn::new();
+    for (name, value, rv) in [
+        ("STRONGROOM_STORE", "tokens", CKR_GENERAL_ERROR),
+        ("STRONGROOM_CONFIG", "/nowhere/strongroom.toml", CKR_GENERAL_ERROR),
+        ("STRONGROOM_PIN_TRIES", "none", CKR_GENERAL_ERROR),
+        ("STRONGROOM_STORE", "/nowhere/tokens", CKR_OK),
+    ] {
+        // SAFETY: the other threads wait for their turns, or are not the module's.
+        unsafe { env::set_var(name, value) };
+        assert_eq!(p11!(C_Initialize(ptr::null_mut())), rv, "{name}={value}");
+        p11!(C_Finalize(ptr::null_mut()));
+        // SAFETY: as above.
+        unsafe { env::remove_var(name) };
+    }
+    drop(turn);
+}

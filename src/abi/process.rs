@@ -83,7 +83,15 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     let fork_mark = fork_mark()?;
     watch_forks()?;
 
-    let engine = Engine::new(Settings::load());
+    let settings = Settings::load();
+    for problem in &settings.problems {
+        tracing::error!("{}", problem.text);
+    }
+    if settings.refusal().is_some() {
+        // With a default in the place of what was said, keys would be made elsewhere than meant. `strongroom doctor` says why.
+        return Err(Rv::GENERAL_ERROR);
+    }
+    let engine = Engine::new(settings);
     let fresh = Arc::new(Instance { engine, generation: GENERATION.load(Ordering::Relaxed), fork_mark });
     let previous = INSTANCE.compare_and_swap(&current, Some(fresh));
     if previous.as_ref().map(Arc::as_ptr) != current.as_ref().map(Arc::as_ptr) {

@@ -12,3 +12,10 @@ pub(crate) fn bar(what: &'static str) -> ProgressBar {
         Err(_) => bar,
     }
 }
+
+/// A sign that something is going on, or nothing where standard error is no terminal.
+pub(crate) fn spinner(what: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(200));
+    spinner
+}

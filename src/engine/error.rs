@@ -260,7 +260,80 @@ impl fmt::Display for Error {
             Self::TokenReplaced => f.write_str("another process has initialised the token anew"),
             Self::Tampered(what) => write!(f, "somebody has changed {what}"),
             Self::Internal(what) => write!(f, "the module is at fault: {what}"),
-            plain => write!(f, "{}", Rv::from(plain)),
+            plain => f.write_str(plain.words()),
+        }
+    }
+}
+
+impl Error {
+    /// What a plain error says. Those that name something say it above.
+    fn words(&self) -> &'static str {
+        match self {
+            Self::ArgumentsBad => "an argument is missing or impossible",
+            Self::SlotIdInvalid => "there is no such slot",
+            Self::TokenNotInitialized => "there is no token in that slot yet",
+            Self::SessionHandleInvalid => "there is no such session",
+            Self::SessionClosed => "the session was closed meanwhile",
+            Self::SessionReadOnly => "the session is read-only",
+            Self::SessionExists => "programs have sessions open with the token",
+            Self::SessionReadOnlyExists => "a read-only session is open, so the security officer cannot log in",
+            Self::SessionReadWriteSoExists => {
+                "the security officer is logged in, so no read-only session can be opened"
+            }
+            Self::PinIncorrect => "the PIN is wrong",
+            Self::PinLocked => "the PIN is locked after too many wrong ones",
+            Self::PinLenRange => "the PIN is too short or too long",
+            Self::UserPinNotInitialized => "the user has no PIN yet",
+            Self::UserAlreadyLoggedIn => "that user is logged in already",
+            Self::UserAnotherAlreadyLoggedIn => "another user is logged in",
+            Self::UserNotLoggedIn => "this needs a login",
+            Self::UserTypeInvalid => "there is no such kind of user",
+            Self::ObjectHandleInvalid => "there is no such object, or it may not be seen",
+            Self::KeyHandleInvalid => "there is no such key, or it may not be seen",
+            Self::WrappingKeyHandleInvalid => "there is no such wrapping key, or it may not be seen",
+            Self::UnwrappingKeyHandleInvalid => "there is no such unwrapping key, or it may not be seen",
+            Self::ActionProhibited => "the object says that this may not be done to it",
+            Self::MechanismInvalid => {
+                "there is no such mechanism, or it does not do this, or the key or the token does not allow it"
+            }
+            Self::MechanismParamInvalid => "the mechanism's parameter is wrong",
+            Self::KeyTypeInconsistent => "the mechanism does not take keys of this type",
+            Self::WrappingKeyTypeInconsistent => "the mechanism does not wrap with keys of this type",
+            Self::UnwrappingKeyTypeInconsistent => "the mechanism does not unwrap with keys of this type",
+            Self::KeySizeRange => "the key has a size that the mechanism does not take",
+            Self::WrappingKeySizeRange => "the wrapping key is too weak, or of a wrong size",
+            Self::UnwrappingKeySizeRange => "the unwrapping key has a wrong size",
+            Self::KeyFunctionNotPermitted => "the key was not made for this use",
+            Self::KeyNotWrappable => "the key cannot be wrapped in this way",
+            Self::KeyUnextractable => "the key may not leave the token",
+            Self::KeyIndigestible => "the key cannot be digested",
+            Self::WrappedKeyInvalid => "the wrapped key is not one",
+            Self::WrappedKeyLenRange => "the wrapped key has an impossible length",
+            Self::CurveNotSupported => "the elliptic curve is not offered",
+            Self::DomainParamsInvalid => "the domain parameters are not some",
+            Self::OperationActive => "an operation of this kind is going on",
+            Self::OperationNotInitialized => "no operation of this kind is going on",
+            Self::StateUnsaveable => "the session's operations cannot be saved",
+            Self::SavedStateInvalid => "the saved state is not one",
+            Self::RandomSeedNotSupported => "the random generator takes no seed",
+            Self::FunctionNotSupported => "this token has no such function",
+            Self::HostMemory => "there is no memory for it",
+            Self::TokenReplaced
+            | Self::NeedsNewerRelease(_)
+            | Self::FormatWithdrawn(_)
+            | Self::LoginOver
+            | Self::AttributeReadOnly(_)
+            | Self::AttributeSensitive(_)
+            | Self::AttributeTypeInvalid(_)
+            | Self::AttributeValueInvalid(_)
+            | Self::TemplateIncomplete(_)
+            | Self::TemplateInconsistent(_)
+            | Self::Store(_)
+            | Self::Crypto(_)
+            | Self::RolledBack
+            | Self::ObjectDamaged
+            | Self::Tampered(_)
+            | Self::Internal(_) => "",
         }
     }
 }

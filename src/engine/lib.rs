@@ -35,7 +35,7 @@ use slot::Slots;
 pub use crypto::{keys, use_heap};
 pub use error::Error;
 pub use session::{Access, SessionInfo, State};
-pub use settings::{PinCost, Settings};
+pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use token::{NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};

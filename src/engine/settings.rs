@@ -31,10 +31,30 @@ pub struct Settings {
     pub recovery: Recovery,
     /// The file that these settings come from, if one was read.
     pub file: Option<PathBuf>,
-    /// What was wrong with the file or the environment. The defaults hold then.
-    pub problems: Vec<String>,
+    /// What was wrong with the file or the environment.
+    pub problems: Vec<Problem>,
     /// Each key with its value and where it comes from, to be shown.
     pub sources: Vec<Setting>,
+}
+
+/// Something that is wrong with a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What follows from it.
+    pub kind: ProblemKind,
+    /// In words: which setting, where it stands, what is allowed.
+    pub text: String,
+}
+
+/// What follows from something that is wrong with a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// Somebody has said what cannot be. Nothing goes on: with a default, keys would be elsewhere than he meant.
+    Wrong,
+    /// A key that this release does not have: misspelt, or of a newer release. The command stops; the module goes on.
+    UnknownKey,
+    /// A file in a place where one may be cannot be read. The defaults hold: the module is harmless in a stranger's process.
+    Unreadable,
 }
 
 /// One key as it came out.
@@ -167,8 +187,8 @@ const KEYS: &[Key] = &[
 ];
 
 impl Settings {
-    /// The settings of this process. Never fails: what is wrong is in [`Settings::problems`], and the
-    /// default holds.
+    /// The settings of this process. What is wrong is in [`Settings::problems`]; whoever goes on asks
+    /// [`Settings::refusal`] before.
     #[must_use]
     pub fn load() -> Self {
         if memory::is_privileged() {
@@ -187,7 +207,9 @@ impl Settings {
             let Some(value) = variable(&name) else { continue };
             match (key.take)(&mut settings, &value.to_string_lossy()) {
                 Ok(()) => *origin = name,
-                Err(allowed) => settings.problems.push(format!("the environment variable {name} {allowed}")),
+                Err(allowed) => {
+                    settings.blame(ProblemKind::Wrong, format!("the environment variable {name} {allowed}"));
+                }
             }
         }
         settings.sources = KEYS
@@ -196,6 +218,18 @@ impl Settings {
             .map(|(key, source)| Setting { key: key.name, value: (key.show)(&settings), source })
             .collect();
         settings
+    }
+
+    /// Why nothing may go on with these settings; `None` if it may.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let wrong = self.problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong);
+        let texts: Vec<&str> = wrong.map(|problem| problem.text.as_str()).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
+    fn blame(&mut self, kind: ProblemKind, text: String) {
+        self.problems.push(Problem { kind, text });
     }
 
     /// The defaults, whatever the environment says.
@@ -240,24 +274,35 @@ impl Settings {
         let Some(path) = named.clone().or_else(|| found(variable)) else { return };
         let text = match store::regular::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(why) => return self.problems.push(format!("{} cannot be read: {why}", path.display())),
+            Err(why) => {
+                let kind = if named.is_some() { ProblemKind::Wrong } else { ProblemKind::Unreadable };
+                return self.blame(kind, format!("{} cannot be read: {why}", path.display()));
+            }
         };
         let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
-            Err(why) => return self.problems.push(format!("{} is not TOML: {}", path.display(), why.message())),
+            Err(why) => {
+                let line = why.span().map_or(1, |span| line_of(&text, span.start));
+                let text = format!("{}, line {line}: this is not TOML: {}", path.display(), why.message());
+                return self.blame(ProblemKind::Wrong, text);
+            }
+        };
+        let place = |name: &str| {
+            let line = text.lines().position(|line| line.split('=').next().is_some_and(|key| key.trim() == name));
+            format!("{}, line {}", path.display(), line.map_or(1, |line| line + 1))
         };
         for (name, value) in &table {
             let Some((key, origin)) = KEYS.iter().zip(origin.iter_mut()).find(|(key, _)| key.name == name) else {
-                self.problems.push(format!("{}: there is no key {name}", path.display()));
+                self.blame(ProblemKind::UnknownKey, format!("{}: there is no key {name}", place(name)));
                 continue;
             };
-            let text = match value {
+            let said = match value {
                 toml::Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            match (key.take)(self, &text) {
+            match (key.take)(self, &said) {
                 Ok(()) => *origin = path.display().to_string(),
-                Err(allowed) => self.problems.push(format!("{}: {name} {allowed}", path.display())),
+                Err(allowed) => self.blame(ProblemKind::Wrong, format!("{}: {name} {allowed}", place(name))),
             }
         }
         self.file = Some(path);
@@ -271,18 +316,23 @@ fn found(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     candidates.into_iter().flatten().map(|directory| directory.join("strongroom.toml")).find(|path| path.exists())
 }
 
+/// The number of the line in which a byte stands.
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or(text).lines().count().max(1)
+}
+
 fn directory(to: &mut PathBuf, text: &str) -> Result<(), String> {
     if Path::new(text).is_absolute() {
         *to = PathBuf::from(text);
         Ok(())
     } else {
-        Err("must be an absolute path".to_owned())
+        Err(format!("is `{text}`, and must be an absolute path"))
     }
 }
 
 fn number(text: &str, least: u32, most: u32) -> Result<u32, String> {
     let number = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("must be a number from {least} to {most}"))
+    number.ok_or_else(|| format!("is `{text}`, and must be a number from {least} to {most}"))
 }
 
 #[cfg(test)]
@@ -304,7 +354,7 @@ mod tests {
         assert_eq!(settings.store, Path::new("/data/strongroom"));
         assert_eq!(settings.state, Path::new("/state/strongroom"), "not beside the tokens");
         assert_eq!((settings.pin_cost, settings.pin_tries), (PinCost::FLOOR, 10));
-        assert_eq!(settings.problems, Vec::<String>::new());
+        assert_eq!(settings.problems, Vec::new());
         assert!(settings.sources.iter().all(|setting| setting.source == "default"));
     }
 

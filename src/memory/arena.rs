@@ -6,7 +6,7 @@
 //!
 //! A child that was forked can go on allocating. What its parent had here it must not use, and does not free.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::mapping::Region;
@@ -48,6 +48,59 @@ pub fn keys<T>(make: impl FnOnce() -> T) -> T {
 /// Whether this thread is making a key.
 pub(crate) fn is_inside() -> bool {
     DEPTH.get() > 0
+}
+
+/// Small free blocks that a thread keeps, so that two threads do not wait for each other at each use of a key.
+struct Kept {
+    blocks: [[usize; KEPT]; KEPT_CLASSES],
+    counts: [usize; KEPT_CLASSES],
+}
+
+/// How many blocks of a class a thread keeps, and of how many classes: up to 1 KiB.
+const KEPT: usize = 8;
+const KEPT_CLASSES: usize = 7;
+
+thread_local! {
+    static KEPT_BLOCKS: RefCell<Kept> = const { RefCell::new(Kept { blocks: [[0; KEPT]; KEPT_CLASSES], counts: [0; KEPT_CLASSES] }) };
+}
+
+impl Kept {
+    fn take(&mut self, class: usize) -> Option<usize> {
+        let count = self.counts.get_mut(class)?;
+        *count = count.checked_sub(1)?;
+        self.blocks.get(class)?.get(*count).copied()
+    }
+
+    /// Whether there was room for it.
+    fn keep(&mut self, class: usize, block: usize) -> bool {
+        let (Some(blocks), Some(count)) = (self.blocks.get_mut(class), self.counts.get_mut(class)) else {
+            return false;
+        };
+        let Some(place) = blocks.get_mut(*count) else { return false };
+        *place = block;
+        *count += 1;
+        true
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        for class in 0..KEPT_CLASSES {
+            while let Some(block) = self.take(class) {
+                ARENA.put(class, block);
+            }
+        }
+    }
+}
+
+/// A block of this class that this thread has kept.
+fn take_kept(class: usize) -> Option<usize> {
+    // A thread that is coming to its end keeps nothing any more.
+    KEPT_BLOCKS.try_with(|kept| kept.try_borrow_mut().ok()?.take(class)).ok()?
+}
+
+fn keep(class: usize, block: usize) -> bool {
+    KEPT_BLOCKS.try_with(|kept| kept.try_borrow_mut().is_ok_and(|mut kept| kept.keep(class, block))).unwrap_or(false)
 }
 
 /// The arena of this process.
@@ -93,6 +146,12 @@ impl Arena {
     /// none, and then the memory of everybody has to do.
     pub(crate) fn take(&self, size: usize) -> Option<usize> {
         let class = class_of(size)?;
+        if class < KEPT_CLASSES
+            && self.is_the_process()
+            && let Some(block) = take_kept(class)
+        {
+            return Some(block);
+        }
         let _held = self.hold();
         let list = self.free.get(class)?;
         let first = list.load(Ordering::Relaxed);
@@ -108,6 +167,18 @@ impl Arena {
     pub(crate) fn give_back(&self, address: usize, size: usize) {
         let Some(class) = class_of(size) else { return };
         Region::wipe(address, size);
+        let kept = class < KEPT_CLASSES && self.is_the_process() && keep(class, address);
+        if !kept {
+            self.put(class, address);
+        }
+    }
+
+    /// Whether it is the one of which threads keep blocks.
+    fn is_the_process(&self) -> bool {
+        std::ptr::eq(self, &raw const ARENA)
+    }
+
+    fn put(&self, class: usize, address: usize) {
         let _held = self.hold();
         let Some(list) = self.free.get(class) else { return };
         Region::set_first_word(address, list.load(Ordering::Relaxed));
@@ -216,6 +287,22 @@ mod tests {
             assert_eq!(Region::first_word(again), 0, "{address:x}");
         }
         assert!(arena.take((1 << 21) + 1).is_none(), "what is larger is nobody's key");
+    }
+
+    #[test]
+    fn what_threads_keep_comes_back_when_they_end() {
+        let rounds = || {
+            let blocks: Vec<usize> = (0..40).filter_map(|_| ARENA.take(100)).collect();
+            blocks.iter().for_each(|block| ARENA.give_back(*block, 100));
+            blocks.into_iter().max()
+        };
+        let first = std::thread::spawn(rounds).join().unwrap();
+        for _ in 0..50 {
+            assert!(
+                std::thread::spawn(rounds).join().unwrap() <= first.map(|most| most + 200 * 128),
+                "nothing is lost"
+            );
+        }
     }
 
     #[test]

@@ -61,6 +61,14 @@ impl Slots {
         })
     }
 
+    /// The slots that have a token.
+    ///
+    /// # Errors
+    /// The store's, if the directory cannot be listed.
+    pub(crate) fn with_token(&self) -> Result<Vec<SlotId>, Error> {
+        Ok(self.directory.tokens()?.iter().map(|location| SlotId(u64::from(location.slot))).collect())
+    }
+
     /// The slot in which the next token will be.
     pub(crate) fn free(&self) -> SlotId {
         let number = self.directory.free_slot().unwrap_or_else(|fault| {

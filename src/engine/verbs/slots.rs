@@ -33,6 +33,14 @@ impl Engine {
         slots
     }
 
+    /// The slots that have a token, for who wants to know why there is none. [`Engine::slots`] logs that only.
+    ///
+    /// # Errors
+    /// The store's, if the directory cannot be listed.
+    pub fn tokens(&self) -> Result<Vec<SlotId>, Error> {
+        self.slots.with_token()
+    }
+
     /// # Errors
     /// [`Error::SlotIdInvalid`].
     pub fn slot_info(&self, slot: SlotId) -> Result<SlotInfo, Error> {

@@ -1,0 +1,34 @@
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+
+/// What a verb has to say: for people, and for programs.
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    pub(crate) data: Value,
+    pub(crate) found: Found,
+}
+
+/// Whether a verb that looks for faults has found one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nothing,
+    Faults,
+}
+
+impl Answer {
+    /// An answer without faults. The text gets its end of line.
+    pub(crate) fn new(text: impl Into<String>, data: Value) -> Self {
+        let mut text = text.into();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Self { text, data, found: Found::Nothing }
+    }
+}
+
+/// That it is done, in a sentence.
+pub(crate) fn done(text: impl Into<String>) -> Result<Answer, Fault> {
+    let text = text.into();
+    Ok(Answer { data: json!({ "message": text }), text: text + "\n", found: Found::Nothing })
+}

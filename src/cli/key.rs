@@ -1,0 +1,446 @@
+//! Keys, and what else is in a token.
+
+use std::collections::BTreeMap;
+
+use clap::Subcommand;
+use engine::{Access, Engine, User};
+use serde_json::{Value as Json, json};
+use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
+
+use crate::{
+    answer::{Answer, done},
+    fault::Fault,
+    kind::{self, Kind, Recipe, Use},
+    pin::Source,
+    progress,
+    select::{self, Chosen, TokenChoice},
+    token,
+};
+
+#[derive(Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Makes a key, or a pair of keys, that never leaves the token unless --extractable says so.
+    Create {
+        /// Its label.
+        label: String,
+        /// rsa-2048, rsa-3072, rsa-4096, p256, p384, p521, secp256k1, ed25519, x25519, aes-128, aes-192, aes-256,
+        /// hmac-sha256, hmac-sha384, hmac-sha512 or secret-256.
+        #[arg(long, short)]
+        kind: Kind,
+        /// Its id (CKA_ID), in hexadecimal digits. A pair without one gets an id that is made of its public key.
+        #[arg(long)]
+        id: Option<Hex>,
+        /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
+        #[arg(long, value_delimiter = ',')]
+        can: Vec<Use>,
+        /// Lets it leave the token, wrapped by another key.
+        #[arg(long)]
+        extractable: bool,
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the user's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
+    /// Lists the keys.
+    List {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the user's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
+    /// Shows one key.
+    Show {
+        #[command(flatten)]
+        choice: KeyChoice,
+    },
+    /// Deletes a key, both halves of a pair, for good.
+    Delete {
+        #[command(flatten)]
+        choice: KeyChoice,
+        /// That it is meant.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Prints the `pkcs11:` URI of a key (RFC 7512).
+    Uri {
+        #[command(flatten)]
+        choice: KeyChoice,
+    },
+    /// Prints the public half of a pair (SubjectPublicKeyInfo, PEM).
+    Export {
+        #[command(flatten)]
+        choice: KeyChoice,
+    },
+}
+
+/// A key of a token.
+#[derive(clap::Args)]
+pub(crate) struct KeyChoice {
+    /// The key: its label, id:HEX, or a `pkcs11:` URI.
+    key: String,
+    #[command(flatten)]
+    token: TokenChoice,
+    /// Where the user's PIN comes from.
+    #[arg(long, default_value = "prompt")]
+    pin: Source,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ObjectVerb {
+    /// Lists every object: its class, label and id.
+    List {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the user's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
+}
+
+/// Bytes that are written as hexadecimal digits.
+#[derive(Clone)]
+pub(crate) struct Hex(Vec<u8>);
+
+impl std::str::FromStr for Hex {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits: Vec<char> = text.chars().filter(|c| *c != ':').collect();
+        let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).ok();
+        let bytes = digits.chunks(2).map(|pair| byte(pair).filter(|_| pair.len() == 2)).collect::<Option<Vec<u8>>>();
+        bytes
+            .filter(|bytes| !bytes.is_empty())
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not hexadecimal digits, two for a byte"))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One half of a key.
+struct Half {
+    class: ObjectClass,
+    handle: ObjectHandle,
+}
+
+/// A key as people count: a secret key, or both halves of a pair.
+struct Key {
+    label: String,
+    id: Vec<u8>,
+    kind: String,
+    halves: Vec<Half>,
+    can: Vec<&'static str>,
+    extractable: bool,
+    sensitive: bool,
+    local: bool,
+}
+
+pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
+    match verb {
+        KeyVerb::Create { label, kind, id, can, extractable, token, pin } => {
+            let (public, private) = kind.flags(can).map_err(Fault::Usage)?;
+            let token = token.choose(engine)?;
+            let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+            let common = || -> Template {
+                let id = id.as_ref().map(|Hex(id)| (A::ID, Value::bytes(id.as_slice())));
+                let always = [(A::TOKEN, Value::Flag(true)), (A::LABEL, Value::bytes(label.as_str()))];
+                always.into_iter().chain(id).collect()
+            };
+            let guarded = || [(A::EXTRACTABLE, Value::Flag(*extractable)), (A::SENSITIVE, Value::Flag(true))];
+            let bar = progress::spinner("making the key");
+            let handle = match kind.recipe {
+                Recipe::Secret(..) => {
+                    let template = common().into_iter().chain(kind.parameters()).chain(private).chain(guarded());
+                    engine.generate_key(session, &kind.mechanism(), template.collect())
+                }
+                Recipe::Rsa(_) | Recipe::Curve(..) => {
+                    let public = common().into_iter().chain(kind.parameters()).chain(public);
+                    let private = common().into_iter().chain(private).chain(guarded());
+                    let pair =
+                        engine.generate_key_pair(session, &kind.mechanism(), public.collect(), private.collect());
+                    pair.map(|(_, private)| private)
+                }
+            };
+            bar.finish_and_clear();
+            let made = describe(engine, session, handle?)?;
+            let text = format!("Key {label} of kind {} is in token {}.", made.kind, token.label);
+            Ok(Answer::new(text, made.told(engine, &token)?))
+        }
+        KeyVerb::List { token, pin } => {
+            let token = token.choose(engine)?;
+            let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+            let keys = all(engine, session)?;
+            let text = if keys.is_empty() {
+                "there is no key yet: `strongroom key create LABEL --kind p256` makes one".to_owned()
+            } else {
+                table(&keys)
+            };
+            let data = keys.iter().map(|key| key.told(engine, &token)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Answer::new(text, Json::Array(data)))
+        }
+        KeyVerb::Show { choice } => {
+            let (token, _, key) = choice.choose(engine)?;
+            let halves: Vec<&str> = key.halves.iter().map(|half| word(half.class)).collect();
+            let yes = |flag: bool| if flag { "yes" } else { "no" };
+            let text = format!(
+                "label        {}\nid           {}\nkind         {}\nis           {}\ncan          {}\nextractable  {}\n\
+                 sensitive    {}\nmade here    {}\nuri          {}",
+                key.label,
+                hex(&key.id),
+                key.kind,
+                halves.join(" and "),
+                key.can.join(", "),
+                yes(key.extractable),
+                yes(key.sensitive),
+                yes(key.local),
+                key.uri(engine, &token)?,
+            );
+            Ok(Answer::new(text, key.told(engine, &token)?))
+        }
+        KeyVerb::Delete { choice, yes } => {
+            if !yes {
+                return Err(Fault::Usage("a key that is deleted is gone for good: --yes says that it is meant".into()));
+            }
+            let (token, session, key) = choice.choose(engine)?;
+            for half in &key.halves {
+                engine.destroy_object(session, half.handle)?;
+            }
+            done(format!("Key {} is deleted from token {}.", key.label, token.label))
+        }
+        KeyVerb::Uri { choice } => {
+            let (token, _, key) = choice.choose(engine)?;
+            let uri = key.uri(engine, &token)?;
+            Ok(Answer::new(uri.clone(), json!({ "uri": uri })))
+        }
+        KeyVerb::Export { choice } => {
+            let (_, session, key) = choice.choose(engine)?;
+            let info = key.halves.iter().find_map(|half| {
+                let object = engine.object(session, half.handle).ok()?;
+                object.attribute(A::PUBLIC_KEY_INFO).ok()?.as_bytes().map(<[u8]>::to_vec)
+            });
+            let info = info.filter(|info| !info.is_empty()).ok_or_else(|| {
+                Fault::Usage(format!(
+                    "key {} has no public half, and a secret key leaves a token only wrapped by another one",
+                    key.label
+                ))
+            })?;
+            let pem = pem_rfc7468::encode_string("PUBLIC KEY", pem_rfc7468::LineEnding::LF, &info);
+            let pem = pem.map_err(|why| Fault::Usage(format!("the public key cannot be written: {why}")))?;
+            Ok(Answer::new(pem.clone(), json!({ "pem": pem })))
+        }
+    }
+}
+
+pub(crate) fn run_object(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
+    let ObjectVerb::List { token, pin } = verb;
+    let token = token.choose(engine)?;
+    let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+    let mut rows = Vec::new();
+    for handle in find(engine, session, vec![(A::TOKEN, Value::Flag(true))])? {
+        let Ok(object) = engine.object(session, handle) else {
+            rows.push(json!({ "class": "damaged", "label": "", "id": "" }));
+            continue;
+        };
+        let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
+        let class = object.attribute(A::CLASS).ok().and_then(Value::as_number).map(ObjectClass);
+        let class = class.map_or("damaged", word);
+        rows.push(
+            json!({ "class": class, "label": String::from_utf8_lossy(&bytes(A::LABEL)), "id": hex(&bytes(A::ID)) }),
+        );
+    }
+    let text = |row: &Json, key: &str| row.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let lines: String = rows
+        .iter()
+        .map(|row| format!("{:12}  {:40}  {}\n", text(row, "class"), text(row, "id"), text(row, "label")))
+        .collect();
+    Ok(Answer::new(lines, Json::Array(rows)))
+}
+
+pub(crate) fn random(engine: &Engine, token: &TokenChoice, bytes: u32) -> Result<Answer, Fault> {
+    let token = token.choose(engine)?;
+    let session = engine.open_session(token.slot, Access::ReadOnly)?;
+    let mut random = vec![0; usize::try_from(bytes).unwrap_or(0)];
+    engine.random(session, &mut random)?;
+    Ok(Answer::new(hex(&random), json!({ "hex": hex(&random) })))
+}
+
+const USERS: &str = "User's PIN";
+
+/// How many handles are asked for at a time.
+const PAGE: usize = 1000;
+
+fn find(engine: &Engine, session: SessionHandle, template: Template) -> Result<Vec<ObjectHandle>, Fault> {
+    engine.find_init(session, template)?;
+    let mut found = Vec::new();
+    loop {
+        let page = engine.find(session, PAGE)?;
+        let last = page.len() < PAGE;
+        found.extend(page);
+        if last {
+            break;
+        }
+    }
+    engine.find_final(session)?;
+    Ok(found)
+}
+
+/// The classes of keys, with the half that says most first.
+const CLASSES: [ObjectClass; 3] = [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY];
+
+/// Every key, halves of a pair together: those with the same id, type and label.
+fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, Fault> {
+    let mut keys: BTreeMap<(String, Vec<u8>, String), Key> = BTreeMap::new();
+    for class in CLASSES {
+        let template = vec![(A::TOKEN, Value::Flag(true)), (A::CLASS, Value::Number(class.0))];
+        for handle in find(engine, session, template)? {
+            let mut key = describe(engine, session, handle)?;
+            let name = (key.label.clone(), key.id.clone(), key.kind.clone());
+            match keys.get_mut(&name).filter(|known| known.halves.iter().all(|half| half.class != class)) {
+                Some(known) => {
+                    known.halves.append(&mut key.halves);
+                    known.can.extend(key.can.into_iter().filter(|can| !known.can.contains(can)).collect::<Vec<_>>());
+                }
+                None => {
+                    keys.insert(name, key);
+                }
+            }
+        }
+    }
+    Ok(keys.into_values().collect())
+}
+
+fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHandle) -> Result<Key, Fault> {
+    let object = engine.object(session, handle)?;
+    let number = |name| object.attribute(name).ok().and_then(Value::as_number);
+    let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
+    let flag = |name| object.attribute(name).ok().and_then(Value::as_flag).unwrap_or(false);
+    let class = ObjectClass(number(A::CLASS).unwrap_or(u64::MAX));
+    let bits = Some(bytes(A::MODULUS).len() as u64 * 8).filter(|bits| *bits > 0);
+    let kind = kind::name_of(number(A::KEY_TYPE).map(KeyType), number(A::VALUE_LEN), bits, &bytes(A::EC_PARAMS));
+    Ok(Key {
+        label: String::from_utf8_lossy(&bytes(A::LABEL)).into_owned(),
+        id: bytes(A::ID),
+        kind,
+        halves: vec![Half { class, handle }],
+        can: kind::uses(flag),
+        extractable: flag(A::EXTRACTABLE),
+        sensitive: flag(A::SENSITIVE),
+        local: flag(A::LOCAL),
+    })
+}
+
+fn word(class: ObjectClass) -> &'static str {
+    match class {
+        ObjectClass::PRIVATE_KEY => "private key",
+        ObjectClass::PUBLIC_KEY => "public key",
+        ObjectClass::SECRET_KEY => "secret key",
+        ObjectClass::CERTIFICATE => "certificate",
+        ObjectClass::DATA => "data",
+        _ => "other",
+    }
+}
+
+/// Keys in columns.
+fn table(keys: &[Key]) -> String {
+    let width = |of: fn(&Key) -> usize, least: usize| keys.iter().map(of).max().unwrap_or(0).max(least);
+    let (label, kind) = (width(|key| key.label.chars().count(), 5), width(|key| key.kind.len(), 4));
+    let mut text = format!("{:label$}  {:kind$}  {:40}  can\n", "label", "kind", "id");
+    for key in keys {
+        text.push_str(&format!(
+            "{:label$}  {:kind$}  {:40}  {}\n",
+            key.label,
+            key.kind,
+            hex(&key.id),
+            key.can.join(", ")
+        ));
+    }
+    text
+}
+
+impl Key {
+    /// As it is told to programs.
+    fn told(&self, engine: &Engine, token: &Chosen) -> Result<Json, Fault> {
+        let halves: Vec<&str> = self.halves.iter().map(|half| word(half.class)).collect();
+        Ok(json!({
+            "label": self.label,
+            "id": hex(&self.id),
+            "kind": self.kind,
+            "objects": halves,
+            "can": self.can,
+            "extractable": self.extractable,
+            "sensitive": self.sensitive,
+            "made_here": self.local,
+            "uri": self.uri(engine, token)?,
+        }))
+    }
+
+    /// RFC 7512. With the token's serial number, so that it is this one.
+    fn uri(&self, engine: &Engine, token: &Chosen) -> Result<String, Fault> {
+        let info = engine.token_info(token.slot)?;
+        let text =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let id: String = self.id.iter().map(|byte| format!("%{byte:02x}")).collect();
+        let kind = match self.halves.first().map(|half| half.class) {
+            Some(ObjectClass::PRIVATE_KEY) => "private",
+            Some(ObjectClass::SECRET_KEY) => "secret-key",
+            _ => "public",
+        };
+        let id = if id.is_empty() { id } else { format!(";id={id}") };
+        Ok(format!(
+            "pkcs11:token={};serial={};object={}{id};type={kind}",
+            text(&token.label),
+            info.serial,
+            text(&self.label)
+        ))
+    }
+}
+
+impl KeyChoice {
+    /// The key that is meant, and a session in which its user is logged in.
+    fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
+        let token = match &self.token {
+            TokenChoice { token: None, slot: None } if self.key.starts_with("pkcs11:") => {
+                TokenChoice { token: Some(self.key.clone()), slot: None }
+            }
+            choice => choice.clone(),
+        };
+        let token = token.choose(engine)?;
+        let session = token::session(engine, &token, User::User, &self.pin.read(USERS)?)?;
+        let (mut label, mut id) = (None, None);
+        if self.key.starts_with("pkcs11:") {
+            for (name, value) in select::uri_path(&self.key)? {
+                match name.as_str() {
+                    "id" => id = Some(value),
+                    "object" => label = Some(String::from_utf8_lossy(&value).into_owned()),
+                    _ => {}
+                }
+            }
+        } else if let Some(digits) = self.key.strip_prefix("id:") {
+            let Hex(bytes) = digits.parse().map_err(Fault::Usage)?;
+            id = Some(bytes);
+        } else {
+            label = Some(self.key.clone());
+        }
+        let fits = |key: &Key| {
+            label.as_ref().is_none_or(|label| *label == key.label) && id.as_ref().is_none_or(|id| *id == key.id)
+        };
+        let (mut found, others): (Vec<Key>, Vec<Key>) = all(engine, session)?.into_iter().partition(fits);
+        match (found.len(), found.pop()) {
+            (1, Some(key)) => Ok((token, session, key)),
+            (_, None) => {
+                let there =
+                    if others.is_empty() { "there is none".into() } else { format!("there are:\n{}", table(&others)) };
+                Err(Fault::NotFound(format!("there is no key '{}' in token {}; {there}", self.key, token.label)))
+            }
+            (_, Some(last)) => {
+                found.push(last);
+                let several = table(&found);
+                Err(Fault::Usage(format!("'{}' could be any of these; id:HEX says which:\n{several}", self.key)))
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Kinds of keys and uses of keys, by the names that people have for them.
+
+use std::str::FromStr;
+
+use types::{AttributeType as A, KeyType, Mechanism, MechanismType as M, Params, Template, Value};
+
+/// How a key is made.
+#[derive(Clone, Copy)]
+pub(crate) enum Recipe {
+    /// An RSA pair with a modulus of so many bits.
+    Rsa(u64),
+    /// A pair on the curve with these parameters (CKA_EC_PARAMS).
+    Curve(M, &'static [u8]),
+    /// A secret key of so many bytes.
+    Secret(M, u64),
+}
+
+/// A kind of key.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) recipe: Recipe,
+    /// What it can be made for: of a secret key, or of the public and the private half of a pair.
+    public: &'static [Use],
+    private: &'static [Use],
+}
+
+/// A use of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Sign,
+    Verify,
+    Encrypt,
+    Decrypt,
+    Wrap,
+    Unwrap,
+    Derive,
+}
+
+const USES: [(&str, Use, A); 7] = [
+    ("sign", Use::Sign, A::SIGN),
+    ("verify", Use::Verify, A::VERIFY),
+    ("encrypt", Use::Encrypt, A::ENCRYPT),
+    ("decrypt", Use::Decrypt, A::DECRYPT),
+    ("wrap", Use::Wrap, A::WRAP),
+    ("unwrap", Use::Unwrap, A::UNWRAP),
+    ("derive", Use::Derive, A::DERIVE),
+];
+
+impl FromStr for Use {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = USES.iter().find(|(name, ..)| *name == text);
+        let all = || USES.map(|(name, ..)| name).join(", ");
+        known.map(|(_, use_, _)| *use_).ok_or_else(|| format!("a key can {}", all()))
+    }
+}
+
+/// The uses that a key has, in words.
+pub(crate) fn uses(has: impl Fn(A) -> bool) -> Vec<&'static str> {
+    USES.iter().filter(|(_, _, attribute)| has(*attribute)).map(|(name, ..)| *name).collect()
+}
+
+const P256: &[u8] = &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const P384: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x22];
+const P521: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x23];
+const SECP256K1: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x0a];
+const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
+const X25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x6e];
+
+const RSA_PUBLIC: &[Use] = &[Use::Verify, Use::Encrypt, Use::Wrap];
+const RSA_PRIVATE: &[Use] = &[Use::Sign, Use::Decrypt, Use::Unwrap];
+const CIPHER: &[Use] = &[Use::Encrypt, Use::Decrypt, Use::Wrap, Use::Unwrap, Use::Sign, Use::Verify];
+const MAC: &[Use] = &[Use::Sign, Use::Verify];
+
+const fn rsa(name: &'static str, bits: u64) -> Kind {
+    Kind { name, recipe: Recipe::Rsa(bits), public: RSA_PUBLIC, private: RSA_PRIVATE }
+}
+
+const fn curve(name: &'static str, params: &'static [u8]) -> Kind {
+    let recipe = Recipe::Curve(M::EC_KEY_PAIR_GEN, params);
+    Kind { name, recipe, public: &[Use::Verify], private: &[Use::Sign, Use::Derive] }
+}
+
+const fn secret(name: &'static str, id: M, len: u64, uses: &'static [Use]) -> Kind {
+    Kind { name, recipe: Recipe::Secret(id, len), public: &[], private: uses }
+}
+
+const KINDS: &[Kind] = &[
+    rsa("rsa-2048", 2048),
+    rsa("rsa-3072", 3072),
+    rsa("rsa-4096", 4096),
+    curve("p256", P256),
+    curve("p384", P384),
+    curve("p521", P521),
+    curve("secp256k1", SECP256K1),
+    Kind {
+        name: "ed25519",
+        recipe: Recipe::Curve(M::EC_EDWARDS_KEY_PAIR_GEN, ED25519),
+        public: &[Use::Verify],
+        private: &[Use::Sign],
+    },
+    Kind {
+        name: "x25519",
+        recipe: Recipe::Curve(M::EC_MONTGOMERY_KEY_PAIR_GEN, X25519),
+        public: &[],
+        private: &[Use::Derive],
+    },
+    secret("aes-128", M::AES_KEY_GEN, 16, CIPHER),
+    secret("aes-192", M::AES_KEY_GEN, 24, CIPHER),
+    secret("aes-256", M::AES_KEY_GEN, 32, CIPHER),
+    secret("hmac-sha256", M::SHA256_KEY_GEN, 32, MAC),
+    secret("hmac-sha384", M::SHA384_KEY_GEN, 48, MAC),
+    secret("hmac-sha512", M::SHA512_KEY_GEN, 64, MAC),
+    secret("secret-256", M::GENERIC_SECRET_KEY_GEN, 32, MAC),
+];
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        KINDS.iter().find(|kind| kind.name == text).copied().ok_or_else(|| format!("kinds of keys are {}", all()))
+    }
+}
+
+impl Kind {
+    /// What makes it.
+    pub(crate) fn mechanism(&self) -> Mechanism {
+        let id = match self.recipe {
+            Recipe::Rsa(_) => M::RSA_PKCS_KEY_PAIR_GEN,
+            Recipe::Curve(id, _) | Recipe::Secret(id, _) => id,
+        };
+        Mechanism { id, params: Params::None }
+    }
+
+    /// The template of the public half with the parameters of the pair; of a secret key, with its length.
+    pub(crate) fn parameters(&self) -> Template {
+        match self.recipe {
+            Recipe::Rsa(bits) => vec![(A::MODULUS_BITS, Value::Number(bits))],
+            Recipe::Curve(_, params) => vec![(A::EC_PARAMS, Value::bytes(params))],
+            Recipe::Secret(_, len) => vec![(A::VALUE_LEN, Value::Number(len))],
+        }
+    }
+
+    /// Flags for what the key is made for, of the public half and of the other, which is all of a secret key. Nothing is
+    /// said if nothing was asked for.
+    ///
+    /// # Errors
+    /// In words, for a use that such a key does not have.
+    pub(crate) fn flags(&self, asked: &[Use]) -> Result<(Template, Template), String> {
+        if let Some(strange) = asked.iter().find(|asked| !self.public.contains(asked) && !self.private.contains(asked))
+        {
+            let name = USES.iter().find(|(_, known, _)| known == strange).map_or("do that", |(name, ..)| name);
+            return Err(format!("a key of kind {} cannot {name}", self.name));
+        }
+        let flags = |able: &[Use]| -> Template {
+            let of_this = USES.iter().filter(|(_, use_, _)| able.contains(use_) && !asked.is_empty());
+            of_this.map(|(_, use_, attribute)| (*attribute, Value::Flag(asked.contains(use_)))).collect()
+        };
+        Ok((flags(self.public), flags(self.private)))
+    }
+}
+
+/// What a key is called: its kind as far as its attributes tell.
+pub(crate) fn name_of(key_type: Option<KeyType>, len: Option<u64>, bits: Option<u64>, params: &[u8]) -> String {
+    let fits = |kind: &&Kind| match kind.recipe {
+        Recipe::Rsa(known) => key_type == Some(KeyType::RSA) && bits == Some(known),
+        Recipe::Curve(_, known) => !params.is_empty() && known == params,
+        Recipe::Secret(id, known) => len == Some(known) && secret_type(id) == key_type,
+    };
+    match (KINDS.iter().find(fits), key_type, bits, len) {
+        (Some(kind), ..) => kind.name.to_owned(),
+        (None, Some(KeyType::RSA), Some(bits), _) => format!("rsa-{bits}"),
+        (None, Some(key_type), _, Some(len)) => format!("{key_type} of {len} bytes"),
+        (None, Some(key_type), ..) => key_type.to_string(),
+        (None, None, ..) => "unknown".to_owned(),
+    }
+}
+
+fn secret_type(id: M) -> Option<KeyType> {
+    match id {
+        M::AES_KEY_GEN => Some(KeyType::AES),
+        M::SHA256_KEY_GEN => Some(KeyType::SHA256_HMAC),
+        M::SHA384_KEY_GEN => Some(KeyType::SHA384_HMAC),
+        M::SHA512_KEY_GEN => Some(KeyType::SHA512_HMAC),
+        M::GENERIC_SECRET_KEY_GEN => Some(KeyType::GENERIC_SECRET),
+        _ => None,
+    }
+}

@@ -1,0 +1,186 @@
+//! `strongroom key`, and what the command says when it cannot.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
+
+mod store;
+
+use std::{fs, process::Output};
+
+use store::{Store, text};
+
+fn key(store: &Store, arguments: &[&str]) -> Output {
+    store.run(&[&["key"], arguments, &["--pin", "env:PIN"]].concat())
+}
+
+/// What a command says, if it does it.
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout)
+}
+
+/// What a command says, and its exit code, if it does not.
+fn refused(output: &Output) -> (i32, String) {
+    assert!(!output.status.success(), "{output:?}");
+    (output.status.code().unwrap(), text(&output.stderr))
+}
+
+#[test]
+fn keys_of_every_kind_are_made_listed_shown_and_deleted() {
+    let store = Store::new("kinds");
+    let kinds = [
+        "rsa-2048",
+        "p256",
+        "p384",
+        "p521",
+        "secp256k1",
+        "ed25519",
+        "x25519",
+        "aes-128",
+        "aes-192",
+        "aes-256",
+        "hmac-sha256",
+        "hmac-sha384",
+        "hmac-sha512",
+        "secret-256",
+    ];
+    for kind in kinds {
+        let made = said(&key(&store, &["create", kind, "--kind", kind]));
+        assert_eq!(made, format!("Key {kind} of kind {kind} is in token mine.\n"));
+    }
+    let listed = said(&key(&store, &["list"]));
+    assert_eq!(listed.lines().count(), 1 + kinds.len(), "a pair is one key: {listed}");
+    for kind in kinds {
+        let shown = said(&key(&store, &["show", kind]));
+        assert!(shown.contains(&format!("kind         {kind}\n")) && shown.contains("extractable  no"), "{shown}");
+        let uri = said(&key(&store, &["uri", kind]));
+        assert!(said(&key(&store, &["show", uri.trim()])).contains(kind), "the URI names it: {uri}");
+        assert!(said(&key(&store, &["delete", kind, "--yes"])).contains("deleted"));
+    }
+    assert!(said(&store.run(&["object", "list", "--pin", "env:PIN"])).is_empty(), "both halves are gone");
+}
+
+#[test]
+fn a_key_can_what_it_was_made_for_and_nothing_else() {
+    let store = Store::new("uses");
+    said(&key(&store, &["create", "wrapping", "-k", "aes-256", "--can", "wrap,unwrap", "--id", "0a:0B"]));
+    let shown = said(&key(&store, &["show", "id:0a0b"]));
+    assert!(shown.contains("can          wrap, unwrap\n"), "{shown}");
+    let (code, why) = refused(&key(&store, &["create", "x", "-k", "p256", "--can", "encrypt"]));
+    assert_eq!((code, why.as_str()), (2, "strongroom: a key of kind p256 cannot encrypt\n"));
+    let (code, why) = refused(&key(&store, &["create", "x", "-k", "p256", "--can", "fly"]));
+    assert!(code == 2 && why.contains("a key can sign, verify, encrypt"), "{why}");
+}
+
+#[test]
+fn the_public_half_is_exported_and_openssl_reads_it() {
+    let store = Store::new("export");
+    for kind in ["p256", "rsa-2048", "ed25519"] {
+        said(&key(&store, &["create", kind, "-k", kind]));
+        let file = store.0.join(kind);
+        fs::write(&file, said(&key(&store, &["export", kind]))).unwrap();
+        let read = std::process::Command::new("openssl")
+            .args(["pkey", "-pubin", "-noout", "-in"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(read.status.success(), "{kind}: {read:?}");
+    }
+    said(&key(&store, &["create", "secret", "-k", "aes-256"]));
+    assert!(refused(&key(&store, &["export", "secret"])).1.contains("no public half"));
+}
+
+#[test]
+fn a_choice_that_is_none_or_several_lists_what_it_could_mean() {
+    let store = Store::new("choices");
+    assert_eq!(refused(&key(&store, &["show", "tls"])).0, 3);
+    said(&key(&store, &["create", "tls", "-k", "p256"]));
+    said(&key(&store, &["create", "tls", "-k", "p384"]));
+    let (code, why) = refused(&key(&store, &["show", "tls"]));
+    assert!(code == 2 && why.contains("p256") && why.contains("p384") && why.contains("id:HEX"), "{why}");
+    let (code, why) = refused(&key(&store, &["show", "web"]));
+    assert!(code == 3 && why.contains("there is no key 'web' in token mine") && why.contains("p384"), "{why}");
+    assert_eq!(refused(&key(&store, &["delete", "tls"])).0, 2, "not without --yes");
+
+    let init = |label: &str| store.run(&["token", "init", label, "--so-pin", "env:SO_PIN", "--pin", "env:PIN"]);
+    said(&init("with blank "));
+    let (code, why) = refused(&key(&store, &["list"]));
+    assert!(code == 2 && why.contains("which token?") && why.contains("with blank"), "{why}");
+    for name in ["with blank ", "with blank", "slot:1", "pkcs11:token=with%20blank"] {
+        said(&key(&store, &["list", "--token", name]));
+    }
+    said(&init("mine"));
+    assert!(refused(&key(&store, &["list", "-t", "mine"])).1.contains("could be any of these"));
+}
+
+#[test]
+fn wrong_and_locked_pins_say_what_to_do_and_to_which_token() {
+    let store = Store::new("pins");
+    let wrong = || store.run(&["key", "list", "--pin", "env:WRONG"]);
+    let (code, why) = refused(&wrong());
+    assert!(
+        code == 4 && why.contains("token 'mine': the PIN is wrong") && why.contains("[CKR_PIN_INCORRECT]"),
+        "{why}"
+    );
+    for _ in 0..9 {
+        wrong();
+    }
+    let (code, why) = refused(&wrong());
+    assert!(
+        code == 4 && why.contains("strongroom pin reset --token mine") && why.contains("[CKR_PIN_LOCKED]"),
+        "{why}"
+    );
+    said(&store.run(&["pin", "unlock", "--so-pin", "env:SO_PIN", "--new-pin", "cmd:printf user-12345"]));
+    said(&key(&store, &["list"]));
+    let unset = store.run(&["key", "list", "--pin", "env:NOT_THERE"]);
+    assert!(refused(&unset).1.contains("there is no environment variable NOT_THERE"));
+    let windows = store.0.join("pin");
+    fs::write(&windows, "user-12345\r\n").unwrap();
+    said(&store.run(&["key", "list", "--pin", &format!("file:{}", windows.display())]));
+}
+
+#[test]
+fn a_setting_that_is_wrong_stops_the_command_and_names_its_place() {
+    let store = Store::new("settings");
+    let file = store.0.join("strongroom.toml");
+    let with =
+        |name: &str, value: &str, arguments: &[&str]| store.command(arguments).env(name, value).output().unwrap();
+    for (name, value) in [
+        ("STRONGROOM_STORE", "tokens"),
+        ("STRONGROOM_STATE", "~/state"),
+        ("STRONGROOM_PIN_TRIES", "0"),
+        ("STRONGROOM_PROFILE", "lenient"),
+        ("STRONGROOM_CONFIG", "/nowhere/strongroom.toml"),
+    ] {
+        let (code, why) = refused(&with(name, value, &["token", "list"]));
+        assert!(code == 2 && (why.contains(name) || why.contains(value)), "{name}: {why}");
+        assert!(with(name, value, &["config", "show"]).status.success());
+        assert!(!with(name, value, &["config", "check"]).status.success());
+    }
+    let path = file.display().to_string();
+    for (contents, place) in
+        [("\npin_tries = 0\n", "line 2"), ("stoer = \"/x\"\n", "line 1: there is no key stoer"), ("a b\n", "line 1")]
+    {
+        fs::write(&file, contents).unwrap();
+        let (code, why) = refused(&with("STRONGROOM_CONFIG", &path, &["token", "list"]));
+        assert!(code == 2 && why.contains(&path) && why.contains(place), "{why}");
+    }
+    fs::write(&file, "pin_tries = 7\n").unwrap();
+    assert_eq!(said(&with("STRONGROOM_CONFIG", &path, &["config", "path"])), format!("{path}\n"));
+}
+
+#[test]
+fn a_damaged_token_is_listed_beside_the_others_and_an_answer_that_nobody_reads_is_no_panic() {
+    let store = Store::new("listed");
+    said(&store.run(&["token", "init", "other", "--so-pin", "env:SO_PIN", "--pin", "env:PIN"]));
+    let first = fs::read_dir(store.tokens()).unwrap().map(|entry| entry.unwrap().path());
+    let first = first.filter(|path| path.to_str().unwrap().ends_with(".0.token")).last().unwrap();
+    fs::write(&first, b"not a database at all").unwrap();
+    let listed = store.run(&["token", "list"]);
+    let words = text(&listed.stdout);
+    assert!(words.contains("slot 0  damaged") && words.contains("other"), "{words}");
+
+    let mut closed = store.command(&["token", "list"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = closed.stdout(writer).output().unwrap();
+    assert!(text(&output.stderr).is_empty(), "{output:?}");
+}

@@ -1,0 +1,358 @@
+//! Tokens and their PINs.
+
+use clap::{Args, Subcommand};
+use engine::{Access, Engine, NewRules, PinCost, Pins, Profile, Recovery, Rotated, Start, User};
+use serde_json::{Value, json};
+use types::SlotId;
+use zeroize::Zeroizing;
+
+use crate::{
+    answer::{Answer, Found, done},
+    fault::Fault,
+    pin::Source,
+    progress,
+    select::{self, Chosen, Listed, TokenChoice},
+};
+
+#[derive(Subcommand)]
+pub(crate) enum TokenVerb {
+    /// Makes a token in the free slot.
+    Init {
+        /// At most 32 bytes.
+        label: String,
+        /// Where the security officer's PIN comes from: env:NAME, file:PATH, fd:NUMBER, cmd:COMMAND or prompt.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+        /// Where the user's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+        /// Which uses of keys the token allows: compatible or strict.
+        #[arg(long)]
+        profile: Option<Profile>,
+        /// Lets nobody, not even the security officer, give a user who forgot his PIN his private objects back.
+        #[arg(long)]
+        no_recovery: bool,
+    },
+    /// Lists the tokens. One that is damaged is listed as that.
+    List,
+    /// Shows one token.
+    Show {
+        #[command(flatten)]
+        token: TokenChoice,
+    },
+    /// Takes a token as it is that is older than this machine has seen it: after a backup was put back on purpose.
+    /// Stop the programs that use it first: they go on refusing it.
+    AcceptRollback {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+    },
+    /// Changes rules of a token. Objects stay as they are.
+    Set {
+        #[command(flatten)]
+        token: TokenChoice,
+        #[command(flatten)]
+        rules: Rules,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+        /// Where the user's PIN comes from; needed for --recovery only.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
+    /// Gives a token new keys and seals every object anew with them. What was interrupted goes on. Programs that are
+    /// logged in have to log in again.
+    RotateKeys {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+        /// Where the user's PIN comes from. It is not asked for if the user has none yet.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
+    /// Destroys everything in a token and gives it a label again. Serial number and slot stay; the user has no PIN then.
+    Reinit {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Its label, typed again.
+        #[arg(long)]
+        label: String,
+        /// The label that it gets; the same if none is given.
+        #[arg(long)]
+        new_label: Option<String>,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+    },
+    /// Opens every object of a token, and says what is wrong.
+    Check {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the user's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+    },
+    /// Deletes a token and everything in it, for good.
+    Delete {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Its label, typed again.
+        #[arg(long)]
+        label: String,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+    },
+}
+
+/// The rules that `token set` changes.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Rules {
+    /// Which uses of keys the token allows: compatible or strict.
+    #[arg(long)]
+    profile: Option<Profile>,
+    /// Who can give a user who forgot his PIN his private objects back: officer or never. Rotate the keys after
+    /// "never": backups of before have them for the officer too.
+    #[arg(long)]
+    recovery: Option<Recovery>,
+    /// How many wrong PINs in a row lock.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pin_tries: Option<u32>,
+    /// Memory that trying a PIN takes, in KiB. PINs that are there change at their next login.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(PinCost::FLOOR.memory_kib)..=i64::from(PinCost::CAP.memory_kib)))]
+    pin_memory_kib: Option<u32>,
+    /// Passes over that memory.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(PinCost::FLOOR.passes)..=i64::from(PinCost::CAP.passes)))]
+    pin_passes: Option<u32>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PinVerb {
+    /// Changes the user's PIN, or the security officer's.
+    Set {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// The security officer's instead of the user's.
+        #[arg(long)]
+        so: bool,
+        /// Where the PIN comes from that holds now.
+        #[arg(long, default_value = "prompt")]
+        pin: Source,
+        /// Where the new one comes from.
+        #[arg(long, default_value = "prompt")]
+        new_pin: Source,
+    },
+    /// Sets the user's PIN with the security officer's, and unlocks it.
+    #[command(visible_alias = "unlock")]
+    Reset {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+        /// Where the new PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        new_pin: Source,
+    },
+}
+
+const OFFICERS: &str = "Security officer's PIN";
+const USERS: &str = "User's PIN";
+
+pub(crate) fn run(engine: &Engine, verb: TokenVerb) -> Result<Answer, Fault> {
+    match verb {
+        TokenVerb::Init { label, so_pin, pin, .. } => init(engine, &label, &so_pin, &pin),
+        TokenVerb::List => list(engine),
+        TokenVerb::Show { token } => show(engine, &token.choose(engine)?),
+        TokenVerb::AcceptRollback { token, so_pin } => {
+            let token = token.choose(engine)?;
+            engine.accept_rollback(token.slot, &so_pin.read(OFFICERS)?)?;
+            done(format!("Token {} is accepted as it is.", token.label))
+        }
+        TokenVerb::Set { token, rules, so_pin, pin } => {
+            set_rules(engine, &token.choose(engine)?, &rules, &so_pin, &pin)
+        }
+        TokenVerb::RotateKeys { token, so_pin, pin } => rotate_keys(engine, &token.choose(engine)?, &so_pin, &pin),
+        TokenVerb::Reinit { token, label, new_label, so_pin } => {
+            let token = token.choose(engine)?;
+            must_be_typed(&token, &label)?;
+            let label = padded(new_label.as_deref().unwrap_or(&label))?;
+            engine.init_token(token.slot, &so_pin.read(OFFICERS)?, &label)?;
+            done(format!(
+                "Token {} is empty. The user has no PIN: `strongroom pin reset` sets it.",
+                select::label_of(&label)
+            ))
+        }
+        TokenVerb::Check { token, pin } => {
+            let token = token.choose(engine)?;
+            let session = session(engine, &token, User::User, &pin.read(USERS)?)?;
+            let report = engine.check_token(session)?;
+            let mut text: String = report.faults.iter().map(|fault| format!("{fault}\n")).collect();
+            text.push_str(&format!("{} objects are whole\n", report.whole));
+            let found = if report.faults.is_empty() { Found::Nothing } else { Found::Faults };
+            Ok(Answer { text, data: json!({ "whole": report.whole, "faults": report.faults }), found })
+        }
+        TokenVerb::Delete { token, label, so_pin } => {
+            let token = token.choose(engine)?;
+            must_be_typed(&token, &label)?;
+            engine.delete_token(token.slot, &so_pin.read(OFFICERS)?)?;
+            done(format!("Token {} is deleted.", token.label))
+        }
+    }
+}
+
+pub(crate) fn run_pin(engine: &Engine, verb: &PinVerb) -> Result<Answer, Fault> {
+    match verb {
+        PinVerb::Set { token, so, pin, new_pin } => {
+            let token = token.choose(engine)?;
+            let (user, what) = if *so { (User::Officer, OFFICERS) } else { (User::User, USERS) };
+            let old = pin.read(what)?;
+            let session = engine.open_session(token.slot, Access::ReadWrite)?;
+            if *so {
+                engine.login(session, user, &old)?;
+            }
+            engine.set_pin(session, &old, &new_pin.read_new(&format!("New {}", what.to_lowercase()))?)?;
+            done("The PIN is changed.")
+        }
+        PinVerb::Reset { token, so_pin, new_pin } => {
+            let token = token.choose(engine)?;
+            let session = session(engine, &token, User::Officer, &so_pin.read(OFFICERS)?)?;
+            engine.init_pin(session, &new_pin.read_new("New user's PIN")?)?;
+            done("The PIN is set.")
+        }
+    }
+}
+
+/// A session in which somebody is logged in.
+pub(crate) fn session(engine: &Engine, token: &Chosen, user: User, pin: &[u8]) -> Result<types::SessionHandle, Fault> {
+    let session = engine.open_session(token.slot, Access::ReadWrite)?;
+    engine.login(session, user, pin)?;
+    Ok(session)
+}
+
+fn padded(label: &str) -> Result<[u8; 32], Fault> {
+    let mut padded = [b' '; 32];
+    let place = padded.get_mut(..label.len());
+    let place =
+        place.ok_or_else(|| Fault::Usage(format!("a label has at most 32 bytes, and this one has {}", label.len())))?;
+    place.copy_from_slice(label.as_bytes());
+    Ok(padded)
+}
+
+fn must_be_typed(token: &Chosen, label: &str) -> Result<(), Fault> {
+    if label.trim_end_matches(' ') == token.label {
+        return Ok(());
+    }
+    Err(Fault::Usage(format!("--label is to be the token's, '{}', as a sign that it is meant", token.label)))
+}
+
+/// Makes a whole token or none.
+fn init(engine: &Engine, label: &str, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
+    let padded = padded(label)?;
+    let so_pin = so_pin.read_new(OFFICERS)?;
+    let pin = pin.read_new(USERS)?;
+    for (what, pin) in [(OFFICERS, &so_pin), (USERS, &pin)] {
+        if !(4..=255).contains(&pin.len()) {
+            return Err(Fault::Usage(format!("{what} has {} bytes, and must have 4 to 255", pin.len())));
+        }
+    }
+    let slot = *engine.slots().last().ok_or_else(|| Fault::NotFound("there is no free slot".into()))?;
+    engine.init_token(slot, &so_pin, &padded)?;
+    let finished = finish(engine, slot, &so_pin, &pin);
+    if finished.is_err() {
+        // Half a token is none.
+        engine.delete_token(slot, &so_pin)?;
+    }
+    finished?;
+    let text = format!("Token {label} is in slot {}.", slot.0);
+    Ok(Answer::new(text, select::describe(engine, slot)?))
+}
+
+fn finish(engine: &Engine, slot: SlotId, so_pin: &[u8], pin: &Zeroizing<Vec<u8>>) -> Result<(), Fault> {
+    let session = engine.open_session(slot, Access::ReadWrite)?;
+    let set = engine.login(session, User::Officer, so_pin).and_then(|()| engine.init_pin(session, pin));
+    engine.close_session(session)?;
+    Ok(set?)
+}
+
+fn list(engine: &Engine) -> Result<Answer, Fault> {
+    let tokens = select::tokens(engine)?;
+    let text: String = tokens.iter().map(|(slot, token)| select::line(*slot, token) + "\n").collect();
+    let told = |(slot, token): &Listed| match token {
+        Ok(token) => token.clone(),
+        Err(fault) => json!({ "slot": slot.0, "damaged": fault.to_string() }),
+    };
+    let data = tokens.iter().map(told).collect();
+    let text = if tokens.is_empty() {
+        "there is no token yet: `strongroom token init LABEL` makes one\n".into()
+    } else {
+        text
+    };
+    let whole = tokens.iter().all(|(_, token)| token.is_ok());
+    Ok(Answer { text, data, found: if whole { Found::Nothing } else { Found::Faults } })
+}
+
+fn show(engine: &Engine, token: &Chosen) -> Result<Answer, Fault> {
+    let data = select::describe(engine, token.slot)?;
+    let text = |key: &str| data.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |pointer: &str| data.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+    let flags: Vec<&str> =
+        data.get("flags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let text = format!(
+        "{}\nprofile {}, recovery {}\n{} wrong PINs in a row lock; a PIN costs {} KiB and {} passes\n{}\n",
+        select::line(token.slot, &Ok(data.clone())),
+        text("profile"),
+        text("recovery"),
+        number("/pin_tries"),
+        number("/pin_cost/memory_kib"),
+        number("/pin_cost/passes"),
+        flags.join(" "),
+    );
+    Ok(Answer::new(text, data))
+}
+
+fn set_rules(engine: &Engine, token: &Chosen, rules: &Rules, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
+    let summary = engine.token_summary(token.slot)?;
+    let Rules { profile, recovery, pin_tries, pin_memory_kib, pin_passes } = *rules;
+    let pin_cost = (pin_memory_kib.is_some() || pin_passes.is_some()).then(|| PinCost {
+        memory_kib: pin_memory_kib.unwrap_or(summary.pin_cost.memory_kib),
+        passes: pin_passes.unwrap_or(summary.pin_cost.passes),
+        ..summary.pin_cost
+    });
+    let officer = so_pin.read(OFFICERS)?;
+    let needs_user = recovery.is_some() && summary.user_pin_set;
+    let user = needs_user.then(|| pin.read(USERS)).transpose()?;
+    let pins = Pins { officer: &officer, user: user.as_deref().map(Vec::as_slice) };
+    engine.change_rules(token.slot, &pins, NewRules { profile, recovery, pin_tries, pin_cost })?;
+    show(engine, token)
+}
+
+fn rotate_keys(engine: &Engine, token: &Chosen, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
+    let user_pin_set = engine.token_summary(token.slot)?.user_pin_set;
+    let officer = so_pin.read(OFFICERS)?;
+    let user = user_pin_set.then(|| pin.read(USERS)).transpose()?;
+    let bar = progress::bar("sealing objects");
+    let pins = Pins { officer: &officer, user: user.as_deref().map(Vec::as_slice) };
+    let rotated = engine.rotate_keys(token.slot, &pins, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let Rotated { start, sealed, left } = rotated?;
+    let (began, start) = match start {
+        Start::NewKeys => ("The token has new keys", "new keys"),
+        Start::Unfinished => ("The rotation that was interrupted is done", "unfinished"),
+    };
+    let mut text = format!("{began}: {sealed} objects are sealed anew.\n");
+    text.extend(left.iter().map(|what| format!("{what}\n")));
+    if !left.is_empty() {
+        text.push_str("The keys of before stay, for what could not be opened.\n");
+    }
+    let found = if left.is_empty() { Found::Nothing } else { Found::Faults };
+    Ok(Answer { text, data: json!({ "start": start, "sealed": sealed, "left": left }), found })
+}
