@@ -53,11 +53,16 @@ install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information
 	chmod 755 $(DESTDIR)$(moduledir)/libstrongroom.so
 	$(INSTALL) -m 755 $(command) $(DESTDIR)$(bindir)/strongroom
 	$(INSTALL) -m 644 include/strongroom.h $(DESTDIR)$(includedir)/strongroom.h
+	$(INSTALL) -d $(DESTDIR)$(datadir)/man/man1 $(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions
+	$(command) man >$(DESTDIR)$(datadir)/man/man1/strongroom.1
+	$(command) completions bash >$(DESTDIR)$(datadir)/bash-completion/completions/strongroom
+	$(command) completions zsh >$(DESTDIR)$(datadir)/zsh/site-functions/_strongroom
 	echo 'module: $(moduledir)/libstrongroom.so' >$(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module
 
 uninstall: ## the reverse; tokens are left where they are
 	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
-	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module
+	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module $(DESTDIR)$(datadir)/man/man1/strongroom.1
+	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/strongroom $(DESTDIR)$(datadir)/zsh/site-functions/_strongroom
 
 clean: ## what was built
 	$(CARGO) clean

@@ -7,6 +7,8 @@ pub(crate) struct Answer {
     pub(crate) text: String,
     pub(crate) data: Value,
     pub(crate) found: Found,
+    /// The exit code of a command that was run; else it follows from what was found.
+    pub(crate) code: Option<u8>,
 }
 
 /// Whether a verb that looks for faults has found one.
@@ -23,12 +25,12 @@ impl Answer {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        Self { text, data, found: Found::Nothing }
+        Self { text, data, found: Found::Nothing, code: None }
     }
 }
 
 /// That it is done, in a sentence.
 pub(crate) fn done(text: impl Into<String>) -> Result<Answer, Fault> {
     let text = text.into();
-    Ok(Answer { data: json!({ "message": text }), text: text + "\n", found: Found::Nothing })
+    Ok(Answer::new(text.clone(), json!({ "message": text })))
 }

@@ -117,7 +117,7 @@ impl std::str::FromStr for Hex {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -128,9 +128,9 @@ struct Half {
 }
 
 /// A key as people count: a secret key, or both halves of a pair.
-struct Key {
-    label: String,
-    id: Vec<u8>,
+pub(crate) struct Key {
+    pub(crate) label: String,
+    pub(crate) id: Vec<u8>,
     kind: String,
     halves: Vec<Half>,
     can: Vec<&'static str>,
@@ -218,11 +218,8 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
         }
         KeyVerb::Export { choice } => {
             let (_, session, key) = choice.choose(engine)?;
-            let info = key.halves.iter().find_map(|half| {
-                let object = engine.object(session, half.handle).ok()?;
-                object.attribute(A::PUBLIC_KEY_INFO).ok()?.as_bytes().map(<[u8]>::to_vec)
-            });
-            let info = info.filter(|info| !info.is_empty()).ok_or_else(|| {
+            let info = key.public_key_info(engine, session);
+            let info = info.ok_or_else(|| {
                 Fault::Usage(format!(
                     "key {} has no public half, and a secret key leaves a token only wrapped by another one",
                     key.label
@@ -273,7 +270,7 @@ const USERS: &str = "User's PIN";
 /// How many handles are asked for at a time.
 const PAGE: usize = 1000;
 
-fn find(engine: &Engine, session: SessionHandle, template: Template) -> Result<Vec<ObjectHandle>, Fault> {
+pub(crate) fn find(engine: &Engine, session: SessionHandle, template: Template) -> Result<Vec<ObjectHandle>, Fault> {
     engine.find_init(session, template)?;
     let mut found = Vec::new();
     loop {
@@ -292,7 +289,7 @@ fn find(engine: &Engine, session: SessionHandle, template: Template) -> Result<V
 const CLASSES: [ObjectClass; 3] = [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY];
 
 /// Every key, halves of a pair together: those with the same id, type and label.
-fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, Fault> {
+pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, Fault> {
     let mut keys: BTreeMap<(String, Vec<u8>, String), Key> = BTreeMap::new();
     for class in CLASSES {
         let template = vec![(A::TOKEN, Value::Flag(true)), (A::CLASS, Value::Number(class.0))];
@@ -362,6 +359,20 @@ fn table(keys: &[Key]) -> String {
 }
 
 impl Key {
+    /// The object of one half.
+    pub(crate) fn half(&self, class: ObjectClass) -> Option<ObjectHandle> {
+        self.halves.iter().find(|half| half.class == class).map(|half| half.handle)
+    }
+
+    /// The public half of a pair (SubjectPublicKeyInfo, DER).
+    pub(crate) fn public_key_info(&self, engine: &Engine, session: SessionHandle) -> Option<Vec<u8>> {
+        self.halves.iter().find_map(|half| {
+            let object = engine.object(session, half.handle).ok()?;
+            let info = object.attribute(A::PUBLIC_KEY_INFO).ok()?.as_bytes()?.to_vec();
+            (!info.is_empty()).then_some(info)
+        })
+    }
+
     /// As it is told to programs.
     fn told(&self, engine: &Engine, token: &Chosen) -> Result<Json, Fault> {
         let halves: Vec<&str> = self.halves.iter().map(|half| word(half.class)).collect();
@@ -401,7 +412,7 @@ impl Key {
 
 impl KeyChoice {
     /// The key that is meant, and a session in which its user is logged in.
-    fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
+    pub(crate) fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
         let token = match &self.token {
             TokenChoice { token: None, slot: None } if self.key.starts_with("pkcs11:") => {
                 TokenChoice { token: Some(self.key.clone()), slot: None }

@@ -6,6 +6,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // It is a command: this is what it is for.
 
 mod answer;
+mod cert;
+mod ephemeral;
 mod fault;
 mod health;
 mod key;
@@ -16,11 +18,12 @@ mod select;
 mod token;
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use engine::{Engine, Problem, ProblemKind, Recovery, Settings};
 use serde_json::json;
 
@@ -52,6 +55,26 @@ enum Noun {
     /// Makes, lists, shows and deletes keys.
     #[command(subcommand)]
     Key(key::KeyVerb),
+    /// Makes, keeps, lists and prints certificates.
+    #[command(subcommand)]
+    Cert(cert::CertVerb),
+    /// Runs a command with a token for it alone, which is gone afterwards. The command finds the module's path in
+    /// PKCS11_MODULE, and TOKEN_LABEL, TOKEN_PIN and TOKEN_SO_PIN.
+    Exec {
+        /// There is no other way yet; written out, so that nobody expects his own token.
+        #[arg(long, required = true)]
+        ephemeral: bool,
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true)]
+        command: Vec<OsString>,
+    },
+    /// Prints a script that completes the command in a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page (roff).
+    Man,
     /// Lists what else is in a token.
     #[command(subcommand)]
     Object(key::ObjectVerb),
@@ -77,6 +100,13 @@ enum Noun {
     },
 }
 
+/// What the manual page says beside the verbs.
+const MANUAL: &str = r#".SH "EXIT STATUS"
+0 done; 1 failed, or faults were found; 2 wrong usage or a wrong setting; 3 not found; 4 a PIN is wrong or locked; 5 not allowed; 6 the store is damaged or of another version. \fBexec\fR ends as its command did.
+.SH "PINS"
+A PIN comes from \fBenv:\fRNAME, \fBfile:\fRPATH, \fBfd:\fRNUMBER, \fBcmd:\fRCOMMAND or \fBprompt\fR. The end of a line is no part of it.
+"#;
+
 /// Keys lie apart from everything else.
 #[global_allocator]
 static HEAP: memory::Heap = memory::Heap;
@@ -85,9 +115,9 @@ fn main() -> ExitCode {
     engine::use_heap();
     let Arguments { json, noun } = Arguments::parse();
     let (code, written) = match run(noun) {
-        Ok(Answer { text, data, found }) => {
-            let text = if json { format!("{}\n", json!({ "ok": true, "data": data })) } else { text };
-            (u8::from(found == Found::Faults), write(io::stdout(), &text))
+        Ok(Answer { text, data, found, code }) => {
+            let text = if json && code.is_none() { format!("{}\n", json!({ "ok": true, "data": data })) } else { text };
+            (code.unwrap_or(u8::from(found == Found::Faults)), write(io::stdout(), &text))
         }
         Err(fault) => {
             let chosen = select::chosen();
@@ -137,6 +167,28 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         Noun::Token(verb) => token::run(&engine, verb),
         Noun::Pin(verb) => token::run_pin(&engine, &verb),
         Noun::Key(verb) => key::run(&engine, &verb),
+        Noun::Cert(verb) => cert::run(&engine, &verb),
+        Noun::Exec { command, .. } => {
+            let status = ephemeral::run(&command)?;
+            Ok(Answer {
+                code: status.code().and_then(|code| u8::try_from(code).ok()).or(Some(1)),
+                ..Answer::new("", json!({}))
+            })
+        }
+        Noun::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "strongroom", &mut script);
+            let script = String::from_utf8_lossy(&script).into_owned();
+            Ok(Answer::new(script.clone(), json!({ "script": script })))
+        }
+        Noun::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Arguments::command())
+                .render(&mut page)
+                .map_err(|why| Fault::Usage(why.to_string()))?;
+            let page = String::from_utf8_lossy(&page).into_owned() + MANUAL;
+            Ok(Answer::new(page.clone(), json!({ "page": page })))
+        }
         Noun::Object(verb) => key::run_object(&engine, &verb),
         Noun::Random { bytes, token } => key::random(&engine, &token, bytes),
         Noun::Config(verb) => Ok(health::config(engine.settings(), &verb)),

@@ -195,7 +195,7 @@ pub(crate) fn run(engine: &Engine, verb: TokenVerb) -> Result<Answer, Fault> {
             let mut text: String = report.faults.iter().map(|fault| format!("{fault}\n")).collect();
             text.push_str(&format!("{} objects are whole\n", report.whole));
             let found = if report.faults.is_empty() { Found::Nothing } else { Found::Faults };
-            Ok(Answer { text, data: json!({ "whole": report.whole, "faults": report.faults }), found })
+            Ok(Answer { text, data: json!({ "whole": report.whole, "faults": report.faults }), found, code: None })
         }
         TokenVerb::Delete { token, label, so_pin } => {
             let token = token.choose(engine)?;
@@ -294,7 +294,7 @@ fn list(engine: &Engine) -> Result<Answer, Fault> {
         text
     };
     let whole = tokens.iter().all(|(_, token)| token.is_ok());
-    Ok(Answer { text, data, found: if whole { Found::Nothing } else { Found::Faults } })
+    Ok(Answer { text, data, found: if whole { Found::Nothing } else { Found::Faults }, code: None })
 }
 
 fn show(engine: &Engine, token: &Chosen) -> Result<Answer, Fault> {
@@ -354,5 +354,5 @@ fn rotate_keys(engine: &Engine, token: &Chosen, so_pin: &Source, pin: &Source) -
         text.push_str("The keys of before stay, for what could not be opened.\n");
     }
     let found = if left.is_empty() { Found::Nothing } else { Found::Faults };
-    Ok(Answer { text, data: json!({ "start": start, "sealed": sealed, "left": left }), found })
+    Ok(Answer { text, data: json!({ "start": start, "sealed": sealed, "left": left }), found, code: None })
 }

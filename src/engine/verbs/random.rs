@@ -3,6 +3,16 @@ use types::SessionHandle;
 use crate::{Engine, Error};
 
 impl Engine {
+    /// 128 random bits as hexadecimal digits, for who needs them before there is a token.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`].
+    pub fn random_text(&self) -> Result<String, Error> {
+        let mut bytes = [0; 16];
+        (crypto::SUITE.random)(&mut bytes)?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// The generator seeds itself from the system; what a caller adds is not taken.
     ///
     /// # Errors

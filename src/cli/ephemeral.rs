@@ -1,0 +1,85 @@
+//! A token for one command, gone afterwards.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use engine::{Access, Engine, Settings, User};
+use types::SlotId;
+
+use crate::fault::Fault;
+
+/// The label of the token.
+const LABEL: &str = "ephemeral";
+
+/// Programs that take a module by an option and not by the environment.
+const PROGRAMS: [(&str, &str); 2] = [("pkcs11-tool", "--module"), ("p11tool", "--provider")];
+
+/// Runs a command with a token of its own, and gives the command's end.
+pub(crate) fn run(command: &[OsString]) -> Result<ExitStatus, Fault> {
+    let (program, arguments) = command.split_first().ok_or_else(|| Fault::Usage("which command?".into()))?;
+    let failed = |why: String| Fault::Usage(why);
+    let directory = tempfile::Builder::new()
+        .prefix("strongroom-")
+        .tempdir()
+        .map_err(|why| failed(format!("there is no place for a token: {why}")))?;
+    let (store, state) = (directory.path().join("tokens"), directory.path().join("state"));
+    let engine =
+        Engine::new(Settings { store: store.clone(), state: state.clone(), store_secret: None, ..Settings::load() });
+    let (so_pin, pin) = make(&engine)?;
+    drop(engine);
+
+    let module = module();
+    let mut child = Command::new(program);
+    let name = Path::new(program).file_name().unwrap_or_default();
+    let option = PROGRAMS.iter().find(|(known, _)| name == *known).map(|(_, option)| *option);
+    let given = |option: &str| arguments.iter().any(|argument| argument.to_string_lossy().starts_with(option));
+    if let (Some(option), Some(module)) = (option.filter(|option| !given(option)), &module) {
+        child.arg(option).arg(module);
+    }
+    child.args(arguments);
+    child.env("STRONGROOM_STORE", &store).env("STRONGROOM_STATE", &state).env_remove("STRONGROOM_STORE_SECRET");
+    child.env("TOKEN_LABEL", LABEL).env("TOKEN_PIN", &pin).env("TOKEN_SO_PIN", &so_pin);
+    if let Some(module) = &module {
+        child.env("PKCS11_MODULE", module).env("PKCS11_PROVIDER_MODULE", module);
+    }
+    // An interrupt is the command's: it ends, and then the token goes.
+    let _ = ctrlc::set_handler(|| {});
+    let status = child.status();
+    let closed = directory.close();
+    let status = status.map_err(|why| failed(format!("{} cannot be started: {why}", program.to_string_lossy())))?;
+    closed.map_err(|why| failed(format!("the token is not quite gone: {why}")))?;
+    Ok(status)
+}
+
+/// Makes the token; its PINs are random.
+fn make(engine: &Engine) -> Result<(String, String), Fault> {
+    let slot = engine.slots().last().copied().unwrap_or(SlotId(0));
+    // The first token's PIN is drawn before there is a token to draw it: from the engine all the same.
+    let (so_pin, pin) = (engine.random_text()?, engine.random_text()?);
+    let mut label = [b' '; 32];
+    label.iter_mut().zip(LABEL.bytes()).for_each(|(to, from)| *to = from);
+    engine.init_token(slot, so_pin.as_bytes(), &label)?;
+    let session = engine.open_session(slot, Access::ReadWrite)?;
+    engine.login(session, User::Officer, so_pin.as_bytes())?;
+    engine.init_pin(session, pin.as_bytes())?;
+    Ok((so_pin, pin))
+}
+
+/// The module that belongs to this command: beside it, or where it is installed.
+pub(crate) fn module() -> Option<PathBuf> {
+    let own = env::current_exe().ok()?;
+    let here = own.parent()?;
+    let name = "libstrongroom.so";
+    let places = [
+        here.join(name),
+        here.join("../lib/pkcs11").join(name),
+        PathBuf::from(format!("/usr/lib/{}-linux-gnu/pkcs11", env::consts::ARCH)).join(name),
+        PathBuf::from("/usr/lib/pkcs11").join(name),
+        PathBuf::from("/usr/local/lib/pkcs11").join(name),
+    ];
+    places.into_iter().find(|path| path.is_file())
+}
