@@ -3,7 +3,7 @@
 
 mod store;
 
-use std::{fs, thread, time::Duration};
+use std::{fs, process::Stdio, thread, time::Duration};
 
 use engine::Report;
 use store::{Store, text};
@@ -89,4 +89,33 @@ fn a_rotation_that_is_killed_at_any_instant_loses_nothing_and_goes_on() {
     let done = store.rotate("env:PIN");
     assert!(done.status.success(), "{done:?}");
     assert_eq!(store.check(), Report { whole: OBJECTS, faults: vec![] });
+}
+
+#[test]
+fn a_token_that_is_killed_while_it_is_made_anew_is_the_old_one_or_the_new_one() {
+    let store = Store::new("killed-anew");
+    let (mut olds, mut news, mut wait) = (0, 0, 5);
+    for round in 0..24 {
+        let old = store.check().whole;
+        if old == 0 {
+            store.fill(40);
+        }
+        let mut command = store.command(&["token", "reinit", "--label", "mine", "--so-pin", "env:SO_PIN"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(wait));
+        let finished = child.try_wait().unwrap().is_some();
+        let _ = child.kill();
+        child.wait().unwrap();
+        wait = if finished { 5 } else { wait + 6 };
+        let reset = ["pin", "reset", "--so-pin", "env:SO_PIN", "--new-pin", "env:PIN"];
+        assert!(store.run(&reset).status.success(), "the officer's PIN is right, in round {round}");
+        let report = store.check();
+        assert_eq!(report.faults, Vec::<String>::new());
+        match report.whole {
+            40 => olds += 1,
+            0 => news += 1,
+            some => panic!("{some} of 40 objects"),
+        }
+    }
+    assert!(olds > 0 && news > 0, "{olds} old, {news} new");
 }
