@@ -69,6 +69,9 @@ fn a_host_that_calls_while_it_ends_gets_an_answer_with_and_without_a_trace() {
     let log = directory.join("log");
     for log in [None, Some(&*log)] {
         let said = run(&host, log);
+        for what in ["thread key 0", "main key 0", "child 0", "after the fork key 0"] {
+            assert!(said.contains(&what.to_owned()), "{what}: {said:#?}");
+        }
         for when in ["main", "thread", "end of a thread", "registered after", "registered before"] {
             assert!(said.contains(&format!("{when} random 0")), "{when}: {said:#?}");
         }
