@@ -10,6 +10,7 @@ mod cert;
 mod ephemeral;
 mod fault;
 mod health;
+mod integrate;
 mod key;
 mod kind;
 mod pin;
@@ -67,6 +68,14 @@ enum Noun {
         /// The command and its arguments.
         #[arg(required = true, trailing_var_arg = true)]
         command: Vec<OsString>,
+    },
+    /// Prints how a program is told of the module, with this machine's paths: pkcs11-tool, openssl, openssl-provider, java,
+    /// go, python, ssh, gnutls, nss, nginx.
+    Integrate {
+        /// The program.
+        program: integrate::Program,
+        #[command(flatten)]
+        token: TokenChoice,
     },
     /// Prints a script that completes the command in a shell.
     Completions {
@@ -175,6 +184,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
                 ..Answer::new("", json!({}))
             })
         }
+        Noun::Integrate { program, token } => integrate::run(&engine, &program, &token),
         Noun::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "strongroom", &mut script);

@@ -92,3 +92,41 @@ fn shells_and_the_manual_get_what_they_read() {
     let page = said(&store.run(&["man"]));
     assert!(page.contains(".TH strongroom 1") && page.contains("EXIT STATUS"), "{page}");
 }
+
+#[test]
+fn programs_are_told_of_the_module_in_a_way_that_they_take() {
+    let store = Store::new("integrate");
+    said(&store.run(&["key", "create", "tls", "-k", "p256", "--pin", "env:PIN"]));
+    let module = Path::new(env!("CARGO_BIN_EXE_strongroom")).with_file_name("libstrongroom.so");
+    if !module.exists() {
+        let refused = store.run(&["integrate", "openssl"]);
+        assert_eq!(refused.status.code(), Some(3), "without a module it says so: {refused:?}");
+        return;
+    }
+    for program in
+        ["pkcs11-tool", "openssl", "openssl-provider", "java", "go", "python", "ssh", "gnutls", "nss", "nginx"]
+    {
+        let text = said(&store.run(&["integrate", program]));
+        assert!(text.contains("libstrongroom.so") && !text.contains('{') | (program == "go"), "{program}: {text}");
+    }
+    let line = said(&store.run(&["integrate", "pkcs11-tool"]));
+    let line = line.lines().find(|line| line.starts_with("pkcs11-tool")).unwrap().to_owned() + " --pin user-12345";
+    let mut shell = store.command(&[]);
+    shell = {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &line]).envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        sh
+    };
+    assert!(said(&shell.output().unwrap()).contains("tls"), "{line}");
+
+    let config = store.0.join("openssl.cnf");
+    fs::write(&config, said(&store.run(&["integrate", "openssl"]))).unwrap();
+    let uri = said(&store.run(&["key", "uri", "tls", "--pin", "env:PIN"])).trim().to_owned() + ";pin-value=user-12345";
+    let request = Command::new("openssl")
+        .args(["req", "-new", "-engine", "pkcs11", "-keyform", "engine", "-subj", "/CN=example.org", "-key", &uri])
+        .env("OPENSSL_CONF", &config)
+        .env("STRONGROOM_STORE", store.tokens())
+        .output()
+        .unwrap();
+    assert!(said(&request).contains("BEGIN CERTIFICATE REQUEST"), "{request:?}");
+}

@@ -1,0 +1,114 @@
+//! How programs are told of the module: their configuration, with this machine's paths.
+
+use std::str::FromStr;
+
+use engine::Engine;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    ephemeral,
+    fault::{Fault, quoted},
+    select::{Chosen, TokenChoice},
+};
+
+/// A program, and what to write where. `{module}` is the module's path, `{label}` the token's label, `{uri}` the token's URI
+/// and `{slot}` its slot.
+#[derive(Clone, Copy)]
+pub(crate) struct Program {
+    name: &'static str,
+    text: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        name: "pkcs11-tool",
+        text: "# The PIN is asked for; --pin env:NAME takes it from a variable.\n\
+               pkcs11-tool --module {module} --token-label {label} --login --list-objects\n",
+    },
+    Program {
+        name: "openssl",
+        text: "# A file for OPENSSL_CONF, for the engine of libp11 (Debian: libengine-pkcs11-openssl). Then:\n\
+               #   openssl req -new -engine pkcs11 -keyform engine -key \"$(strongroom key uri KEY)\" -subj /CN=example.org\n\
+               openssl_conf = openssl\n[openssl]\nengines = engines\n[engines]\npkcs11 = pkcs11\n[pkcs11]\n\
+               engine_id = pkcs11\nMODULE_PATH = {module}\ninit = 0\n[req]\ndistinguished_name = name\n[name]\n",
+    },
+    Program {
+        name: "openssl-provider",
+        text: "# A file for OPENSSL_CONF, for the provider of the pkcs11-provider project. Then:\n\
+               #   openssl req -new -key \"$(strongroom key uri KEY)\" -subj /CN=example.org\n\
+               openssl_conf = openssl\n[openssl]\nproviders = providers\n[providers]\ndefault = default\npkcs11 = pkcs11\n\
+               [default]\nactivate = 1\n[pkcs11]\nmodule = pkcs11.so\npkcs11-module-path = {module}\nactivate = 1\n",
+    },
+    Program {
+        name: "java",
+        text: "# A file for the SunPKCS11 provider. Then:\n\
+               #   keytool -list -storetype PKCS11 -providerClass sun.security.pkcs11.SunPKCS11 -providerArg FILE\n\
+               name = strongroom\nlibrary = {module}\nslot = {slot}\nattributes = compatibility\n",
+    },
+    Program {
+        name: "go",
+        text: "// With github.com/ThalesGroup/crypto11:\n\
+               config := crypto11.Config{Path: \"{module}\", TokenLabel: \"{raw_label}\", Pin: os.Getenv(\"PIN\")}\n",
+    },
+    Program {
+        name: "python",
+        text: "# With python-pkcs11:\n\
+               import os, pkcs11\n\
+               token = pkcs11.lib(\"{module}\").get_token(token_label=\"{raw_label}\")\n\
+               session = token.open(user_pin=os.environ[\"PIN\"])\n",
+    },
+    Program {
+        name: "ssh",
+        text: "# The public keys, for authorized_keys:\n\
+               ssh-keygen -D {module}\n\
+               # For ~/.ssh/config:\n\
+               #   PKCS11Provider {module}\n",
+    },
+    Program {
+        name: "gnutls",
+        text: "p11tool --provider {module} --login --list-all '{uri}'\n\
+               # For all programs that use p11-kit, a file /usr/share/p11-kit/modules/strongroom.module with:\n\
+               #   module: {module}\n",
+    },
+    Program { name: "nss", text: "modutil -dbdir sql:DIRECTORY -add strongroom -libfile {module}\n" },
+    Program {
+        name: "nginx",
+        text: "# nginx with OpenSSL's engine of libp11; the PIN of the token stands in the URI, so keep the file readable by root only.\n\
+               ssl_certificate     /etc/ssl/server.pem;\n\
+               ssl_certificate_key \"engine:pkcs11:{uri};object=KEY;type=private?pin-value=PIN\";\n\
+               # and in the environment of the service: PKCS11_MODULE_PATH={module}\n",
+    },
+];
+
+impl FromStr for Program {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = || PROGRAMS.iter().map(|program| program.name).collect::<Vec<_>>().join(", ");
+        PROGRAMS.iter().find(|program| program.name == text).copied().ok_or_else(|| format!("programs are {}", all()))
+    }
+}
+
+pub(crate) fn run(engine: &Engine, program: &Program, token: &TokenChoice) -> Result<Answer, Fault> {
+    let Chosen { slot, label, .. } = token.choose(engine)?;
+    let module = ephemeral::module().ok_or_else(|| {
+        Fault::NotFound(
+            "the module libstrongroom.so is neither beside this command nor where it is installed: `make install`"
+                .into(),
+        )
+    })?;
+    // Without `bin/../lib`.
+    let module = module.canonicalize().unwrap_or(module).display().to_string();
+    let serial = engine.token_info(slot)?.serial;
+    let encoded = percent_encoding::utf8_percent_encode(&label, percent_encoding::NON_ALPHANUMERIC);
+    let uri = format!("pkcs11:token={encoded};serial={serial}");
+    let text = program
+        .text
+        .replace("{module}", &module)
+        .replace("{label}", &quoted(&label))
+        .replace("{raw_label}", &label.replace('\\', "\\\\").replace('"', "\\\""))
+        .replace("{uri}", &uri)
+        .replace("{slot}", &slot.0.to_string());
+    Ok(Answer::new(text.clone(), json!({ "program": program.name, "text": text })))
+}
