@@ -226,7 +226,7 @@ unsafe extern "C" fn is_forked() {
     let _ = FORK_GUARD.try_with(|held| {
         // Without it, the parent was the child of a raw fork, and so is this process.
         if let Some((mut files, guard, arena)) = held.take() {
-            drop(arena);
+            arena.release_in_child();
             if let Some(mark) = FORK_MARK.load().as_ref() {
                 mark.set();
             }

@@ -1,7 +1,5 @@
 //! Keys, and what else is in a token.
 
-use std::collections::BTreeMap;
-
 use clap::Subcommand;
 use engine::{Access, Engine, User};
 use serde_json::{Value as Json, json};
@@ -137,6 +135,8 @@ pub(crate) struct Key {
     extractable: bool,
     sensitive: bool,
     local: bool,
+    /// Its public half (SubjectPublicKeyInfo); empty for a secret key.
+    info: Vec<u8>,
 }
 
 pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
@@ -288,26 +288,28 @@ pub(crate) fn find(engine: &Engine, session: SessionHandle, template: Template) 
 /// The classes of keys, with the half that says most first.
 const CLASSES: [ObjectClass; 3] = [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY];
 
-/// Every key, halves of a pair together: those with the same id, type and label.
+/// Every key, halves of a pair together: those with the same public key, id and label.
 pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, Fault> {
-    let mut keys: BTreeMap<(String, Vec<u8>, String), Key> = BTreeMap::new();
+    let mut keys: Vec<Key> = Vec::new();
     for class in CLASSES {
         let template = vec![(A::TOKEN, Value::Flag(true)), (A::CLASS, Value::Number(class.0))];
         for handle in find(engine, session, template)? {
-            let mut key = describe(engine, session, handle)?;
-            let name = (key.label.clone(), key.id.clone(), key.kind.clone());
-            match keys.get_mut(&name).filter(|known| known.halves.iter().all(|half| half.class != class)) {
+            let mut half = describe(engine, session, handle)?;
+            let fits = |known: &&mut Key| {
+                let same = (&known.label, &known.id, &known.info) == (&half.label, &half.id, &half.info);
+                same && !half.info.is_empty() && known.halves.iter().all(|other| other.class != class)
+            };
+            match keys.iter_mut().find(fits) {
                 Some(known) => {
-                    known.halves.append(&mut key.halves);
-                    known.can.extend(key.can.into_iter().filter(|can| !known.can.contains(can)).collect::<Vec<_>>());
+                    known.halves.append(&mut half.halves);
+                    known.can.extend(half.can.into_iter().filter(|can| !known.can.contains(can)).collect::<Vec<_>>());
                 }
-                None => {
-                    keys.insert(name, key);
-                }
+                None => keys.push(half),
             }
         }
     }
-    Ok(keys.into_values().collect())
+    keys.sort_by(|one, other| (&one.label, &one.id, &one.kind).cmp(&(&other.label, &other.id, &other.kind)));
+    Ok(keys)
 }
 
 fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHandle) -> Result<Key, Fault> {
@@ -327,6 +329,7 @@ fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHandle) -> Re
         extractable: flag(A::EXTRACTABLE),
         sensitive: flag(A::SENSITIVE),
         local: flag(A::LOCAL),
+        info: bytes(A::PUBLIC_KEY_INFO),
     })
 }
 

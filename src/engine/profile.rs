@@ -58,7 +58,7 @@ struct Row(Risk, &'static str, Refused, Rv);
 const ROWS: &[Row] = &[
     Row(
         Risk::UntrustedWrapping,
-        "wrap a key with `CKA_WRAP_WITH_TRUSTED` under a key that is not trusted, or without integrity (CBC, PKCS #1 v1.5)",
+        "wrap a key with `CKA_WRAP_WITH_TRUSTED` under a key that is not trusted, or without integrity (CBC, PKCS #1 v1.5, GCM with the caller's IV)",
         Refused::Always,
         Rv::KEY_NOT_WRAPPABLE,
     ),
@@ -99,7 +99,7 @@ const ROWS: &[Row] = &[
     ),
     Row(
         Risk::OpenWrapping,
-        "wrap or unwrap without integrity: AES-CBC, RSA PKCS #1 v1.5",
+        "wrap or unwrap without integrity: AES-CBC, RSA PKCS #1 v1.5, AES-GCM with the caller's IV",
         Refused::InStrict,
         Rv::MECHANISM_INVALID,
     ),

@@ -273,7 +273,10 @@ impl Settings {
         let named = variable("STRONGROOM_CONFIG");
         let Some(path) = named.clone().or_else(|| found(variable)) else { return };
         let text = match store::regular::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => text,
+                Err(_) => return self.blame(ProblemKind::Wrong, format!("{} is not UTF-8", path.display())),
+            },
             Err(why) => {
                 let kind = if named.is_some() { ProblemKind::Wrong } else { ProblemKind::Unreadable };
                 return self.blame(kind, format!("{} cannot be read: {why}", path.display()));

@@ -138,8 +138,9 @@ impl Arena {
 
     /// Whether an address is in it.
     pub(crate) fn contains(&self, address: usize) -> bool {
-        let start = self.start.load(Ordering::Relaxed);
-        address.wrapping_sub(start) < self.len.load(Ordering::Relaxed)
+        // The length is there before the start is.
+        let start = self.start.load(Ordering::Acquire);
+        start != 0 && address.wrapping_sub(start) < self.len.load(Ordering::Relaxed)
     }
 
     /// The address of a block of so many bytes, at a multiple of its size rounded up to a power of two; `None` if it has
@@ -193,7 +194,7 @@ impl Arena {
             self.next.store(start, Ordering::Relaxed);
             self.end.store(start, Ordering::Relaxed);
             self.len.store(len, Ordering::Relaxed);
-            self.start.store(start, Ordering::Relaxed);
+            self.start.store(start, Ordering::Release);
         }
         let (start, len) = (self.start.load(Ordering::Relaxed), self.len.load(Ordering::Relaxed));
         let address = self.next.load(Ordering::Relaxed).checked_next_multiple_of(size)?;
@@ -216,8 +217,15 @@ impl Arena {
     }
 
     fn hold(&self) -> Held<'_> {
+        let mut rounds = 0_u32;
         while self.held.swap(true, Ordering::Acquire) {
-            std::thread::yield_now();
+            rounds = rounds.saturating_add(1);
+            if rounds < 100 {
+                std::thread::yield_now();
+            } else {
+                // Whoever holds it may be of a lower priority, and would never run.
+                std::thread::sleep(std::time::Duration::from_micros(20));
+            }
         }
         Held(self)
     }
@@ -240,6 +248,20 @@ impl ArenaFork {
     pub fn hold() -> Self {
         std::mem::forget(ARENA.hold());
         Self(())
+    }
+
+    /// Releases it in a child. Locks in memory are not inherited: what the child makes, goes where they are taken anew.
+    pub fn release_in_child(self) {
+        for list in &ARENA.free {
+            list.store(0, Ordering::Relaxed);
+        }
+        ARENA.next.store(ARENA.end.load(Ordering::Relaxed), Ordering::Relaxed);
+        ARENA.locked.store(0, Ordering::Relaxed);
+        let _ = KEPT_BLOCKS.try_with(|kept| {
+            if let Ok(mut kept) = kept.try_borrow_mut() {
+                kept.counts = [0; KEPT_CLASSES];
+            }
+        });
     }
 }
 

@@ -99,6 +99,12 @@ fn a_choice_that_is_none_or_several_lists_what_it_could_mean() {
     let (code, why) = refused(&key(&store, &["show", "web"]));
     assert!(code == 3 && why.contains("there is no key 'web' in token mine") && why.contains("p384"), "{why}");
     assert_eq!(refused(&key(&store, &["delete", "tls"])).0, 2, "not without --yes");
+    for _ in 0..2 {
+        said(&key(&store, &["create", "twin", "-k", "aes-256"]));
+    }
+    let listed = said(&key(&store, &["list"]));
+    assert_eq!(listed.matches("twin").count(), 2, "each of them is there: {listed}");
+    assert_eq!(refused(&key(&store, &["delete", "twin", "--yes"])).0, 2, "none is taken for the other");
 
     let init = |label: &str| store.run(&["token", "init", label, "--so-pin", "env:SO_PIN", "--pin", "env:PIN"]);
     said(&init("with blank "));

@@ -53,8 +53,16 @@ fn a_token_file_from_before_a_rotation_is_noticed_after_it() {
     for entry in fs::read_dir(&backup).unwrap().map(Result::unwrap) {
         fs::copy(entry.path(), store.tokens().join(entry.file_name())).unwrap();
     }
-    let refused = store.run(&["doctor", "--slot", "0", "--pin", "env:PIN"]);
-    assert!(text(&refused.stderr).contains("older than it was"), "{refused:?}");
+    let changes = [
+        &["pin", "set", "--pin", "env:PIN", "--new-pin", "env:PIN"][..],
+        &["token", "set", "--pin-tries", "5", "--so-pin", "env:SO_PIN"],
+        &["token", "rotate-keys", "--so-pin", "env:SO_PIN", "--pin", "env:PIN"],
+        &["doctor", "--slot", "0", "--pin", "env:PIN"],
+    ];
+    for arguments in changes {
+        let refused = store.run(arguments);
+        assert!(text(&refused.stderr).contains("older than it was"), "{arguments:?}: {refused:?}");
+    }
     let accepted = store.run(&["token", "accept-rollback", "--slot", "0", "--so-pin", "env:SO_PIN"]);
     assert!(accepted.status.success(), "{accepted:?}");
     assert_eq!(store.check(), Report { whole: 4, faults: vec![] });

@@ -69,6 +69,8 @@ fn apply(object: Attributes, changes: Template, change: Change, rights: SessionR
     }
     uses::remember(&object, &mut changed);
     must_be_consistent(&changed)?;
-    uses::must_stay_apart(&changed, rights)?;
+    if uses::differ(&object, &changed) {
+        uses::must_stay_apart(&changed, rights)?;
+    }
     Ok(changed)
 }

@@ -23,6 +23,7 @@ pub(crate) use change::{copy, modify};
 pub(crate) use reading::{matches, readable, size};
 pub(crate) use rules::Origin;
 pub(crate) use template::{ObjectBuilder, SessionRights};
+pub(crate) use uses::ever;
 
 /// An object as it is at one time. Changing an object makes a new one.
 pub(crate) struct Object {

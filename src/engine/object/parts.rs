@@ -131,6 +131,11 @@ fn settle_primes(attributes: &mut Attributes) -> Result<(), Error> {
 
 /// Whether `n` is `p` times `q`, numbers without zeros in front.
 fn is_product(n: &[u8], p: &[u8], q: &[u8]) -> bool {
+    // What cannot be, costs nothing.
+    let digits = p.len().saturating_add(q.len());
+    if n.len() > crypto::rsa::MAX_BITS / 8 || digits < n.len() || digits > n.len() + 1 {
+        return false;
+    }
     let mut product = types::Buffer::new(vec![0; p.len() + q.len()]);
     for (shift, factor) in p.iter().rev().enumerate() {
         let mut carry = 0_u16;

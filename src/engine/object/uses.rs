@@ -35,7 +35,7 @@ fn is_key(attributes: &Attributes) -> bool {
 }
 
 /// Whether a key has a use, or had it once.
-fn ever(attributes: &Attributes, name: A) -> bool {
+pub(crate) fn ever(attributes: &Attributes, name: A) -> bool {
     let past = attributes.number(A::PAST_USES).unwrap_or(0);
     let bit = USES.iter().position(|known| *known == name).map_or(0, |place| 1_u64 << place);
     attributes.flag(name) || past & bit != 0
@@ -87,6 +87,12 @@ pub(super) fn must_stay_apart(key: &Attributes, rights: SessionRights) -> Result
         }
     }
     Ok(())
+}
+
+/// Whether two states of a key differ in what [`must_stay_apart`] looks at. A key that has been as it is may stay so.
+pub(super) fn differ(before: &Attributes, after: &Attributes) -> bool {
+    let protection = [A::SENSITIVE, A::EXTRACTABLE, A::WRAP_WITH_TRUSTED];
+    USES.iter().chain(&protection).any(|name| before.flag(*name) != after.flag(*name))
 }
 
 /// Whether a key that is there may get or lose a use.

@@ -22,7 +22,7 @@ use super::{
 /// Keys that hold for all inputs of a process.
 fn keys() -> Option<&'static Keys> {
     static KEYS: OnceLock<Option<Keys>> = OnceLock::new();
-    let make = || Keys::new(Ring::new().ok()?, &Serial::new("0123456789abcdef")?, 1).ok();
+    let make = || Keys::new(Ring::new().ok()?, crate::token::Role::User, &Serial::new("0123456789abcdef")?, 1).ok();
     KEYS.get_or_init(make).as_ref()
 }
 

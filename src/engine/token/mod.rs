@@ -535,7 +535,7 @@ impl Token {
         if turn.is_some() {
             self.set_forgiven(role);
         }
-        let keys = crypto::keys(|| Keys::new(ring, &self.serial, token_header.epoch))?;
+        let keys = crypto::keys(|| Keys::new(ring, role, &self.serial, token_header.epoch))?;
         Ok(TriedPin { token_header, wrap, keys })
     }
 
@@ -574,7 +574,7 @@ impl Token {
         let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: keys.epoch };
         let wrap = Wrap::make(pin, &keys.ring, owner, cost, secret.as_ref())?;
         retrying(|_| {
-            let current = self.unless_overtaken(role, opened, self.read_head(keys))?;
+            let current = self.unless_overtaken(role, opened, self.vouched_head(keys))?;
             let Some(Current { mut token_header, mut header, head }) = current else { return Ok(Rewrapped::Overtaken) };
             if token_header.wrap(role) != Some(opened) {
                 return Ok(Rewrapped::Overtaken);
@@ -605,17 +605,20 @@ impl Token {
     fn give_pin(&self, login: &Login, pin: &[u8], cost: PinCost) -> Result<(), Error> {
         let secret = self.secret()?;
         let officer = &login.keys;
-        let mut ring = officer.ring.filtered(|_| true);
         let mut new_domain = None;
-        if ring.active(Purpose::Domain).is_none() {
-            let domain = KeyId::random()?;
-            ring.add(RingKey::new(Purpose::Domain, domain)?)?;
-            new_domain = Some(domain);
-        }
+        let ring = crypto::keys(|| {
+            let mut ring = officer.ring.filtered(|_| true);
+            if ring.active(Purpose::Domain).is_none() {
+                let domain = KeyId::random()?;
+                ring.add(RingKey::new(Purpose::Domain, domain)?)?;
+                new_domain = Some(domain);
+            }
+            Ok::<_, Error>(ring)
+        })?;
         let owner = Owner { person: Role::User.person(), role: Role::User, serial: &self.serial, epoch: officer.epoch };
         let wrap = Wrap::make(pin, &ring, owner, cost, secret.as_ref())?;
         retrying(|_| {
-            let Current { mut token_header, mut header, head } = self.read_head(officer)?;
+            let Current { mut token_header, mut header, head } = self.vouched_head(officer)?;
             let mut changes = Vec::new();
             header.revision = next(head.revision);
             if let Some(domain) = new_domain {
@@ -670,7 +673,24 @@ impl Token {
         if header.token_header_hash != seal::digest(&[&head.clear]) {
             return Err(Error::Tampered("the token's clear header"));
         }
+        let recovers = token_header.policy.recovery == Recovery::ByOfficer;
+        if keys.role == Role::Officer && keys.domain().is_some() != recovers {
+            // Recovery was given to the officer or taken from him since: with this ring he would do the contrary.
+            return Err(Error::LoginOver);
+        }
         Ok(Current { token_header, header, head })
+    }
+
+    /// The head for who is about to change it without having logged in: not one that is older than what was seen.
+    fn vouched_head(&self, keys: &Keys) -> Result<Current, Error> {
+        // Taken before the head is read: what was seen by then, the token must have reached.
+        let (newest, seen) = (*self.newest.lock(), self.read_witness());
+        let current = self.read_head(keys)?;
+        must_be_as_new_as(seen.as_deref(), keys, current.witness())?;
+        if newest.is_some_and(|newest| newest.says_of(&current.witness()) == Testimony::Older) {
+            return Err(Error::RolledBack);
+        }
+        Ok(current)
     }
 
     /// What was made of the head by who has just opened a wrap; `None` if another wrap is in the place of that by now. As
@@ -737,8 +757,11 @@ impl Token {
         }
         // What was just committed is the newest. At a login or logout another process may have left a newer one.
         if durability == Durability::Power {
-            let left = self.read_witness().and_then(|bytes| Witness::decode(keys, &bytes));
-            if left.is_some_and(|left| left.says_of(&witness) == Testimony::Older) {
+            let is_newer = |bytes: &[u8]| match Witness::decode(keys, bytes) {
+                Some(left) => left.says_of(&witness) == Testimony::Older,
+                None => Witness::foretells(keys, bytes, &witness),
+            };
+            if self.read_witness().is_some_and(|bytes| is_newer(&bytes)) {
                 return;
             }
         }
@@ -842,7 +865,7 @@ fn found(
     let owner = Owner { person: Role::Officer.person(), role: Role::Officer, serial, epoch };
     let officer = Wrap::make(so_pin, &ring, owner, pins.cost, secret)?;
     let token_header = TokenHeader::new(serial, epoch, label, pins, policy, officer)?;
-    Ok((token_header, Keys::new(ring, serial, epoch)?))
+    Ok((token_header, Keys::new(ring, Role::Officer, serial, epoch)?))
 }
 
 /// How an attempt to commit reads the head.

@@ -22,6 +22,15 @@ pub struct Pins<'a> {
     pub user: Option<&'a [u8]>,
 }
 
+/// Whose rings an exchange is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Everybody's who has one.
+    All,
+    /// The officer's alone: it stays as it is, and only the header changes.
+    Officer,
+}
+
 /// Somebody whose PIN was right.
 pub(super) struct Person {
     pin: Zeroizing<Vec<u8>>,
@@ -57,24 +66,30 @@ impl Token {
         &self,
         people: &[Person],
         rings: &[Ring],
+        whose: Whose,
         edit: impl Fn(&mut TokenHeader),
     ) -> Result<Option<Vec<Person>>, Error> {
         let (secret, cost) = (self.secret()?, self.token_header()?.pins.cost);
-        let fresh = people.iter().zip(rings).map(|(person, ring)| {
+        let make = |(person, ring): (&Person, &Ring)| {
             let Login { role, keys, .. } = &person.login;
             let owner = Owner { person: role.person(), role: *role, serial: &self.serial, epoch: keys.epoch };
             let wrap = Wrap::make(&person.pin, ring, owner, cost, secret.as_ref())?;
-            let keys = Keys::new(ring.filtered(|_| true), &self.serial, keys.epoch)?;
+            let keys = Keys::new(ring.filtered(|_| true), *role, &self.serial, keys.epoch)?;
             Ok(Person { pin: person.pin.clone(), wrap, login: login(*role, keys) })
-        });
-        let fresh = fresh.collect::<Result<Vec<_>, Error>>()?;
+        };
+        let fresh = crypto::keys(|| people.iter().zip(rings).map(make).collect::<Result<Vec<_>, Error>>())?;
         let ([.., old], [.., new]) = (people, &*fresh) else { return Err(Error::Internal("a token has no officer")) };
         let committed = retrying(|_| {
-            let read = self.read_head(&old.login.keys);
+            let read = self.vouched_head(&old.login.keys);
             let read = self.unless_overtaken(old.login.role, &old.wrap, read)?;
             let Some(current) = read.filter(|read| people.iter().all(|person| person.is_behind(read))) else {
                 return Ok(None);
             };
+            let users = |role| people.iter().any(|person| person.login.role == role);
+            if whose == Whose::All && current.token_header.wrap(Role::User).is_some() != users(Role::User) {
+                // He has got his first PIN since: his ring is to be exchanged too.
+                return Ok(None);
+            }
             let header = self.under_new_keys(&current, &old.login.keys, &new.login.keys)?;
             let (mut token_header, head) = (current.token_header, current.head);
             fresh.iter().for_each(|person| token_header.set_wrap(person.login.role, person.wrap.clone()));

@@ -55,6 +55,10 @@ mod kind {
 
 /// Seals an object as the record that it is from `version` on.
 pub(super) fn seal(keys: &Keys, id: RecordId, version: Revision, attributes: &Attributes) -> Result<Record, Error> {
+    crypto::keys(|| seal_inside(keys, id, version, attributes))
+}
+
+fn seal_inside(keys: &Keys, id: RecordId, version: Revision, attributes: &Attributes) -> Result<Record, Error> {
     let key = keys.sealing(attributes.visibility())?;
     let object_key = keys.object(key, id)?.ok_or(Error::Internal("a ring lacks its active key"))?;
     let clear = clear(attributes);
@@ -323,7 +327,7 @@ mod tests {
     use crate::token::ring::Ring;
 
     fn keys() -> Keys {
-        Keys::new(Ring::new().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
+        Keys::new(Ring::new().unwrap(), crate::token::Role::User, &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
     }
 
     /// An object with a value of each kind.

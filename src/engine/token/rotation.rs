@@ -14,7 +14,7 @@ use store::RecordId;
 use super::{
     Login, Token,
     objects::hex,
-    people::{Person, Pins},
+    people::{Person, Pins, Whose},
     record::{self, Opened},
     retrying,
     ring::{KeyId, KeyState, Purpose, Ring, RingKey},
@@ -23,6 +23,9 @@ use crate::Error;
 
 /// How many records are looked at for one commit. In tests so few that a handful of objects makes several commits.
 const BATCH: usize = if cfg!(test) { 2 } else { 256 };
+
+/// With more keys in a ring than this, for records that do not open, there are no new ones: a ring has an end.
+const MOST_LEFT: usize = 32;
 
 /// How often it begins again when others come in between.
 const ATTEMPTS: usize = 4;
@@ -86,9 +89,12 @@ impl Token {
             }
             // It was as good as done, or what it has left will never open.
             people = self.try_all(pins)?;
+            if people.iter().any(|person| person.login.keys.ring.keys().len() > MOST_LEFT) {
+                return Ok(Rotated { start: Start::Unfinished, sealed, left });
+            }
         }
         people = loop {
-            match self.exchange(&people, &with_new_keys(&people)?, |_| {})? {
+            match self.exchange(&people, &crypto::keys(|| with_new_keys(&people))?, Whose::All, |_| {})? {
                 Some(begun) => break begun,
                 None => people = self.try_all(pins)?,
             }
@@ -162,13 +168,13 @@ impl Token {
         let done: Vec<KeyId> = retired(people).collect();
         let without = |people: &[Person]| -> Vec<Ring> {
             let keep = |key: &RingKey| key.state == KeyState::Active || !done.contains(&key.id);
-            people.iter().map(|person| person.login.keys.ring.filtered(keep)).collect()
+            crypto::keys(|| people.iter().map(|person| person.login.keys.ring.filtered(keep)).collect())
         };
-        let mut ended = self.exchange(people, &without(people), |_| {})?;
+        let mut ended = self.exchange(people, &without(people), Whose::All, |_| {})?;
         while ended.is_none() {
             // Somebody has changed a PIN. What he has put in its place is tried with what was given.
             let people = self.try_all(pins)?;
-            ended = self.exchange(&people, &without(&people), |_| {})?;
+            ended = self.exchange(&people, &without(&people), Whose::All, |_| {})?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Role, Token,
-    people::{Person, Pins},
+    people::{Person, Pins, Whose},
     pin::least_cost,
     policy::{Profile, Recovery},
     ring::{KeyId, Purpose, Ring, RingKey},
@@ -40,8 +40,9 @@ impl Token {
                 Some(_) => self.try_all(pins)?,
                 None => self.try_officer(pins)?,
             };
-            let rings = rings(&people, recovery)?;
-            let exchanged = self.exchange(&people, &rings, |header| {
+            let rings = crypto::keys(|| rings(&people, recovery))?;
+            let whose = if recovery.is_some() { Whose::All } else { Whose::Officer };
+            let exchanged = self.exchange(&people, &rings, whose, |header| {
                 header.policy.profile = profile.unwrap_or(header.policy.profile);
                 header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
                 header.pins.tries = pin_tries.unwrap_or(header.pins.tries);

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 use store::{RecordDigest, RecordId, Serial};
 use zeroize::Zeroizing;
 
-use super::ring::{KeyId, KeyState, Purpose, Ring, RingKey};
+use super::{
+    Role,
+    ring::{KeyId, KeyState, Purpose, Ring, RingKey},
+};
 use crate::{Error, object::Visibility};
 
 /// Length of a nonce in bytes. Each is random; a token key seals far fewer than 2^32 headers, and the
@@ -45,6 +48,8 @@ pub(super) struct Keys {
     domain: Vec<DomainKeys>,
     pub(super) serial: Serial,
     pub(super) epoch: u64,
+    /// Whose they are.
+    pub(super) role: Role,
 }
 
 /// What follows from a token key.
@@ -161,7 +166,7 @@ impl Hasher {
 }
 
 impl Keys {
-    pub(super) fn new(ring: Ring, serial: &Serial, epoch: u64) -> Result<Self, Error> {
+    pub(super) fn new(ring: Ring, role: Role, serial: &Serial, epoch: u64) -> Result<Self, Error> {
         let (mut token, mut domain) = (Vec::new(), Vec::new());
         for RingKey { id, purpose, key, .. } in ring.keys() {
             let derive = |info: &[u8]| key.derive(&[info, serial.as_str().as_bytes(), &epoch.to_be_bytes()]);
@@ -177,7 +182,7 @@ impl Keys {
                 }
             }
         }
-        Ok(Self { ring, token, domain, serial: serial.clone(), epoch })
+        Ok(Self { ring, token, domain, serial: serial.clone(), epoch, role })
     }
 
     /// What follows from the active token key.
@@ -270,8 +275,8 @@ mod tests {
     fn what_is_derived_for_different_uses_differs() {
         let serial = Serial::new("0123456789abcdef").unwrap();
         let ring = Ring::new().unwrap();
-        let keys = Keys::new(ring.filtered(|_| true), &serial, 1).unwrap();
-        let again = Keys::new(ring, &serial, 2).unwrap();
+        let keys = Keys::new(ring.filtered(|_| true), Role::User, &serial, 1).unwrap();
+        let again = Keys::new(ring, Role::User, &serial, 2).unwrap();
         let [token, domain] = keys.ring.keys() else { panic!("two keys") };
         assert_ne!(token.key.expose(), keys.token().unwrap().header.expose());
         let header = |keys: &Keys| *keys.token().unwrap().header.expose();

@@ -20,7 +20,7 @@ fn serial() -> Serial {
 }
 
 fn keys() -> Keys {
-    Keys::new(Ring::new().unwrap(), &serial(), 1).unwrap()
+    Keys::new(Ring::new().unwrap(), Role::User, &serial(), 1).unwrap()
 }
 
 fn header() -> TokenHeader {

@@ -100,7 +100,7 @@ mod tests {
     use crate::token::ring::{Purpose, Ring, RingKey};
 
     fn keys() -> Keys {
-        Keys::new(Ring::new().unwrap(), &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
+        Keys::new(Ring::new().unwrap(), crate::token::Role::User, &Serial::new("0123456789abcdef").unwrap(), 1).unwrap()
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
     fn a_witness_under_a_key_that_the_token_has_not_got_is_believed_as_far_as_it_tells_of_something_newer() {
         let (before, mut ring) = (keys(), Ring::new().unwrap());
         ring.add(RingKey::new(Purpose::Token, KeyId(9)).unwrap()).unwrap();
-        let after = Keys::new(ring, &before.serial, 1).unwrap();
+        let after = Keys::new(ring, crate::token::Role::User, &before.serial, 1).unwrap();
         let left = Witness::new(1, Revision(9), b"sealed").encode(&after).unwrap();
         assert_eq!(Witness::decode(&before, &left), None);
         let at = |epoch, revision| Witness::new(epoch, Revision(revision), b"sealed");

@@ -101,7 +101,7 @@ impl Engine {
         if let ObjectLocation::Token { .. } = object.location {
             session.must_be_read_write()?;
         }
-        session.slot.change(handle, &mut |now| object::modify(now, duplicate(&changes), rights))
+        session.slot.change(handle, &mut |now| crypto::keys(|| object::modify(now, duplicate(&changes), rights)))
     }
 }
 

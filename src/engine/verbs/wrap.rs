@@ -35,7 +35,10 @@ impl Engine {
         let wrap = row.wrap.ok_or(Error::MechanismInvalid)?;
         session.must_have_integrity(row)?;
         let wrapping_key = session.key(wrapping_key, &WRAP, row)?;
-        let key = session.slot.object(key).map_err(|_| Error::KeyHandleInvalid)?;
+        let key = session.slot.object(key).map_err(|fault| match fault {
+            Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
+            other => other,
+        })?;
         must_be_wrappable(&key, &wrapping_key, row)?;
         if session.slot.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
             return Err(Error::WrappingKeySizeRange);
@@ -74,7 +77,8 @@ impl Engine {
         let unwrapping_key = session.key(unwrapping_key, &UNWRAP, row)?;
         unwrapping_key.must_not_ask_for_pin()?;
         let mut preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
-        let trusted = unwrapping_key.attributes.flag(AttributeType::TRUSTED);
+        // Also a copy of a trusted key, and one whose trust was taken back, unwrap what the trusted one has wrapped.
+        let trusted = object::ever(&unwrapping_key.attributes, AttributeType::TRUSTED);
         if trusted {
             if row.integrity == Integrity::Unchecked {
                 return Err(Error::MechanismInvalid);

@@ -101,6 +101,22 @@ fn what_only_trusted_keys_may_wrap_leaves_in_no_other_way_whatever_the_profile()
         assert_eq!(copied, Err(Error::AttributeReadOnly(A::WRAP_WITH_TRUSTED)));
         let cbc = unwrap(engine, session, &cbc_pad(), trusted, &[0; 48], &[]);
         assert_eq!(cbc, Err(Error::MechanismInvalid), "and nothing comes in that way");
+
+        // A copy of the trusted key is not trusted, but what it unwraps is what the trusted one has wrapped.
+        let twin = engine.copy_object(session, trusted, vec![flag(A::TOKEN, false)]).unwrap();
+        assert!(read(engine, session, twin, A::TRUSTED) == Some(Value::Flag(false)));
+        for weaker in [flag(A::SENSITIVE, false), flag(A::WRAP_WITH_TRUSTED, false)] {
+            let released = unwrap(engine, session, &kwp(), twin, &wrapped, &[weaker]);
+            assert!(matches!(released, Err(Error::TemplateInconsistent(_))), "{released:?}");
+        }
+        // Two keys under one IV of the caller's give each other away.
+        let gcm = Mechanism {
+            id: MechanismType::AES_GCM,
+            params: Params::Gcm { iv: vec![1; 12], aad: vec![], tag_bits: 128 },
+        };
+        let by_gcm = wrap(engine, session, &gcm, trusted, bound);
+        let refused = if profile == Profile::Strict { Error::MechanismInvalid } else { Error::KeyNotWrappable };
+        assert_eq!(by_gcm, Err(refused));
     }
 }
 

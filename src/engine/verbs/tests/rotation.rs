@@ -298,3 +298,23 @@ fn a_set_of_records_that_somebody_has_changed_is_named_by_a_check_and_vouched_fo
     assert_eq!(rotate(&world.engine), Err(Error::Tampered("the set of objects")));
     assert_eq!(keys_in_use(&world), BTreeSet::from(FIRST), "nothing was begun");
 }
+
+#[test]
+fn a_user_who_gets_his_first_pin_while_a_rotation_begins_is_not_left_behind() {
+    for nth in 1..3 {
+        let world = World::new();
+        world.engine.init_token(SLOT, SO_PIN, &LABEL).unwrap();
+        let other = world.another_process();
+        world.plan.meanwhile(Verb::Commit, nth, move || {
+            let session = other.open_session(SLOT, Access::ReadWrite).unwrap();
+            other.login(session, User::Officer, SO_PIN).unwrap();
+            other.init_pin(session, PIN).unwrap();
+        });
+        let officer_only = Pins { officer: SO_PIN, user: None };
+        let outcome = world.engine.rotate_keys(SLOT, &officer_only, &mut |_, _| {});
+        assert_eq!(outcome, Err(Error::ArgumentsBad), "at {nth}: the user's PIN is needed now");
+        let made = fill(&world.another_process());
+        rotate(&world.another_process()).unwrap();
+        must_be_whole(&world, made, &[]);
+    }
+}

@@ -105,3 +105,24 @@ fn recovery_can_be_chosen_before_there_is_a_user() {
         assert_eq!(left_after_a_reset(&world.engine), usize::from(to == Recovery::ByOfficer));
     }
 }
+
+#[test]
+fn an_officer_who_was_logged_in_when_recovery_changed_does_not_do_the_contrary() {
+    for (from, to) in [(Recovery::Never, Recovery::ByOfficer), (Recovery::ByOfficer, Recovery::Never)] {
+        let world = World::with(Settings { recovery: from, ..settings() });
+        let engine = &world.engine;
+        let session = user_session(engine, SLOT);
+        engine.create_object(session, aes(true, true)).unwrap();
+        engine.close_session(session).unwrap();
+        let officer = engine.open_session(SLOT, Access::ReadWrite).unwrap();
+        engine.login(officer, User::Officer, SO_PIN).unwrap();
+        let rules = NewRules { recovery: Some(to), ..NewRules::default() };
+        world.another_process().change_rules(SLOT, &BOTH, rules).unwrap();
+        assert_eq!(engine.init_pin(officer, b"new-pin"), Err(Error::LoginOver), "from {from}");
+        assert_eq!(state(engine, officer), 2, "read-write, public");
+        engine.login(officer, User::User, PIN).unwrap();
+        assert_eq!(find(engine, officer, vec![flag(A::PRIVATE, true)]).unwrap().len(), 1, "nothing is lost");
+        engine.logout(officer).unwrap();
+        engine.login(officer, User::Officer, SO_PIN).unwrap();
+    }
+}
