@@ -190,3 +190,57 @@ fn a_damaged_token_is_listed_beside_the_others_and_an_answer_that_nobody_reads_i
     let output = closed.stdout(writer).output().unwrap();
     assert!(text(&output.stderr).is_empty(), "{output:?}");
 }
+
+/// The fields that `docs/command.md` promises for a verb.
+fn promised(verb: &str) -> Vec<String> {
+    let table = include_str!("../../../docs/command.md");
+    let row = table
+        .lines()
+        .find(|line| line.starts_with('|') && line.split('|').nth(1).unwrap().contains(&format!("`{verb}`")));
+    let fields = row.unwrap_or_else(|| panic!("{verb} has no row")).split('|').nth(2).unwrap();
+    fields.split('`').skip(1).step_by(2).filter(|word| !word.contains(' ')).map(str::to_owned).collect()
+}
+
+#[test]
+fn json_has_the_fields_that_the_document_promises() {
+    let store = Store::new("json");
+    said(&key(&store, &["create", "tls", "-k", "p256"]));
+    said(&store.run(&["cert", "self-sign", "tls", "--pin", "env:PIN"]));
+    let verbs: [(&str, &[&str]); 17] = [
+        ("token list", &[]),
+        ("token show", &[]),
+        ("token check", &["--pin", "env:PIN"]),
+        ("token set", &["--pin-tries", "9", "--so-pin", "env:SO_PIN"]),
+        ("token rotate-keys", &["--so-pin", "env:SO_PIN", "--pin", "env:PIN"]),
+        ("key list", &["--pin", "env:PIN"]),
+        ("key show", &["tls", "--pin", "env:PIN"]),
+        ("key uri", &["tls", "--pin", "env:PIN"]),
+        ("key export", &["tls", "--pin", "env:PIN"]),
+        ("cert export", &["tls", "--pin", "env:PIN"]),
+        ("cert csr", &["tls", "--pin", "env:PIN"]),
+        ("cert list", &["--pin", "env:PIN"]),
+        ("object list", &["--pin", "env:PIN"]),
+        ("random", &[]),
+        ("config show", &[]),
+        ("config check", &[]),
+        ("doctor", &[]),
+    ];
+    for (verb, arguments) in verbs {
+        let words: Vec<&str> = ["--json"].into_iter().chain(verb.split(' ')).chain(arguments.iter().copied()).collect();
+        let answer: serde_json::Value = serde_json::from_str(&said(&store.run(&words))).unwrap();
+        assert_eq!(answer["ok"], true);
+        let data = if answer["data"].is_array() { &answer["data"][0] } else { &answer["data"] };
+        let fields = if verb.ends_with("list") && verb != "cert list" && verb != "object list" {
+            promised(&verb.replace("list", "show"))
+        } else {
+            promised(verb)
+        };
+        for field in fields.iter().filter(|field| *field != "new" && *field != "unfinished") {
+            let found = data.get(field).is_some() || data["pin_cost"].get(field).is_some();
+            assert!(found, "{verb} has no {field}: {data}");
+        }
+    }
+    let wrong = store.run(&["--json", "key", "list", "--pin", "env:WRONG"]);
+    let answer: serde_json::Value = serde_json::from_slice(&wrong.stdout).unwrap();
+    assert_eq!((answer["ok"].as_bool(), answer["error"]["ckr"].as_str()), (Some(false), Some("CKR_PIN_INCORRECT")));
+}
