@@ -55,7 +55,7 @@ impl ObjectBuilder {
         }
         must_protect(&attributes, origin, rights, preset)?;
         must_be_consistent(&attributes)?;
-        uses::must_stay_apart(&protected(&attributes, kind), rights)?;
+        uses::must_stay_apart(&attributes, rights)?;
         Ok(Self { attributes, origin, rights, kind })
     }
 
@@ -105,15 +105,6 @@ impl ObjectBuilder {
         uses::must_stay_apart(&attributes, rights)?;
         Ok(attributes)
     }
-}
-
-/// The template with what protects a key by default.
-fn protected(template: &Attributes, kind: &ObjectKind) -> Attributes {
-    let mut attributes = template.duplicate();
-    if kind.rule(AttributeType::SENSITIVE).is_some() && !attributes.has(AttributeType::SENSITIVE) {
-        attributes.set(AttributeType::SENSITIVE, Value::Flag(true));
-    }
-    attributes
 }
 
 /// A template and what the call decides.

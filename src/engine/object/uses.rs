@@ -82,7 +82,9 @@ pub(super) fn must_stay_apart(key: &Attributes, rights: SessionRights) -> Result
             return Err(Error::TemplateInconsistent("a trusted key wraps and unwraps, and never did anything else"));
         }
         let can_leave = key.flag(A::EXTRACTABLE) && !key.flag(A::WRAP_WITH_TRUSTED);
-        if key.has(A::SENSITIVE) && (can_leave || !key.flag(A::SENSITIVE)) {
+        // Who does not say whether a key is sensitive gets one that is.
+        let can_be_read = key.get(A::SENSITIVE) == Some(&Value::Flag(false));
+        if can_leave || can_be_read {
             return Err(Error::TemplateInconsistent("a trusted key cannot be read or wrapped by an untrusted one"));
         }
     }

@@ -397,6 +397,11 @@ impl Slot {
 
 /// Objects.
 impl Slot {
+    /// The object behind a handle, or what the caller calls it if there is none.
+    pub(crate) fn object_or(&self, handle: ObjectHandle, missing: &Error) -> Result<Arc<Object>, Error> {
+        self.object(handle).map_err(|fault| if fault == Error::ObjectHandleInvalid { missing.clone() } else { fault })
+    }
+
     /// The object behind a handle, as it is now, if it may be seen.
     pub(crate) fn object(&self, handle: ObjectHandle) -> Result<Arc<Object>, Error> {
         let login_number = self.login_number();

@@ -187,9 +187,14 @@ pub(crate) struct Token {
 
 /// What logging in gives: the keys, and what was seen with them.
 pub(crate) struct Login {
-    role: Role,
     keys: Keys,
     seen: Mutex<Seen>,
+}
+
+impl Login {
+    fn new(keys: Keys) -> Self {
+        Self { keys, seen: Mutex::default() }
+    }
 }
 
 /// A token made anew, before it replaces the old one.
@@ -377,7 +382,7 @@ impl Token {
     pub(crate) fn authenticate(&self, role: Role, pin: &[u8]) -> Result<Login, Error> {
         loop {
             let TriedPin { token_header, wrap, keys } = self.try_pin(role, pin)?;
-            let login = Login { role, keys, seen: Mutex::default() };
+            let login = Login::new(keys);
             // Read before the token: what was seen by then, the token must have reached.
             let seen = self.read_witness();
             let Some(current) = self.unless_overtaken(role, &wrap, self.look(&login))? else { continue };
@@ -401,7 +406,7 @@ impl Token {
     /// # Errors
     /// [`Error::UserNotLoggedIn`] if it is not the officer's login, [`Error::PinLenRange`], and the store's.
     pub(crate) fn init_pin(&self, login: &Login, pin: &[u8]) -> Result<(), Error> {
-        if login.role != Role::Officer {
+        if login.keys.role != Role::Officer {
             return Err(Error::UserNotLoggedIn);
         }
         let pins = self.token_header()?.pins;
@@ -421,7 +426,7 @@ impl Token {
         self.token_header()?.pins.must_fit(new)?;
         loop {
             let TriedPin { token_header, wrap, keys } = self.try_pin(role, old)?;
-            match self.rewrap(&keys, role, new, token_header.pins.cost, &wrap)? {
+            match self.rewrap(&keys, new, token_header.pins.cost, &wrap)? {
                 Rewrapped::Written => return Ok(()),
                 // Somebody has changed the PIN since. Then the old one is tried against what is there now.
                 Rewrapped::Overtaken => {}
@@ -521,7 +526,7 @@ impl Token {
         if turn.is_some() {
             self.counters.set(&role.counter(), counted.saturating_add(1), Durability::Power)?;
         }
-        let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: token_header.epoch };
+        let owner = Owner::of(role, &self.serial, token_header.epoch);
         let opened = crypto::keys(|| wrap.open(pin, owner, secret.as_ref())).inspect_err(|_| {
             // It was not tried, for want of memory for one.
             if turn.is_some() {
@@ -569,9 +574,9 @@ impl Token {
     }
 
     /// Seals a person's ring under another PIN and writes it down, in the place of the wrap that was opened.
-    fn rewrap(&self, keys: &Keys, role: Role, pin: &[u8], cost: PinCost, opened: &Wrap) -> Result<Rewrapped, Error> {
-        let secret = self.secret()?;
-        let owner = Owner { person: role.person(), role, serial: &self.serial, epoch: keys.epoch };
+    fn rewrap(&self, keys: &Keys, pin: &[u8], cost: PinCost, opened: &Wrap) -> Result<Rewrapped, Error> {
+        let (role, secret) = (keys.role, self.secret()?);
+        let owner = Owner::of(role, &self.serial, keys.epoch);
         let wrap = Wrap::make(pin, &keys.ring, owner, cost, secret.as_ref())?;
         retrying(|_| {
             let current = self.unless_overtaken(role, opened, self.vouched_head(keys))?;
@@ -615,7 +620,7 @@ impl Token {
             }
             Ok::<_, Error>(ring)
         })?;
-        let owner = Owner { person: Role::User.person(), role: Role::User, serial: &self.serial, epoch: officer.epoch };
+        let owner = Owner::of(Role::User, &self.serial, officer.epoch);
         let wrap = Wrap::make(pin, &ring, owner, cost, secret.as_ref())?;
         retrying(|_| {
             let Current { mut token_header, mut header, head } = self.vouched_head(officer)?;
@@ -643,7 +648,7 @@ impl Token {
             match wrap.renewal(pins.cost, secret.as_ref()) {
                 Some(cost) if self.store.writable() => {
                     // If somebody has changed the PIN since, it has its cost already.
-                    self.rewrap(&login.keys, login.role, pin, cost, wrap).map(|_| ())
+                    self.rewrap(&login.keys, pin, cost, wrap).map(|_| ())
                 }
                 _ => Ok(()),
             }
@@ -862,7 +867,7 @@ fn found(
         Recovery::ByOfficer => true,
         Recovery::Never => key.purpose == Purpose::Token,
     });
-    let owner = Owner { person: Role::Officer.person(), role: Role::Officer, serial, epoch };
+    let owner = Owner::of(Role::Officer, serial, epoch);
     let officer = Wrap::make(so_pin, &ring, owner, pins.cost, secret)?;
     let token_header = TokenHeader::new(serial, epoch, label, pins, policy, officer)?;
     Ok((token_header, Keys::new(ring, Role::Officer, serial, epoch)?))

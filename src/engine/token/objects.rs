@@ -38,7 +38,7 @@ impl Token {
     /// # Errors
     /// [`Error::UserNotLoggedIn`], and the store's.
     pub(crate) fn insert(&self, login: &Login, objects: Vec<Attributes>) -> Result<Vec<(RecordId, Visibility)>, Error> {
-        if login.role != Role::User && objects.iter().any(|object| object.visibility() == Visibility::Private) {
+        if login.keys.role != Role::User && objects.iter().any(|object| object.visibility() == Visibility::Private) {
             return Err(Error::UserNotLoggedIn);
         }
         let named = objects
@@ -125,7 +125,7 @@ impl Token {
             return self.names(&[]);
         }
         let mut found = self.names(&asked)?;
-        if let Some(login) = login.filter(|login| login.role == Role::User) {
+        if let Some(login) = login.filter(|login| login.keys.role == Role::User) {
             for domain in login.keys.domains() {
                 found.extend(self.names(&Indexer::Private(domain).asked(template))?);
             }
@@ -236,7 +236,7 @@ impl Token {
     /// key, to give it to a user: no object is opened with it.
     fn is_hidden(&self, login: &Login, record: &Record) -> bool {
         let purpose = record::key_of(record).and_then(|key| login.keys.purpose(key));
-        login.role == Role::Officer && purpose != Some(Purpose::Token)
+        login.keys.role == Role::Officer && purpose != Some(Purpose::Token)
     }
 
     /// A record as it is stored.

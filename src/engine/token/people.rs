@@ -1,6 +1,5 @@
 //! Everybody with a ring, and how their rings are exchanged together.
 
-use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 use super::{
@@ -56,7 +55,7 @@ impl Token {
     fn try_people(&self, given: &[(Role, &[u8])]) -> Result<Vec<Person>, Error> {
         let tried = given.iter().map(|&(role, pin)| {
             let TriedPin { wrap, keys, .. } = self.try_pin(role, pin)?;
-            Ok(Person { pin: Zeroizing::new(pin.to_vec()), wrap, login: login(role, keys) })
+            Ok(Person { pin: Zeroizing::new(pin.to_vec()), wrap, login: Login::new(keys) })
         });
         tried.collect()
     }
@@ -71,28 +70,28 @@ impl Token {
     ) -> Result<Option<Vec<Person>>, Error> {
         let (secret, cost) = (self.secret()?, self.token_header()?.pins.cost);
         let make = |(person, ring): (&Person, &Ring)| {
-            let Login { role, keys, .. } = &person.login;
-            let owner = Owner { person: role.person(), role: *role, serial: &self.serial, epoch: keys.epoch };
+            let Keys { role, epoch, .. } = person.login.keys;
+            let owner = Owner::of(role, &self.serial, epoch);
             let wrap = Wrap::make(&person.pin, ring, owner, cost, secret.as_ref())?;
-            let keys = Keys::new(ring.filtered(|_| true), *role, &self.serial, keys.epoch)?;
-            Ok(Person { pin: person.pin.clone(), wrap, login: login(*role, keys) })
+            let keys = Keys::new(ring.filtered(|_| true), role, &self.serial, epoch)?;
+            Ok(Person { pin: person.pin.clone(), wrap, login: Login::new(keys) })
         };
         let fresh = crypto::keys(|| people.iter().zip(rings).map(make).collect::<Result<Vec<_>, Error>>())?;
         let ([.., old], [.., new]) = (people, &*fresh) else { return Err(Error::Internal("a token has no officer")) };
         let committed = retrying(|_| {
             let read = self.vouched_head(&old.login.keys);
-            let read = self.unless_overtaken(old.login.role, &old.wrap, read)?;
+            let read = self.unless_overtaken(old.role(), &old.wrap, read)?;
             let Some(current) = read.filter(|read| people.iter().all(|person| person.is_behind(read))) else {
                 return Ok(None);
             };
-            let users = |role| people.iter().any(|person| person.login.role == role);
+            let users = |role| people.iter().any(|person| person.role() == role);
             if whose == Whose::All && current.token_header.wrap(Role::User).is_some() != users(Role::User) {
                 // He has got his first PIN since: his ring is to be exchanged too.
                 return Ok(None);
             }
             let header = self.under_new_keys(&current, &old.login.keys, &new.login.keys)?;
             let (mut token_header, head) = (current.token_header, current.head);
-            fresh.iter().for_each(|person| token_header.set_wrap(person.login.role, person.wrap.clone()));
+            fresh.iter().for_each(|person| token_header.set_wrap(person.role(), person.wrap.clone()));
             edit(&mut token_header);
             self.commit_headers(&new.login.keys, head.revision, &token_header, header, Vec::new()).map(Some)
         })?;
@@ -124,12 +123,12 @@ impl Token {
 }
 
 impl Person {
+    pub(super) fn role(&self) -> Role {
+        self.login.keys.role
+    }
+
     /// Whether the wrap that was opened is still there.
     fn is_behind(&self, current: &Current) -> bool {
-        current.token_header.wrap(self.login.role) == Some(&self.wrap)
+        current.token_header.wrap(self.role()) == Some(&self.wrap)
     }
-}
-
-fn login(role: Role, keys: Keys) -> Login {
-    Login { role, keys, seen: Mutex::default() }
 }

@@ -53,6 +53,13 @@ pub(super) struct Owner<'a> {
     pub(super) epoch: u64,
 }
 
+impl<'a> Owner<'a> {
+    /// Who has this role in a token.
+    pub(super) fn of(role: Role, serial: &'a Serial, epoch: u64) -> Self {
+        Self { person: role.person(), role, serial, epoch }
+    }
+}
+
 /// What lies outside of the token and goes into every PIN's key.
 pub(super) struct StoreSecret(Secret);
 

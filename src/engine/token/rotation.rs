@@ -80,10 +80,7 @@ impl Token {
         let mut people = self.try_all(pins)?;
         let mut start = Start::NewKeys;
         if retired(&people).next().is_some() {
-            let Sealed { sealed, left } = self.seal_all(&people, progress)?;
-            if left.is_empty() {
-                self.end(pins, &people)?;
-            }
+            let Sealed { sealed, left } = self.finish(pins, &people, progress)?;
             if sealed > 0 {
                 return Ok(Rotated { start: Start::Unfinished, sealed, left });
             }
@@ -104,11 +101,17 @@ impl Token {
                 break people;
             }
         };
-        let Sealed { sealed, left } = self.seal_all(&people, progress)?;
-        if left.is_empty() {
-            self.end(pins, &people)?;
-        }
+        let Sealed { sealed, left } = self.finish(pins, &people, progress)?;
         Ok(Rotated { start, sealed, left })
+    }
+
+    /// Seals everything anew, and ends it if nothing is left.
+    fn finish(&self, pins: &Pins<'_>, people: &[Person], progress: &mut dyn FnMut(u64, u64)) -> Result<Sealed, Error> {
+        let sealed = self.seal_all(people, progress)?;
+        if sealed.left.is_empty() {
+            self.end(pins, people)?;
+        }
+        Ok(sealed)
     }
 
     /// Seals with active keys what is sealed with retired ones.
@@ -170,11 +173,12 @@ impl Token {
             let keep = |key: &RingKey| key.state == KeyState::Active || !done.contains(&key.id);
             crypto::keys(|| people.iter().map(|person| person.login.keys.ring.filtered(keep)).collect())
         };
-        let mut ended = self.exchange(people, &without(people), Whose::All, |_| {})?;
-        while ended.is_none() {
+        let mut again;
+        let mut people = people;
+        while self.exchange(people, &without(people), Whose::All, |_| {})?.is_none() {
             // Somebody has changed a PIN. What he has put in its place is tried with what was given.
-            let people = self.try_all(pins)?;
-            ended = self.exchange(&people, &without(&people), Whose::All, |_| {})?;
+            again = self.try_all(pins)?;
+            people = &again;
         }
         Ok(())
     }

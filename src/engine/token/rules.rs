@@ -57,10 +57,10 @@ impl Token {
 
 /// Everybody's ring; the officer's with the domain keys or without them, if that changes.
 fn rings(people: &[Person], recovery: Option<Recovery>) -> Result<Vec<Ring>, Error> {
-    let users = people.iter().find(|person| person.login.role == Role::User);
+    let users = people.iter().find(|person| person.role() == Role::User);
     let ring = |person: &Person| {
         let own = &person.login.keys.ring;
-        match recovery.filter(|_| person.login.role == Role::Officer) {
+        match recovery.filter(|_| person.role() == Role::Officer) {
             None => Ok(own.filtered(|_| true)),
             Some(Recovery::Never) => Ok(own.filtered(|key| key.purpose == Purpose::Token)),
             // What the user's ring has, the officer's may have too.

@@ -2,14 +2,6 @@ use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, Output, OutputR
 
 use crate::{Engine, Error, mechanism, operation::Operation};
 
-/// What is said of a handle that is none.
-fn no_key(fault: Error) -> Error {
-    match fault {
-        Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
-        other => other,
-    }
-}
-
 impl Engine {
     /// # Errors
     /// [`Error::OperationActive`], [`Error::MechanismInvalid`].
@@ -49,7 +41,7 @@ impl Engine {
         if !operations.digest.is_active() {
             return Err(Error::OperationNotInitialized);
         }
-        let digested = session.slot.object(key).map_err(no_key).and_then(|key| {
+        let digested = session.slot.object_or(key, &Error::KeyHandleInvalid).and_then(|key| {
             let is_secret_key = key.attributes.class() == Some(ObjectClass::SECRET_KEY);
             let value = key.attributes.bytes(AttributeType::VALUE).filter(|_| is_secret_key);
             operations.digest.update(value.ok_or(Error::KeyIndigestible)?)

@@ -51,10 +51,7 @@ impl Session {
     pub(super) fn key(&self, handle: ObjectHandle, usage: &KeyUsage, row: &Mechanism) -> Result<UsableKey, Error> {
         // Before the key is looked for: a logout in between ends the use.
         let login = self.slot.login_number();
-        let key = self.slot.object(handle).map_err(|fault| match fault {
-            Error::ObjectHandleInvalid => usage.no_key.clone(),
-            other => other,
-        })?;
+        let key = self.slot.object_or(handle, &usage.no_key)?;
         let attributes = &key.attributes;
         let key_type = attributes.key_type().ok_or_else(|| usage.no_key.clone())?;
         if !row.keys.contains(&key_type) {

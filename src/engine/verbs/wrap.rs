@@ -35,10 +35,7 @@ impl Engine {
         let wrap = row.wrap.ok_or(Error::MechanismInvalid)?;
         session.must_have_integrity(row)?;
         let wrapping_key = session.key(wrapping_key, &WRAP, row)?;
-        let key = session.slot.object(key).map_err(|fault| match fault {
-            Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
-            other => other,
-        })?;
+        let key = session.slot.object_or(key, &Error::KeyHandleInvalid)?;
         must_be_wrappable(&key, &wrapping_key, row)?;
         if session.slot.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
             return Err(Error::WrappingKeySizeRange);
