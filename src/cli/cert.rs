@@ -7,7 +7,7 @@ use der::{
     Decode, Encode,
     asn1::{BitString, Ia5String, ObjectIdentifier, OctetString, UintRef},
 };
-use engine::{Engine, User};
+use engine::Engine;
 use serde_json::{Value as Json, json};
 use types::{
     AttributeType as A, CertificateType, KeyType, Mechanism, MechanismType as M, ObjectClass, ObjectHandle, Output,
@@ -37,9 +37,7 @@ use crate::{
     answer::{Answer, done},
     fault::Fault,
     key::{self, KeyChoice, hex},
-    pin::Source,
-    select::TokenChoice,
-    token,
+    select::UserLogin,
 };
 
 #[derive(Subcommand)]
@@ -72,18 +70,12 @@ pub(crate) enum CertVerb {
         #[arg(long)]
         label: Option<String>,
         #[command(flatten)]
-        token: TokenChoice,
-        /// Where the user's PIN comes from.
-        #[arg(long, default_value = "prompt")]
-        pin: Source,
+        login: UserLogin,
     },
     /// Lists the certificates.
     List {
         #[command(flatten)]
-        token: TokenChoice,
-        /// Where the user's PIN comes from.
-        #[arg(long, default_value = "prompt")]
-        pin: Source,
+        login: UserLogin,
     },
     /// Prints a certificate (PEM).
     Export {
@@ -117,13 +109,8 @@ pub(crate) struct CertChoice {
     /// The certificate: its label, or id:HEX.
     certificate: String,
     #[command(flatten)]
-    token: TokenChoice,
-    /// Where the user's PIN comes from.
-    #[arg(long, default_value = "prompt")]
-    pin: Source,
+    login: UserLogin,
 }
-
-const USERS: &str = "User's PIN";
 
 pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
     match verb {
@@ -162,12 +149,11 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
             let text = pem("CERTIFICATE REQUEST", &request.to_der().map_err(encoding)?)?;
             Ok(Answer::new(text.clone(), json!({ "pem": text })))
         }
-        CertVerb::Import { file, label, token, pin } => {
+        CertVerb::Import { file, label, login } => {
             let bytes = read(file)?;
             let certificate = Certificate::from_der(&bytes)
                 .map_err(|why| Fault::Usage(format!("{file} is no certificate: {why}")))?;
-            let token = token.choose(engine)?;
-            let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+            let (token, session) = login.log_in(engine)?;
             let info = certificate.tbs_certificate().subject_public_key_info().to_der().map_err(encoding)?;
             let of_key = key::all(engine, session)?
                 .into_iter()
@@ -178,9 +164,8 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
             keep(engine, session, &bytes, &label, &id)?;
             done(format!("Certificate {label} is in token {}.", token.label))
         }
-        CertVerb::List { token, pin } => {
-            let token = token.choose(engine)?;
-            let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+        CertVerb::List { login } => {
+            let (_, session) = login.log_in(engine)?;
             let found = all(engine, session)?;
             let text: String = found.iter().map(Found::line).collect();
             let none = || "there is no certificate yet: `strongroom cert self-sign KEY` makes one".to_owned();
@@ -211,8 +196,9 @@ fn building(why: builder::Error) -> Fault {
     encoding(why)
 }
 
-fn pem(what: &str, bytes: &[u8]) -> Result<String, Fault> {
-    pem_rfc7468::encode_string(what, pem_rfc7468::LineEnding::LF, bytes).map_err(encoding)
+pub(crate) fn pem(what: &str, bytes: &[u8]) -> Result<String, Fault> {
+    pem_rfc7468::encode_string(what, pem_rfc7468::LineEnding::LF, bytes)
+        .map_err(|why| Fault::Usage(format!("the {what} cannot be written: {why}")))
 }
 
 /// A file, its PEM taken off if it has one.
@@ -446,8 +432,7 @@ fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Found>, Fault> {
 
 impl CertChoice {
     fn choose(&self, engine: &Engine) -> Result<(SessionHandle, Found), Fault> {
-        let token = self.token.choose(engine)?;
-        let session = token::session(engine, &token, User::User, &self.pin.read(USERS)?)?;
+        let (token, session) = self.login.log_in(engine)?;
         let wanted = &self.certificate;
         let id = wanted.strip_prefix("id:");
         let fits = |found: &Found| id.map_or(found.label == *wanted, |id| hex(&found.id) == id.to_lowercase());

@@ -7,10 +7,9 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-use engine::{Access, Engine, Settings, User};
-use types::SlotId;
+use engine::{Engine, Settings};
 
-use crate::fault::Fault;
+use crate::{fault::Fault, token};
 
 /// The label of the token.
 const LABEL: &str = "ephemeral";
@@ -57,15 +56,9 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitStatus, Fault> {
 
 /// Makes the token; its PINs are random.
 fn make(engine: &Engine) -> Result<(String, String), Fault> {
-    let slot = engine.slots().last().copied().unwrap_or(SlotId(0));
     // The first token's PIN is drawn before there is a token to draw it: from the engine all the same.
     let (so_pin, pin) = (engine.random_text()?, engine.random_text()?);
-    let mut label = [b' '; 32];
-    label.iter_mut().zip(LABEL.bytes()).for_each(|(to, from)| *to = from);
-    engine.init_token(slot, so_pin.as_bytes(), &label)?;
-    let session = engine.open_session(slot, Access::ReadWrite)?;
-    engine.login(session, User::Officer, so_pin.as_bytes())?;
-    engine.init_pin(session, pin.as_bytes())?;
+    token::make(engine, LABEL, so_pin.as_bytes(), pin.as_bytes())?;
     Ok((so_pin, pin))
 }
 

@@ -1,18 +1,17 @@
 //! Keys, and what else is in a token.
 
 use clap::Subcommand;
-use engine::{Access, Engine, User};
+use engine::{Access, Engine};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
 
 use crate::{
     answer::{Answer, done},
+    cert,
     fault::Fault,
     kind::{self, Kind, Recipe, Use},
-    pin::Source,
     progress,
-    select::{self, Chosen, TokenChoice},
-    token,
+    select::{self, Chosen, TokenChoice, UserLogin},
 };
 
 #[derive(Subcommand)]
@@ -35,18 +34,12 @@ pub(crate) enum KeyVerb {
         #[arg(long)]
         extractable: bool,
         #[command(flatten)]
-        token: TokenChoice,
-        /// Where the user's PIN comes from.
-        #[arg(long, default_value = "prompt")]
-        pin: Source,
+        login: UserLogin,
     },
     /// Lists the keys.
     List {
         #[command(flatten)]
-        token: TokenChoice,
-        /// Where the user's PIN comes from.
-        #[arg(long, default_value = "prompt")]
-        pin: Source,
+        login: UserLogin,
     },
     /// Shows one key.
     Show {
@@ -79,10 +72,7 @@ pub(crate) struct KeyChoice {
     /// The key: its label, id:HEX, or a `pkcs11:` URI.
     key: String,
     #[command(flatten)]
-    token: TokenChoice,
-    /// Where the user's PIN comes from.
-    #[arg(long, default_value = "prompt")]
-    pin: Source,
+    login: UserLogin,
 }
 
 #[derive(Subcommand)]
@@ -90,10 +80,7 @@ pub(crate) enum ObjectVerb {
     /// Lists every object: its class, label and id.
     List {
         #[command(flatten)]
-        token: TokenChoice,
-        /// Where the user's PIN comes from.
-        #[arg(long, default_value = "prompt")]
-        pin: Source,
+        login: UserLogin,
     },
 }
 
@@ -141,10 +128,9 @@ pub(crate) struct Key {
 
 pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
     match verb {
-        KeyVerb::Create { label, kind, id, can, extractable, token, pin } => {
+        KeyVerb::Create { label, kind, id, can, extractable, login } => {
             let (public, private) = kind.flags(can).map_err(Fault::Usage)?;
-            let token = token.choose(engine)?;
-            let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+            let (token, session) = login.log_in(engine)?;
             let common = || -> Template {
                 let id = id.as_ref().map(|Hex(id)| (A::ID, Value::bytes(id.as_slice())));
                 let always = [(A::TOKEN, Value::Flag(true)), (A::LABEL, Value::bytes(label.as_str()))];
@@ -170,9 +156,8 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let text = format!("Key {label} of kind {} is in token {}.", made.kind, token.label);
             Ok(Answer::new(text, made.told(engine, &token)?))
         }
-        KeyVerb::List { token, pin } => {
-            let token = token.choose(engine)?;
-            let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+        KeyVerb::List { login } => {
+            let (token, session) = login.log_in(engine)?;
             let keys = all(engine, session)?;
             let text = if keys.is_empty() {
                 "there is no key yet: `strongroom key create LABEL --kind p256` makes one".to_owned()
@@ -225,17 +210,15 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
                     key.label
                 ))
             })?;
-            let pem = pem_rfc7468::encode_string("PUBLIC KEY", pem_rfc7468::LineEnding::LF, &info);
-            let pem = pem.map_err(|why| Fault::Usage(format!("the public key cannot be written: {why}")))?;
+            let pem = cert::pem("PUBLIC KEY", &info)?;
             Ok(Answer::new(pem.clone(), json!({ "pem": pem })))
         }
     }
 }
 
 pub(crate) fn run_object(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
-    let ObjectVerb::List { token, pin } = verb;
-    let token = token.choose(engine)?;
-    let session = token::session(engine, &token, User::User, &pin.read(USERS)?)?;
+    let ObjectVerb::List { login } = verb;
+    let (_, session) = login.log_in(engine)?;
     let mut rows = Vec::new();
     for handle in find(engine, session, vec![(A::TOKEN, Value::Flag(true))])? {
         let Ok(object) = engine.object(session, handle) else {
@@ -264,8 +247,6 @@ pub(crate) fn random(engine: &Engine, token: &TokenChoice, bytes: u32) -> Result
     engine.random(session, &mut random)?;
     Ok(Answer::new(hex(&random), json!({ "hex": hex(&random) })))
 }
-
-const USERS: &str = "User's PIN";
 
 /// How many handles are asked for at a time.
 const PAGE: usize = 1000;
@@ -416,14 +397,13 @@ impl Key {
 impl KeyChoice {
     /// The key that is meant, and a session in which its user is logged in.
     pub(crate) fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
-        let token = match &self.token {
+        let token = match &self.login.token {
             TokenChoice { token: None, slot: None } if self.key.starts_with("pkcs11:") => {
                 TokenChoice { token: Some(self.key.clone()), slot: None }
             }
             choice => choice.clone(),
         };
-        let token = token.choose(engine)?;
-        let session = token::session(engine, &token, User::User, &self.pin.read(USERS)?)?;
+        let (token, session) = self.login.log_in_to(engine, &token)?;
         let (mut label, mut id) = (None, None);
         if self.key.starts_with("pkcs11:") {
             for (name, value) in select::uri_path(&self.key)? {

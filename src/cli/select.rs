@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 
 use clap::Args;
-use engine::Engine;
+use engine::{Engine, User};
 use serde_json::{Value, json};
-use types::SlotId;
+use types::{SessionHandle, SlotId};
 
-use crate::fault::Fault;
+use crate::{fault::Fault, pin::Source, token};
 
 /// The token that a verb is about.
 #[derive(Args, Clone)]
@@ -18,6 +18,16 @@ pub(crate) struct TokenChoice {
     /// Its slot.
     #[arg(long, conflicts_with = "token")]
     pub(crate) slot: Option<u64>,
+}
+
+/// The token that a verb is about, whose user logs in for it.
+#[derive(Args)]
+pub(crate) struct UserLogin {
+    #[command(flatten)]
+    pub(crate) token: TokenChoice,
+    /// Where the user's PIN comes from.
+    #[arg(long, default_value = "prompt")]
+    pin: Source,
 }
 
 /// A token that was chosen.
@@ -90,6 +100,20 @@ const FLAGS: [(u64, &str); 12] = [
 /// A label without the blanks that PKCS#11 fills it up with.
 pub(crate) fn label_of(padded: &[u8; 32]) -> String {
     String::from_utf8_lossy(padded).trim_end_matches(' ').to_owned()
+}
+
+impl UserLogin {
+    /// The token that is meant, and a session in which its user is logged in.
+    pub(crate) fn log_in(&self, engine: &Engine) -> Result<(Chosen, SessionHandle), Fault> {
+        self.log_in_to(engine, &self.token)
+    }
+
+    /// The same, of another token.
+    pub(crate) fn log_in_to(&self, engine: &Engine, token: &TokenChoice) -> Result<(Chosen, SessionHandle), Fault> {
+        let token = token.choose(engine)?;
+        let session = token::session(engine, &token, User::User, &self.pin.read(token::USERS)?)?;
+        Ok((token, session))
+    }
 }
 
 impl TokenChoice {

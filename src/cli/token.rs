@@ -4,14 +4,13 @@ use clap::{Args, Subcommand};
 use engine::{Access, Engine, NewRules, PinCost, Pins, Profile, Recovery, Rotated, Start, User};
 use serde_json::{Value, json};
 use types::SlotId;
-use zeroize::Zeroizing;
 
 use crate::{
     answer::{Answer, Found, done},
     fault::Fault,
     pin::Source,
     progress,
-    select::{self, Chosen, Listed, TokenChoice},
+    select::{self, Chosen, Listed, TokenChoice, UserLogin},
 };
 
 #[derive(Subcommand)]
@@ -91,10 +90,7 @@ pub(crate) enum TokenVerb {
     /// Opens every object of a token, and says what is wrong.
     Check {
         #[command(flatten)]
-        token: TokenChoice,
-        /// Where the user's PIN comes from.
-        #[arg(long, default_value = "prompt")]
-        pin: Source,
+        login: UserLogin,
     },
     /// Deletes a token and everything in it, for good.
     Delete {
@@ -162,7 +158,7 @@ pub(crate) enum PinVerb {
 }
 
 const OFFICERS: &str = "Security officer's PIN";
-const USERS: &str = "User's PIN";
+pub(crate) const USERS: &str = "User's PIN";
 
 pub(crate) fn run(engine: &Engine, verb: TokenVerb) -> Result<Answer, Fault> {
     match verb {
@@ -188,9 +184,8 @@ pub(crate) fn run(engine: &Engine, verb: TokenVerb) -> Result<Answer, Fault> {
                 select::label_of(&label)
             ))
         }
-        TokenVerb::Check { token, pin } => {
-            let token = token.choose(engine)?;
-            let session = session(engine, &token, User::User, &pin.read(USERS)?)?;
+        TokenVerb::Check { login } => {
+            let (_, session) = login.log_in(engine)?;
             let report = engine.check_token(session)?;
             let mut text: String = report.faults.iter().map(|fault| format!("{fault}\n")).collect();
             text.push_str(&format!("{} objects are whole\n", report.whole));
@@ -251,9 +246,9 @@ fn must_be_typed(token: &Chosen, label: &str) -> Result<(), Fault> {
     Err(Fault::Usage(format!("--label is to be the token's, '{}', as a sign that it is meant", token.label)))
 }
 
-/// Makes a whole token or none.
 fn init(engine: &Engine, label: &str, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
-    let padded = padded(label)?;
+    // Before somebody types PINs for nothing.
+    padded(label)?;
     let so_pin = so_pin.read_new(OFFICERS)?;
     let pin = pin.read_new(USERS)?;
     for (what, pin) in [(OFFICERS, &so_pin), (USERS, &pin)] {
@@ -261,19 +256,25 @@ fn init(engine: &Engine, label: &str, so_pin: &Source, pin: &Source) -> Result<A
             return Err(Fault::Usage(format!("{what} has {} bytes, and must have 4 to 255", pin.len())));
         }
     }
-    let slot = *engine.slots().last().ok_or_else(|| Fault::NotFound("there is no free slot".into()))?;
-    engine.init_token(slot, &so_pin, &padded)?;
-    let finished = finish(engine, slot, &so_pin, &pin);
-    if finished.is_err() {
-        // Half a token is none.
-        engine.delete_token(slot, &so_pin)?;
-    }
-    finished?;
+    let slot = make(engine, label, &so_pin, &pin)?;
     let text = format!("Token {label} is in slot {}.", slot.0);
     Ok(Answer::new(text, select::describe(engine, slot)?))
 }
 
-fn finish(engine: &Engine, slot: SlotId, so_pin: &[u8], pin: &Zeroizing<Vec<u8>>) -> Result<(), Fault> {
+/// Makes a whole token or none, in the free slot.
+pub(crate) fn make(engine: &Engine, label: &str, so_pin: &[u8], pin: &[u8]) -> Result<SlotId, Fault> {
+    let padded = padded(label)?;
+    let slot = *engine.slots().last().ok_or_else(|| Fault::NotFound("there is no free slot".into()))?;
+    engine.init_token(slot, so_pin, &padded)?;
+    let finished = finish(engine, slot, so_pin, pin);
+    if finished.is_err() {
+        // Half a token is none.
+        engine.delete_token(slot, so_pin)?;
+    }
+    finished.map(|()| slot)
+}
+
+fn finish(engine: &Engine, slot: SlotId, so_pin: &[u8], pin: &[u8]) -> Result<(), Fault> {
     let session = engine.open_session(slot, Access::ReadWrite)?;
     let set = engine.login(session, User::Officer, so_pin).and_then(|()| engine.init_pin(session, pin));
     engine.close_session(session)?;
