@@ -688,11 +688,18 @@ impl Token {
 
     /// The head for who is about to change it without having logged in: not one that is older than what was seen.
     fn vouched_head(&self, keys: &Keys) -> Result<Current, Error> {
-        // Taken before the head is read: what was seen by then, the token must have reached.
-        let (newest, seen) = (*self.newest.lock(), self.read_witness());
-        let current = self.read_head(keys)?;
+        let seen = self.read_witness();
+        let current = self.read_newest(keys)?;
         must_be_as_new_as(seen.as_deref(), keys, current.witness())?;
-        if newest.is_some_and(|newest| newest.says_of(&current.witness()) == Testimony::Older) {
+        Ok(current)
+    }
+
+    /// The head, not older than what this process has seen.
+    fn read_newest(&self, keys: &Keys) -> Result<Current, Error> {
+        // Taken before the head is read: what was seen by then, the token must have reached.
+        let newest = *self.newest.lock();
+        let current = self.read_head(keys)?;
+        if newest.is_some_and(|seen| seen.says_of(&current.witness()) == Testimony::Older) {
             return Err(Error::RolledBack);
         }
         Ok(current)
@@ -717,12 +724,7 @@ impl Token {
         {
             return Ok(Arc::clone(current));
         }
-        // Taken before the head is read: what this process has seen by then, the token must have reached.
-        let newest = *self.newest.lock();
-        let current = Arc::new(self.read_head(&login.keys)?);
-        if newest.is_some_and(|seen| seen.says_of(&current.witness()) == Testimony::Older) {
-            return Err(Error::RolledBack);
-        }
+        let current = Arc::new(self.read_newest(&login.keys)?);
         self.remember(current.witness());
         login.seen.lock().current = Some((change_counter, Arc::clone(&current)));
         Ok(current)
