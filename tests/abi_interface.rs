@@ -4,7 +4,7 @@
 
 mod raw;
 
-use std::{env, ffi::CStr, fs, path::PathBuf, ptr};
+use std::{env, ffi::CStr, fs, ptr};
 
 use cryptoki_sys::*;
 use object::{Object, ObjectSymbol};
@@ -77,17 +77,9 @@ fn what_there_is_no_use_for_says_so() {
     assert_eq!(flags, 0);
 }
 
-/// The shared object that was built with this test.
-fn shared_object() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let directory = test.parent().unwrap();
-    let name = "libstrongroom.so";
-    [directory.join(name), directory.with_file_name(name)].into_iter().find(|path| path.exists()).unwrap()
-}
-
 #[test]
 fn the_shared_object_shows_the_functions_of_the_table_and_nothing_else() {
-    let bytes = fs::read(shared_object()).unwrap();
+    let bytes = fs::read(raw::shared_object()).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
     let mut shown: Vec<_> = file
         .dynamic_symbols()
@@ -104,7 +96,7 @@ fn the_shared_object_shows_the_functions_of_the_table_and_nothing_else() {
 
 #[test]
 fn the_shared_object_is_never_unmapped() {
-    let bytes = fs::read(shared_object()).unwrap();
+    let bytes = fs::read(raw::shared_object()).unwrap();
     // DT_FLAGS_1 with DF_1_NODELETE, in the dynamic section.
     let file = object::read::elf::ElfFile64::<object::Endianness>::parse(&*bytes).unwrap();
     use object::read::elf::{Dyn, FileHeader, ProgramHeader};

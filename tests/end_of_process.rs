@@ -14,14 +14,6 @@ use std::{
 
 use raw::Module;
 
-/// The shared object that was built with this test.
-fn shared_object() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let directory = test.parent().unwrap();
-    let name = "libstrongroom.so";
-    [directory.join(name), directory.with_file_name(name)].into_iter().find(|path| path.exists()).unwrap()
-}
-
 fn compile(arguments: &[&Path]) {
     let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
     let status = Command::new(compiler).args(arguments).status().expect("a C compiler, which linking needs too");
@@ -41,7 +33,11 @@ fn host(directory: &Path) -> PathBuf {
 /// What the host says, if it ends by itself, in time and without a signal.
 fn run(host: &Path, log: Option<&Path>) -> Vec<String> {
     let mut command = Command::new(host);
-    command.arg(shared_object()).arg(host.with_file_name("liblate.so")).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .arg(raw::shared_object())
+        .arg(host.with_file_name("liblate.so"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     if let Some(log) = log {
         command.env("STRONGROOM_LOG", "trace").env("STRONGROOM_LOG_FILE", log);
     }

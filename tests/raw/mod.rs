@@ -32,6 +32,14 @@ pub(crate) const USER_PIN: &[u8] = b"user-12345";
 pub(crate) const SERIAL: CK_FLAGS = CKF_SERIAL_SESSION;
 pub(crate) const WRITABLE: CK_FLAGS = CKF_SERIAL_SESSION | CKF_RW_SESSION;
 
+/// The shared object that was built with this test.
+pub(crate) fn shared_object() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let directory = test.parent().unwrap();
+    let name = "libstrongroom.so";
+    [directory.join(name), directory.with_file_name(name)].into_iter().find(|path| path.exists()).unwrap()
+}
+
 /// The newest function list.
 pub(crate) fn list() -> &'static CK_FUNCTION_LIST_3_2 {
     let mut interface = ptr::null_mut();

@@ -15,7 +15,7 @@ use crate::{
     object::{bytes, create, encrypt, finalize, find_label, read, read_label, session, sign},
     p11,
     process::{Journal, Scene},
-    raw,
+    raw::{self, attribute, generate_pair},
 };
 
 const NEEDLES: &str = "STRONGROOM_TEST_NEEDLES";
@@ -32,17 +32,17 @@ pub(crate) fn make_readable_keys() {
         journal.say(format!("{what} {inverted}"));
     };
     for number in 0..4_u8 {
-        let (mut on, mut class, mut kind) = (CK_TRUE, CKO_SECRET_KEY, CKK_GENERIC_SECRET);
-        let mut off = CK_FALSE;
+        let (on, class, kind) = (CK_TRUE, CKO_SECRET_KEY, CKK_GENERIC_SECRET);
+        let off = CK_FALSE;
         let mut value = [0; 48];
         assert_eq!(p11!(C_GenerateRandom(session, value.as_mut_ptr(), 48)), CKR_OK);
         let label = format!("secret {number}");
         let mut template = [
-            raw_attribute(CKA_CLASS, &mut class),
-            raw_attribute(CKA_KEY_TYPE, &mut kind),
-            raw_attribute(CKA_TOKEN, &mut on),
-            raw_attribute(CKA_SENSITIVE, &mut off),
-            raw_attribute(CKA_SIGN, &mut on),
+            attribute(CKA_CLASS, &class),
+            attribute(CKA_KEY_TYPE, &kind),
+            attribute(CKA_TOKEN, &on),
+            attribute(CKA_SENSITIVE, &off),
+            attribute(CKA_SIGN, &on),
             bytes(CKA_VALUE, &value),
             bytes(CKA_LABEL, label.as_bytes()),
         ];
@@ -50,38 +50,22 @@ pub(crate) fn make_readable_keys() {
         say("secret", &value);
     }
     for label in ["rsa used", "rsa seen"] {
-        let (mut on, mut off, mut bits) = (CK_TRUE, CK_FALSE, 2048 as CK_ULONG);
-        let mut public = [raw_attribute(CKA_MODULUS_BITS, &mut bits)];
+        let (on, off, bits) = (CK_TRUE, CK_FALSE, 2048 as CK_ULONG);
+        let mut public = [attribute(CKA_MODULUS_BITS, &bits)];
         let mut private = [
-            raw_attribute(CKA_TOKEN, &mut on),
-            raw_attribute(CKA_SENSITIVE, &mut off),
-            raw_attribute(CKA_EXTRACTABLE, &mut on),
-            raw_attribute(CKA_SIGN, &mut on),
+            attribute(CKA_TOKEN, &on),
+            attribute(CKA_SENSITIVE, &off),
+            attribute(CKA_EXTRACTABLE, &on),
+            attribute(CKA_SIGN, &on),
             bytes(CKA_LABEL, label.as_bytes()),
         ];
-        let mut mechanism =
-            CK_MECHANISM { mechanism: CKM_RSA_PKCS_KEY_PAIR_GEN, pParameter: ptr::null_mut(), ulParameterLen: 0 };
-        let (mut made, mut key) = (0, 0);
-        let rv = p11!(C_GenerateKeyPair(
-            session,
-            &raw mut mechanism,
-            public.as_mut_ptr(),
-            public.len() as CK_ULONG,
-            private.as_mut_ptr(),
-            private.len() as CK_ULONG,
-            &raw mut made,
-            &raw mut key,
-        ));
+        let (rv, (_, key)) = generate_pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, &mut public, &mut private);
         assert_eq!(rv, CKR_OK);
         for part in [CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_COEFFICIENT] {
             say(label, &read(session, key, part).unwrap());
         }
     }
     finalize();
-}
-
-fn raw_attribute<T>(name: CK_ATTRIBUTE_TYPE, value: &mut T) -> CK_ATTRIBUTE {
-    CK_ATTRIBUTE { type_: name, pValue: ptr::from_mut(value).cast(), ulValueLen: size_of::<T>() as CK_ULONG }
 }
 
 /// Logs in, sees and uses the keys, forks, logs out; says each time which of the needles are where.
