@@ -76,3 +76,16 @@ pub(crate) fn module() -> Option<PathBuf> {
     ];
     places.into_iter().find(|path| path.is_file())
 }
+
+/// The same, without `bin/../lib`.
+///
+/// # Errors
+/// That it is in none of these places.
+pub(crate) fn installed_module() -> Result<PathBuf, Fault> {
+    let module = module().ok_or_else(|| {
+        let why =
+            "the module libstrongroom.so is neither beside this command nor where it is installed: `make install`";
+        Fault::NotFound(why.into())
+    })?;
+    Ok(module.canonicalize().unwrap_or(module))
+}

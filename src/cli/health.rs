@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     answer::{Answer, Found},
+    ephemeral,
     fault::Fault,
     pin::Source,
     select::TokenChoice,
@@ -20,10 +21,12 @@ pub(crate) enum ConfigVerb {
     Check,
     /// Names the file that the settings come from.
     Path,
+    /// Names the module, for programs that load it.
+    Module,
 }
 
-pub(crate) fn config(settings: &Settings, verb: &ConfigVerb) -> Answer {
-    match verb {
+pub(crate) fn config(settings: &Settings, verb: &ConfigVerb) -> Result<Answer, Fault> {
+    Ok(match verb {
         ConfigVerb::Show => {
             let rows = settings.sources.iter();
             let text: String =
@@ -42,7 +45,11 @@ pub(crate) fn config(settings: &Settings, verb: &ConfigVerb) -> Answer {
             let none = || "there is no file: the defaults and the environment hold".to_owned();
             Answer::new(path.clone().unwrap_or_else(none), json!({ "path": path }))
         }
-    }
+        ConfigVerb::Module => {
+            let path = ephemeral::installed_module()?.display().to_string();
+            Answer::new(path.clone(), json!({ "path": path }))
+        }
+    })
 }
 
 pub(crate) fn doctor(engine: &Engine, choice: &TokenChoice, pin: Option<&Source>) -> Result<Answer, Fault> {

@@ -92,14 +92,7 @@ impl FromStr for Program {
 
 pub(crate) fn run(engine: &Engine, program: &Program, token: &TokenChoice) -> Result<Answer, Fault> {
     let Chosen { slot, label, .. } = token.choose(engine)?;
-    let module = ephemeral::module().ok_or_else(|| {
-        Fault::NotFound(
-            "the module libstrongroom.so is neither beside this command nor where it is installed: `make install`"
-                .into(),
-        )
-    })?;
-    // Without `bin/../lib`.
-    let module = module.canonicalize().unwrap_or(module).display().to_string();
+    let module = ephemeral::installed_module()?.display().to_string();
     let serial = engine.token_info(slot)?.serial;
     let encoded = percent_encoding::utf8_percent_encode(&label, percent_encoding::NON_ALPHANUMERIC);
     let uri = format!("pkcs11:token={encoded};serial={serial}");

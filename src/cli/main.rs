@@ -201,7 +201,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         }
         Noun::Object(verb) => key::run_object(&engine, &verb),
         Noun::Random { bytes, token } => key::random(&engine, &token, bytes),
-        Noun::Config(verb) => Ok(health::config(engine.settings(), &verb)),
+        Noun::Config(verb) => health::config(engine.settings(), &verb),
         Noun::Doctor { token, pin } => health::doctor(&engine, &token, pin.as_ref()),
     }
 }
