@@ -266,6 +266,11 @@ impl fmt::Display for Error {
 }
 
 impl Error {
+    /// What the caller calls an object that is not there, if that is what is the matter.
+    pub(crate) fn or_if_missing(self, missing: &Self) -> Self {
+        if self == Self::ObjectHandleInvalid { missing.clone() } else { self }
+    }
+
     /// What a plain error says. Those that name something say it above.
     fn words(&self) -> &'static str {
         match self {

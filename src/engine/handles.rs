@@ -15,8 +15,13 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 ///
 /// Split into shards, so that threads that use different handles do not wait for each other.
 pub(crate) struct Table<T> {
-    shards: [RwLock<HandleMap<u64, T>>; SHARDS],
+    shards: [Padded<RwLock<HandleMap<u64, T>>>; SHARDS],
 }
+
+/// What is on cache lines of its own; processors fetch them in pairs.
+#[repr(align(128))]
+#[derive(Default)]
+pub(crate) struct Padded<T>(pub(crate) T);
 
 /// A map whose keys are handles.
 pub(crate) type HandleMap<K, V> = HashMap<K, V, BuildHasherDefault<HandleHasher>>;
@@ -45,7 +50,7 @@ const SHARDS: usize = 16;
 
 impl<T: Clone> Table<T> {
     pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| RwLock::default()) }
+        Self { shards: std::array::from_fn(|_| Padded(RwLock::default())) }
     }
 
     /// A handle that stands for nothing yet.
@@ -78,12 +83,12 @@ impl<T: Clone> Table<T> {
 
     /// Everything that is in the table, in no order.
     pub(crate) fn values(&self) -> Vec<T> {
-        self.shards.iter().flat_map(|shard| shard.read().values().cloned().collect::<Vec<_>>()).collect()
+        self.shards.iter().flat_map(|shard| shard.0.read().values().cloned().collect::<Vec<_>>()).collect()
     }
 
     #[allow(clippy::cast_possible_truncation)] // Only the low bits choose the shard.
     fn shard(&self, handle: u64) -> Option<&RwLock<HandleMap<u64, T>>> {
-        self.shards.get(handle as usize % SHARDS)
+        self.shards.get(handle as usize % SHARDS).map(|shard| &shard.0)
     }
 }
 

@@ -1,9 +1,6 @@
 use std::{
     mem,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use crypto::{Secret, digest::Digest};
@@ -13,7 +10,7 @@ use types::{ObjectHandle, Output, OutputResult, Template};
 use crate::{
     Error,
     mechanism::{Signing, SinglePart, Transform, Verifying},
-    slot::{LoginNumber, Slot},
+    slot::LoginNumber,
 };
 
 /// What is going on in a session: one operation of each kind at most.
@@ -130,7 +127,6 @@ pub(crate) struct Keyed<T> {
 
 /// Whether a key that was allowed at the start may still be used.
 pub(crate) struct KeyAuthorization {
-    slot: Arc<Slot>,
     /// The login that showed the key, if it is a private object.
     login: Option<LoginNumber>,
     pub(crate) context_login: ContextLogin,
@@ -171,12 +167,13 @@ pub(crate) struct Search {
 }
 
 impl KeyAuthorization {
-    pub(crate) fn new(slot: &Arc<Slot>, login: Option<LoginNumber>, context_login: ContextLogin) -> Self {
-        Self { slot: Arc::clone(slot), login, context_login }
+    pub(crate) fn new(login: Option<LoginNumber>, context_login: ContextLogin) -> Self {
+        Self { login, context_login }
     }
 
-    fn check(&self) -> Result<(), Error> {
-        let logged_out = self.login.is_some_and(|login| login != self.slot.login_number());
+    /// `now` is the login that there is.
+    fn check(&self, now: LoginNumber) -> Result<(), Error> {
+        let logged_out = self.login.is_some_and(|login| login != now);
         let waits = matches!(self.context_login, ContextLogin::Needed(_));
         if logged_out || waits { Err(Error::UserNotLoggedIn) } else { Ok(()) }
     }
@@ -263,13 +260,19 @@ pub(crate) enum LengthHint {
 
 impl Operation<Keyed<Transform>> {
     /// The whole input in one call.
-    pub(crate) fn once(&mut self, input: &[u8], out: Output<'_>, hint: LengthHint) -> Result<OutputResult, Error> {
+    pub(crate) fn once(
+        &mut self,
+        now: LoginNumber,
+        input: &[u8],
+        out: Output<'_>,
+        hint: LengthHint,
+    ) -> Result<OutputResult, Error> {
         if let Self::Done(output) = self {
             let output = mem::take(output);
             return Ok(self.deliver(output, out));
         }
         let mut keyed = self.take_ready()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         let needed = match &keyed.run {
             Transform::Stream(cipher) => cipher.once_len(input.len()),
             Transform::SinglePart(whole) => whole.output_len(input.len()),
@@ -303,9 +306,9 @@ impl Operation<Keyed<Transform>> {
     }
 
     /// A part of the input.
-    pub(crate) fn update(&mut self, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+    pub(crate) fn update(&mut self, now: LoginNumber, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let (mut keyed, state) = self.take_part()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         let Transform::Stream(cipher) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         let needed = cipher.update_len(input.len());
         let (state, produced) = match out {
@@ -320,13 +323,13 @@ impl Operation<Keyed<Transform>> {
     }
 
     /// The end of the input.
-    pub(crate) fn finish(&mut self, out: Output<'_>) -> Result<OutputResult, Error> {
+    pub(crate) fn finish(&mut self, now: LoginNumber, out: Output<'_>) -> Result<OutputResult, Error> {
         if let Self::Done(output) = self {
             let output = mem::take(output);
             return Ok(self.deliver(output, out));
         }
         let (mut keyed, state) = self.take_part()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         let Transform::Stream(cipher) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         let needed = cipher.finish_len();
         match out {
@@ -361,13 +364,13 @@ impl<T> Operation<T> {
 
 impl Operation<Keyed<Box<dyn SinglePart>>> {
     /// The whole input in one call.
-    pub(crate) fn once(&mut self, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+    pub(crate) fn once(&mut self, now: LoginNumber, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         if let Self::Done(output) = self {
             let output = mem::take(output);
             return Ok(self.deliver(output, out));
         }
         let mut keyed = self.take_ready()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         if let Output::LengthQuery = out {
             let needed = keyed.run.output_len(input.len());
             *self = Self::Ready(keyed);
@@ -388,9 +391,9 @@ impl Operation<Keyed<Signing>> {
     }
 
     /// The whole message in one call.
-    pub(crate) fn once(&mut self, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
+    pub(crate) fn once(&mut self, now: LoginNumber, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let mut keyed = self.take_ready()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         let (Signing::Stream(signer) | Signing::SinglePart(signer)) = &mut keyed.run;
         let needed = signer.signature_len();
         let produced = match out {
@@ -408,9 +411,9 @@ impl Operation<Keyed<Signing>> {
     }
 
     /// A part of the message.
-    pub(crate) fn update(&mut self, message: &[u8]) -> Result<(), Error> {
+    pub(crate) fn update(&mut self, now: LoginNumber, message: &[u8]) -> Result<(), Error> {
         let (mut keyed, _) = self.take_part()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         let Signing::Stream(signer) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         signer.update(message)?;
         *self = Self::Streaming(keyed);
@@ -418,9 +421,9 @@ impl Operation<Keyed<Signing>> {
     }
 
     /// The end of the message.
-    pub(crate) fn finish(&mut self, out: Output<'_>) -> Result<OutputResult, Error> {
+    pub(crate) fn finish(&mut self, now: LoginNumber, out: Output<'_>) -> Result<OutputResult, Error> {
         let (mut keyed, state) = self.take_part()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         let Signing::Stream(signer) = &mut keyed.run else { return Err(Error::OperationNotInitialized) };
         let needed = signer.signature_len();
         let produced = match out {
@@ -447,18 +450,18 @@ impl Operation<Keyed<Checking>> {
     }
 
     /// The whole message in one call, with the signature unless it was given at the start.
-    pub(crate) fn once(&mut self, message: &[u8], signature: Option<&[u8]>) -> Result<(), Error> {
+    pub(crate) fn once(&mut self, now: LoginNumber, message: &[u8], signature: Option<&[u8]>) -> Result<(), Error> {
         let Keyed { run: Checking { mut verifying, signature: kept }, authorization } = self.take_ready()?;
-        authorization.check()?;
+        authorization.check(now)?;
         let signature = one_of(signature, kept.as_deref())?;
         let (Verifying::Stream(verifier) | Verifying::SinglePart(verifier)) = &mut verifying;
         verifier.once(message, signature)
     }
 
     /// A part of the message.
-    pub(crate) fn update(&mut self, message: &[u8], given: Given) -> Result<(), Error> {
+    pub(crate) fn update(&mut self, now: LoginNumber, message: &[u8], given: Given) -> Result<(), Error> {
         let (mut keyed, _) = self.take_part()?;
-        keyed.authorization.check()?;
+        keyed.authorization.check(now)?;
         if keyed.run.signature.is_some() != (given == Given::AtTheStart) {
             return Err(Error::OperationNotInitialized);
         }
@@ -471,9 +474,9 @@ impl Operation<Keyed<Checking>> {
     }
 
     /// The end of the message, with the signature unless it was given at the start.
-    pub(crate) fn finish(&mut self, signature: Option<&[u8]>) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self, now: LoginNumber, signature: Option<&[u8]>) -> Result<(), Error> {
         let (Keyed { run: Checking { mut verifying, signature: kept }, authorization }, _) = self.take_part()?;
-        authorization.check()?;
+        authorization.check(now)?;
         let signature = one_of(signature, kept.as_deref())?;
         let Verifying::Stream(verifier) = &mut verifying else { return Err(Error::OperationNotInitialized) };
         verifier.finish(signature)

@@ -3,7 +3,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use types::{SessionHandle, SlotId};
 
-use crate::{Error, operation::Operations, slot::Slot, token::Role};
+use crate::{
+    Error,
+    operation::Operations,
+    slot::{LoginNumber, Recent, Slot},
+    token::Role,
+};
 
 /// A session of this process with a token.
 pub(crate) struct Session {
@@ -14,6 +19,8 @@ pub(crate) struct Session {
     generation: u64,
     /// What is going on in it. One lock for each session, and none that two of them share.
     pub(crate) operations: Mutex<Operations>,
+    /// The key that it used last.
+    pub(crate) recent: Recent,
 }
 
 /// What a session may do to token objects.
@@ -69,12 +76,17 @@ pub struct SessionInfo {
 
 impl Session {
     pub(crate) fn new(handle: SessionHandle, slot: Arc<Slot>, access: Access, generation: u64) -> Self {
-        Self { handle, slot, access, generation, operations: Mutex::default() }
+        Self { handle, slot, access, generation, operations: Mutex::default(), recent: Recent::new() }
     }
 
     /// Whether the token is still the one that the session was opened with.
     pub(crate) fn is_valid(&self) -> bool {
         self.generation == self.slot.generation()
+    }
+
+    /// The login that there is now.
+    pub(crate) fn now(&self) -> LoginNumber {
+        self.slot.login_number()
     }
 
     /// # Errors

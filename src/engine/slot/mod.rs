@@ -1,5 +1,6 @@
 //! Slots: the sessions, the login and the objects of a token in this process.
 
+mod copies;
 mod info;
 mod objects;
 mod state;
@@ -22,9 +23,10 @@ use crate::{
     token::{Login, NewRules, Pins, Role, Rotated, Token},
 };
 
-use objects::{Entry, Objects};
+use objects::{Entry, Objects, Place};
 use state::{EndedObjects, SessionCount, SlotState};
 
+pub(crate) use copies::Recent;
 pub use info::{SlotInfo, TokenInfo};
 pub(crate) use objects::Freshness;
 pub(crate) use state::LoginNumber;
@@ -399,25 +401,54 @@ impl Slot {
 impl Slot {
     /// The object behind a handle, or what the caller calls it if there is none.
     pub(crate) fn object_or(&self, handle: ObjectHandle, missing: &Error) -> Result<Arc<Object>, Error> {
-        self.object(handle).map_err(|fault| if fault == Error::ObjectHandleInvalid { missing.clone() } else { fault })
+        self.object(handle).map_err(|fault| fault.or_if_missing(missing))
     }
 
     /// The object behind a handle, as it is now, if it may be seen.
     pub(crate) fn object(&self, handle: ObjectHandle) -> Result<Arc<Object>, Error> {
         let login_number = self.login_number();
         let entry = self.objects.entry(handle, login_number)?;
-        match entry.as_ref() {
-            Entry::Session(object) => {
-                let object = Arc::clone(&object.read());
-                self.may_see(&object.attributes).then_some(object).ok_or(Error::ObjectHandleInvalid)
+        self.current(&entry, login_number, None)
+    }
+
+    /// The same for a session that uses it as a key again and again, without a count or lock that other sessions write.
+    pub(crate) fn key(&self, recent: &Recent, handle: ObjectHandle, missing: &Error) -> Result<Arc<Object>, Error> {
+        let login_number = self.login_number();
+        let mut last = recent.last.lock();
+        let entry = match &*last {
+            Some((known, entry)) if *known == handle && entry.must_be_valid(login_number).is_ok() => entry,
+            _ => {
+                *last = None;
+                let entry = self.objects.entry(handle, login_number).map_err(|fault| fault.or_if_missing(missing))?;
+                &last.insert((handle, entry)).1
             }
-            Entry::Token(entry) => {
-                let now = Freshness { change_counter: self.token.change_counter(entry.record)?, login_number };
-                if let Some(object) = Objects::cached(entry, now) {
-                    return Ok(object);
+        };
+        self.current(entry, login_number, Some(recent)).map_err(|fault| fault.or_if_missing(missing))
+    }
+
+    fn current(&self, entry: &Entry, login_number: LoginNumber, recent: Option<&Recent>) -> Result<Arc<Object>, Error> {
+        match &entry.place {
+            Place::Session(session) => {
+                let now = session.freshness(login_number);
+                if let Some(copy) = entry.copy(recent, now) {
+                    return Ok(copy);
                 }
-                let loaded = self.load(entry.record)?;
-                self.objects.cache(entry, loaded, now).ok_or(Error::ObjectHandleInvalid)
+                let object = session.object().filter(|object| self.may_see(&object.attributes));
+                Ok(entry.for_session(recent, object.ok_or(Error::ObjectHandleInvalid)?, now))
+            }
+            Place::Token(token) => {
+                let now = Freshness { change_counter: self.token.change_counter(token.record)?, login_number };
+                if let Some(copy) = entry.copy(recent, now) {
+                    return Ok(copy);
+                }
+                let object = match Objects::cached(token, now) {
+                    Some(object) => object,
+                    None => {
+                        let loaded = self.load(token.record)?;
+                        self.objects.cache(entry, loaded, now).ok_or(Error::ObjectHandleInvalid)?
+                    }
+                };
+                Ok(entry.for_session(recent, object, now))
             }
         }
     }
@@ -496,11 +527,11 @@ impl Slot {
         change: &mut dyn FnMut(&Attributes) -> Result<Attributes, Error>,
     ) -> Result<(), Error> {
         let entry = self.objects.entry(handle, self.login_number())?;
-        match entry.as_ref() {
-            Entry::Session(object) => Objects::change_session_object(object, change),
-            Entry::Token(entry) => {
+        match &entry.place {
+            Place::Session(session) => session.change(change),
+            Place::Token(token) => {
                 let login = self.must_be_logged_in()?;
-                self.watched(self.token.update(&login, entry.record, change))
+                self.watched(self.token.update(&login, token.record, change))
             }
         }
     }

@@ -4,15 +4,18 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use parking_lot::RwLock;
-use store::{ChangeCounter, RecordId};
+use store::{ChangeCounter, RecordId, Revision};
 use types::ObjectHandle;
 
-use super::state::LoginNumber;
+use super::{
+    copies::{Copies, Recent},
+    state::LoginNumber,
+};
 use crate::{
     Error,
     handles::Table,
@@ -32,11 +35,25 @@ pub(super) struct Objects {
 const CACHED_AT_MOST: usize = 2048;
 
 /// What a handle stands for.
-pub(super) enum Entry {
-    /// A session object. Changed under its lock, read and written in one step.
-    Session(RwLock<Arc<Object>>),
-    /// A token object.
+pub(super) struct Entry {
+    pub(super) place: Place,
+    /// The handle has ended: nothing of the object is kept here any more.
+    ended: AtomicBool,
+    copies: Copies,
+}
+
+/// Where the object is.
+pub(super) enum Place {
+    Session(SessionEntry),
     Token(TokenEntry),
+}
+
+/// A session object. Changed under its lock, read and written in one step.
+pub(super) struct SessionEntry {
+    /// `None` if the handle has ended.
+    object: RwLock<Option<Arc<Object>>>,
+    /// How often it was changed.
+    changes: AtomicU64,
 }
 
 /// A token object, read from the token when it is used.
@@ -68,6 +85,55 @@ struct Cached {
     read: Freshness,
 }
 
+impl SessionEntry {
+    pub(super) fn object(&self) -> Option<Arc<Object>> {
+        self.object.read().clone()
+    }
+
+    /// To be asked before the object is read: a change after it is seen at the next use.
+    pub(super) fn freshness(&self, login_number: LoginNumber) -> Freshness {
+        let changes = Revision(self.changes.load(Ordering::Acquire));
+        Freshness { change_counter: ChangeCounter::revision(changes), login_number }
+    }
+
+    /// Changes it to what `change` makes of it.
+    pub(super) fn change(&self, change: impl FnOnce(&Attributes) -> Result<Attributes, Error>) -> Result<(), Error> {
+        // Read and written under one lock: of two threads that change it, neither undoes the other.
+        let mut place = self.object.write();
+        let object = place.as_ref().ok_or(Error::ObjectHandleInvalid)?;
+        let changed = change(&object.attributes)?;
+        let location = object.location;
+        *place = Some(Arc::new(Object::new(changed, location)));
+        self.changes.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn new(place: Place) -> Self {
+        Self { place, ended: AtomicBool::new(false), copies: Copies::default() }
+    }
+
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if the handle has ended, with the login in which it was given for one.
+    pub(super) fn must_be_valid(&self, now: LoginNumber) -> Result<(), Error> {
+        let of_another_login =
+            matches!(self.place, Place::Token(TokenEntry { login: Some(given), .. }) if given != now);
+        let over = of_another_login || self.ended.load(Ordering::Acquire);
+        if over { Err(Error::ObjectHandleInvalid) } else { Ok(()) }
+    }
+
+    /// A session's copy, if it has one that is as the object is now.
+    pub(super) fn copy(&self, recent: Option<&Recent>, now: Freshness) -> Option<Arc<Object>> {
+        self.copies.get(recent?, now)
+    }
+
+    /// The object, or a copy for this session if it is worth one.
+    pub(super) fn for_session(&self, recent: Option<&Recent>, object: Arc<Object>, read: Freshness) -> Arc<Object> {
+        recent.and_then(|recent| self.copies.make(recent, &object, read, &self.ended)).unwrap_or(object)
+    }
+}
+
 impl Objects {
     pub(super) fn new() -> Self {
         Self { entries: Table::new(), records: RwLock::default(), cached: AtomicUsize::new(0) }
@@ -76,15 +142,14 @@ impl Objects {
     /// What a handle stands for, if the handle is valid in this login.
     pub(super) fn entry(&self, handle: ObjectHandle, now: LoginNumber) -> Result<Arc<Entry>, Error> {
         let entry = self.entries.get(handle.0).ok_or(Error::ObjectHandleInvalid)?;
-        match entry.as_ref() {
-            Entry::Token(TokenEntry { login: Some(given), .. }) if *given != now => Err(Error::ObjectHandleInvalid),
-            _ => Ok(entry),
-        }
+        entry.must_be_valid(now)?;
+        Ok(entry)
     }
 
     /// Gives a session object its handle. Nobody finds it before the slot's state has it.
     pub(super) fn add_session_object(&self, object: Object) -> ObjectHandle {
-        let (handle, _) = self.entries.insert_with(|_| Arc::new(Entry::Session(RwLock::new(Arc::new(object)))));
+        let place = SessionEntry { object: RwLock::new(Some(Arc::new(object))), changes: AtomicU64::new(0) };
+        let (handle, _) = self.entries.insert_with(|_| Arc::new(Entry::new(Place::Session(place))));
         ObjectHandle(handle)
     }
 
@@ -120,7 +185,7 @@ impl Objects {
             None => Cache::Empty,
         };
         let login = (visibility == Visibility::Private).then_some(now);
-        let entry = Entry::Token(TokenEntry { record, login, cache: RwLock::new(cache) });
+        let entry = Entry::new(Place::Token(TokenEntry { record, login, cache: RwLock::new(cache) }));
         let handle = ObjectHandle(self.entries.insert_with(|_| Arc::new(entry)).0);
         records.insert(record, handle);
         handle
@@ -151,9 +216,9 @@ impl Objects {
     fn forget_token_objects(&self, ends: impl Fn(&TokenEntry) -> bool) {
         self.records.write().retain(|_, handle| {
             let entry = self.entries.get(handle.0);
-            let ended = match entry.as_deref() {
-                Some(Entry::Token(entry)) => ends(entry),
-                Some(Entry::Session(_)) | None => true,
+            let ended = match entry.as_deref().map(|entry| &entry.place) {
+                Some(Place::Token(entry)) => ends(entry),
+                Some(Place::Session(_)) | None => true,
             };
             if ended {
                 self.remove_entry(*handle);
@@ -165,9 +230,19 @@ impl Objects {
     /// Removes an entry; the record if it was a token object's.
     fn remove_entry(&self, handle: ObjectHandle) -> Option<RecordId> {
         let entry = self.entries.remove(handle.0)?;
-        let Entry::Token(entry) = entry.as_ref() else { return None };
-        self.empty(&mut entry.cache.write(), Cache::Ended);
-        Some(entry.record)
+        // A session may remember the entry, and has to find nothing in it.
+        entry.ended.store(true, Ordering::Release);
+        entry.copies.clear();
+        match &entry.place {
+            Place::Session(session) => {
+                *session.object.write() = None;
+                None
+            }
+            Place::Token(token) => {
+                self.empty(&mut token.cache.write(), Cache::Ended);
+                Some(token.record)
+            }
+        }
     }
 
     /// The cached object, if it is still as it was read.
@@ -190,8 +265,12 @@ impl Objects {
     }
 
     /// Caches what was read; `None` if the object is gone.
-    pub(super) fn cache(&self, entry: &TokenEntry, loaded: Option<Object>, read: Freshness) -> Option<Arc<Object>> {
-        let mut cache = entry.cache.write();
+    pub(super) fn cache(&self, entry: &Entry, loaded: Option<Object>, read: Freshness) -> Option<Arc<Object>> {
+        let Place::Token(token) = &entry.place else { return None };
+        if loaded.is_none() {
+            entry.copies.clear();
+        }
+        let mut cache = token.cache.write();
         if matches!(*cache, Cache::Ended) {
             return loaded.map(Arc::new);
         }
@@ -214,24 +293,12 @@ impl Objects {
         Some(object)
     }
 
-    /// Changes a session object to what `change` makes of it.
-    pub(super) fn change_session_object(
-        object: &RwLock<Arc<Object>>,
-        change: impl FnOnce(&Attributes) -> Result<Attributes, Error>,
-    ) -> Result<(), Error> {
-        // Read and written under one lock: of two threads that change it, neither undoes the other.
-        let mut place = object.write();
-        let changed = change(&place.attributes)?;
-        let location = place.location;
-        *place = Arc::new(Object::new(changed, location));
-        Ok(())
-    }
-
     /// Drops the token objects in memory; the next use reads them again.
     fn drop_cache(&self) {
         for entry in self.entries.values() {
-            if let Entry::Token(entry) = entry.as_ref() {
-                let mut cache = entry.cache.write();
+            if let Place::Token(token) = &entry.place {
+                entry.copies.clear();
+                let mut cache = token.cache.write();
                 if matches!(*cache, Cache::Filled(_)) {
                     self.empty(&mut cache, Cache::Empty);
                 }
@@ -261,7 +328,7 @@ mod tests {
     }
 
     fn token_entry(entry: &Entry) -> &TokenEntry {
-        let Entry::Token(entry) = entry else { panic!("a token object") };
+        let Place::Token(entry) = &entry.place else { panic!("a token object") };
         entry
     }
 
@@ -272,7 +339,7 @@ mod tests {
         let entry = objects.entry(handle, NOW).unwrap();
         // One thread has read the object; another logs out; the first one puts away what it has read.
         objects.forget_private();
-        assert!(objects.cache(token_entry(&entry), Some(object()), read()).is_some(), "it is used once more");
+        assert!(objects.cache(&entry, Some(object()), read()).is_some(), "it is used once more");
         assert!(Objects::cached(token_entry(&entry), read()).is_none());
         assert_eq!(objects.cached.load(Ordering::Relaxed), 0, "nobody counts what nobody can find");
     }
@@ -290,8 +357,8 @@ mod tests {
     fn the_count_of_what_is_cached_is_right_after_every_sequence_of_events() {
         type Event = fn(&Objects, &Entry);
         let events: [Event; 5] = [
-            |objects, entry| drop(objects.cache(token_entry(entry), Some(object()), read())),
-            |objects, entry| drop(objects.cache(token_entry(entry), None, read())),
+            |objects, entry| drop(objects.cache(entry, Some(object()), read())),
+            |objects, entry| drop(objects.cache(entry, None, read())),
             |objects, _| objects.drop_cache(),
             |objects, _| objects.forget_private(),
             |objects, _| {

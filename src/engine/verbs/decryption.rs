@@ -29,7 +29,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed, and the
     /// algorithm's. Each of them ends the operation.
     pub fn decrypt(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().decryption.once(input, out, LengthHint::AtMost)
+        let session = self.session(session)?;
+        session.operations.lock().decryption.once(session.now(), input, out, LengthHint::AtMost)
     }
 
     /// A part of a message.
@@ -38,7 +39,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], also for a mechanism that takes whole messages only, and the
     /// algorithm's. Each of them ends the operation.
     pub fn decrypt_update(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().decryption.update(input, out)
+        let session = self.session(session)?;
+        session.operations.lock().decryption.update(session.now(), input, out)
     }
 
     /// The end of a message.
@@ -46,6 +48,7 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
     pub fn decrypt_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().decryption.finish(out)
+        let session = self.session(session)?;
+        session.operations.lock().decryption.finish(session.now(), out)
     }
 }

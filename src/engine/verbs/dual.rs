@@ -3,31 +3,32 @@ use types::{Output, OutputResult, SessionHandle};
 use crate::{
     Engine, Error,
     operation::{Given, Operation, Operations},
+    slot::LoginNumber,
 };
 
 /// A second operation that gets the same bytes.
 struct Second {
     /// Whether it takes parts.
     ready: fn(&Operations) -> Result<(), Error>,
-    feed: fn(&mut Operations, &[u8]) -> Result<(), Error>,
+    feed: fn(&mut Operations, LoginNumber, &[u8]) -> Result<(), Error>,
     end: fn(&mut Operations),
 }
 
 const DIGEST: Second = Second {
     ready: |operations| operations.digest.must_take_parts(),
-    feed: |operations, part| operations.digest.update(part),
+    feed: |operations, _, part| operations.digest.update(part),
     end: |operations| operations.digest = Operation::Idle,
 };
 
 const SIGNATURE: Second = Second {
     ready: |operations| operations.signature.must_take_parts(),
-    feed: |operations, part| operations.signature.update(part),
+    feed: |operations, now, part| operations.signature.update(now, part),
     end: |operations| operations.signature = Operation::Idle,
 };
 
 const VERIFICATION: Second = Second {
     ready: |operations| operations.verification.must_take_parts(Given::AtTheEnd),
-    feed: |operations, part| operations.verification.update(part, Given::AtTheEnd),
+    feed: |operations, now, part| operations.verification.update(now, part, Given::AtTheEnd),
     end: |operations| operations.verification = Operation::Idle,
 };
 
@@ -99,11 +100,12 @@ impl Engine {
         second: &Second,
     ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
+        let now = session.now();
         let mut operations = session.operations.lock();
         second.must_be_ready(&mut operations)?;
-        let produced = operations.encryption.update(part, out)?;
+        let produced = operations.encryption.update(now, part, out)?;
         if let OutputResult::Written(_) = produced {
-            (second.feed)(&mut operations, part)?;
+            (second.feed)(&mut operations, now, part)?;
         }
         Ok(produced)
     }
@@ -116,12 +118,13 @@ impl Engine {
         second: &Second,
     ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
+        let now = session.now();
         let mut operations = session.operations.lock();
         second.must_be_ready(&mut operations)?;
-        let Output::Buffer(output) = out else { return operations.decryption.update(part, Output::LengthQuery) };
-        let produced = operations.decryption.update(part, Output::Buffer(output))?;
+        let Output::Buffer(output) = out else { return operations.decryption.update(now, part, Output::LengthQuery) };
+        let produced = operations.decryption.update(now, part, Output::Buffer(output))?;
         if let OutputResult::Written(len) = produced {
-            (second.feed)(&mut operations, output.get(..len).unwrap_or_default())?;
+            (second.feed)(&mut operations, now, output.get(..len).unwrap_or_default())?;
         }
         Ok(produced)
     }

@@ -29,7 +29,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed, and the
     /// algorithm's. Each of them ends the operation.
     pub fn encrypt(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().encryption.once(input, out, LengthHint::Exactly)
+        let session = self.session(session)?;
+        session.operations.lock().encryption.once(session.now(), input, out, LengthHint::Exactly)
     }
 
     /// A part of a message.
@@ -38,7 +39,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], also for a mechanism that takes whole messages only, and the
     /// algorithm's. Each of them ends the operation.
     pub fn encrypt_update(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().encryption.update(input, out)
+        let session = self.session(session)?;
+        session.operations.lock().encryption.update(session.now(), input, out)
     }
 
     /// The end of a message.
@@ -46,6 +48,7 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
     pub fn encrypt_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().encryption.finish(out)
+        let session = self.session(session)?;
+        session.operations.lock().encryption.finish(session.now(), out)
     }
 }

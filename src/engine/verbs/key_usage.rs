@@ -50,8 +50,8 @@ impl Session {
     /// The key behind a handle, if it may be used in this way with this mechanism.
     pub(super) fn key(&self, handle: ObjectHandle, usage: &KeyUsage, row: &Mechanism) -> Result<UsableKey, Error> {
         // Before the key is looked for: a logout in between ends the use.
-        let login = self.slot.login_number();
-        let key = self.slot.object_or(handle, &usage.no_key)?;
+        let login = self.now();
+        let key = self.slot.key(&self.recent, handle, &usage.no_key)?;
         let attributes = &key.attributes;
         let key_type = attributes.key_type().ok_or_else(|| usage.no_key.clone())?;
         if !row.keys.contains(&key_type) {
@@ -78,7 +78,7 @@ impl Session {
             Ok(()) => ContextLogin::NotNeeded,
             Err(_) => ContextLogin::Needed(ContextLoginRequest::next()),
         };
-        KeyAuthorization::new(&self.slot, private.then_some(key.login), context_login)
+        KeyAuthorization::new(private.then_some(key.login), context_login)
     }
 }
 

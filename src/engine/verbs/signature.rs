@@ -31,7 +31,8 @@ impl Engine {
     /// [`Error::UserNotLoggedIn`] if the key asks for the PIN, and the algorithm's. Each of them ends the
     /// operation.
     pub fn sign(&self, session: SessionHandle, message: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().signature.once(message, out)
+        let session = self.session(session)?;
+        session.operations.lock().signature.once(session.now(), message, out)
     }
 
     /// A part of a message.
@@ -40,7 +41,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], also for a mechanism that takes whole messages only, and the
     /// algorithm's. Each of them ends the operation.
     pub fn sign_update(&self, session: SessionHandle, part: &[u8]) -> Result<(), Error> {
-        self.session(session)?.operations.lock().signature.update(part)
+        let session = self.session(session)?;
+        session.operations.lock().signature.update(session.now(), part)
     }
 
     /// The end of a message.
@@ -48,7 +50,8 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
     pub fn sign_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().signature.finish(out)
+        let session = self.session(session)?;
+        session.operations.lock().signature.finish(session.now(), out)
     }
 
     /// # Errors
@@ -75,6 +78,7 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::sign`].
     pub fn sign_recover(&self, session: SessionHandle, data: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().signature_recovery.once(data, out)
+        let session = self.session(session)?;
+        session.operations.lock().signature_recovery.once(session.now(), data, out)
     }
 }

@@ -21,7 +21,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], [`Error::OperationActive`] after a part was fed, and the
     /// algorithm's: the signature is invalid, or has an impossible length. The operation is over in any case.
     pub fn verify(&self, session: SessionHandle, message: &[u8], signature: &[u8]) -> Result<(), Error> {
-        self.session(session)?.operations.lock().verification.once(message, Some(signature))
+        let session = self.session(session)?;
+        session.operations.lock().verification.once(session.now(), message, Some(signature))
     }
 
     /// A part of a message.
@@ -29,7 +30,8 @@ impl Engine {
     /// # Errors
     /// [`Error::OperationNotInitialized`], also for a mechanism that takes whole messages only.
     pub fn verify_update(&self, session: SessionHandle, part: &[u8]) -> Result<(), Error> {
-        self.session(session)?.operations.lock().verification.update(part, Given::AtTheEnd)
+        let session = self.session(session)?;
+        session.operations.lock().verification.update(session.now(), part, Given::AtTheEnd)
     }
 
     /// The end of a message.
@@ -37,7 +39,8 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::verify`].
     pub fn verify_final(&self, session: SessionHandle, signature: &[u8]) -> Result<(), Error> {
-        self.session(session)?.operations.lock().verification.finish(Some(signature))
+        let session = self.session(session)?;
+        session.operations.lock().verification.finish(session.now(), Some(signature))
     }
 
     /// Starts a verification whose signature is known from the start (3.2).
@@ -61,7 +64,8 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::verify`].
     pub fn verify_signature(&self, session: SessionHandle, message: &[u8]) -> Result<(), Error> {
-        self.session(session)?.operations.lock().verification.once(message, None)
+        let session = self.session(session)?;
+        session.operations.lock().verification.once(session.now(), message, None)
     }
 
     /// A part of a message.
@@ -69,7 +73,8 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::verify_update`].
     pub fn verify_signature_update(&self, session: SessionHandle, part: &[u8]) -> Result<(), Error> {
-        self.session(session)?.operations.lock().verification.update(part, Given::AtTheStart)
+        let session = self.session(session)?;
+        session.operations.lock().verification.update(session.now(), part, Given::AtTheStart)
     }
 
     /// The end of a message.
@@ -77,7 +82,8 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::verify`].
     pub fn verify_signature_final(&self, session: SessionHandle) -> Result<(), Error> {
-        self.session(session)?.operations.lock().verification.finish(None)
+        let session = self.session(session)?;
+        session.operations.lock().verification.finish(session.now(), None)
     }
 
     /// # Errors
@@ -109,7 +115,8 @@ impl Engine {
         signature: &[u8],
         out: Output<'_>,
     ) -> Result<OutputResult, Error> {
-        self.session(session)?.operations.lock().verification_recovery.once(signature, out)
+        let session = self.session(session)?;
+        session.operations.lock().verification_recovery.once(session.now(), signature, out)
     }
 
     fn start_verification(
