@@ -5,6 +5,8 @@ use crate::fault::Fault;
 /// What a verb has to say: for people, and for programs.
 pub(crate) struct Answer {
     pub(crate) text: String,
+    /// What goes to standard output instead of words, unless it is told to programs.
+    pub(crate) bytes: Vec<u8>,
     pub(crate) data: Value,
     pub(crate) found: Found,
     /// The exit code of a command that was run; else it follows from what was found.
@@ -25,7 +27,7 @@ impl Answer {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        Self { text, data, found: Found::Nothing, code: None }
+        Self { text, bytes: Vec::new(), data, found: Found::Nothing, code: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs, str::FromStr, time::Duration};
 use clap::Subcommand;
 use der::{
     Decode, Encode,
-    asn1::{BitString, Ia5String, ObjectIdentifier, OctetString, UintRef},
+    asn1::{BitString, Ia5String, ObjectIdentifier, OctetString},
 };
 use engine::Engine;
 use serde_json::{Value as Json, json};
@@ -35,6 +35,7 @@ use x509_cert::{
 
 use crate::{
     answer::{Answer, done},
+    ecdsa,
     fault::Fault,
     key::{self, KeyChoice, hex},
     select::UserLogin,
@@ -350,21 +351,9 @@ impl Signer {
         let written = engine.sign(session, message, Output::Buffer(&mut signature))?;
         let OutputResult::Written(len) = written else { return Err(encoding("the signature is longer than any")) };
         signature.truncate(len);
-        let signature = if self.is_ecdsa { ecdsa_der(&signature)? } else { signature };
+        let signature = if self.is_ecdsa { ecdsa::to_der(&signature)? } else { signature };
         BitString::from_bytes(&signature).map_err(encoding)
     }
-}
-
-/// Both numbers of an ECDSA signature as certificates have them (RFC 3279, 2.2.3).
-fn ecdsa_der(signature: &[u8]) -> Result<Vec<u8>, Fault> {
-    #[derive(der::Sequence)]
-    struct Numbers<'a> {
-        r: UintRef<'a>,
-        s: UintRef<'a>,
-    }
-    let (r, s) = signature.split_at(signature.len() / 2);
-    let numbers = Numbers { r: UintRef::new(r).map_err(encoding)?, s: UintRef::new(s).map_err(encoding)? };
-    numbers.to_der().map_err(encoding)
 }
 
 fn keep(engine: &Engine, session: SessionHandle, bytes: &[u8], label: &str, id: &[u8]) -> Result<ObjectHandle, Fault> {

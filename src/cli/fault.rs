@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     NotFound(String),
     /// A setting stops the command.
     Settings(String),
+    /// It was tried and did not work, or what was checked is wrong.
+    Failed(String),
 }
 
 /// The token that a verb is about, as far as it was found out before the fault.
@@ -76,6 +78,7 @@ impl Fault {
         match self {
             Self::Usage(_) | Self::Settings(_) => 2,
             Self::NotFound(_) => 3,
+            Self::Failed(_) => 1,
             Self::Engine(error) => match Rv::from(error) {
                 Rv::SLOT_ID_INVALID => 3,
                 Rv::PIN_INCORRECT | Rv::PIN_LOCKED | Rv::PIN_LEN_RANGE | Rv::USER_PIN_NOT_INITIALIZED => 4,
@@ -96,14 +99,16 @@ impl Fault {
     pub(crate) fn code(&self) -> Option<String> {
         match self {
             Self::Engine(error) => Some(Rv::from(error).to_string()),
-            Self::Usage(_) | Self::NotFound(_) | Self::Settings(_) => None,
+            Self::Usage(_) | Self::NotFound(_) | Self::Settings(_) | Self::Failed(_) => None,
         }
     }
 
     /// What happened, and what to do next.
     pub(crate) fn text(&self, about: Option<&About<'_>>) -> String {
         match self {
-            Self::Usage(why) | Self::NotFound(why) | Self::Settings(why) => why.trim_end().to_owned(),
+            Self::Usage(why) | Self::NotFound(why) | Self::Settings(why) | Self::Failed(why) => {
+                why.trim_end().to_owned()
+            }
             Self::Engine(error) => {
                 let what = match about {
                     Some(about) => format!("token '{}': {error}", about.token),

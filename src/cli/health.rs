@@ -94,10 +94,6 @@ pub(crate) fn doctor(engine: &Engine, choice: &TokenChoice, pin: Option<&Source>
     let locked = format!("up to {} KiB of them are locked in memory", lockable / 1024);
     text.push_str(&format!("keys are in no core dump and no forked child; {locked}\n"));
     let found = if faults.is_empty() { Found::Nothing } else { Found::Faults };
-    Ok(Answer {
-        text,
-        data: json!({ "faults": faults, "whole": whole, "lockable_bytes": lockable }),
-        found,
-        code: None,
-    })
+    let data = json!({ "faults": faults, "whole": whole, "lockable_bytes": lockable });
+    Ok(Answer { found, ..Answer::new(text, data) })
 }

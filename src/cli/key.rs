@@ -4,6 +4,7 @@ use clap::Subcommand;
 use engine::{Access, Engine};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
+use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use crate::{
     answer::{Answer, done},
@@ -86,7 +87,7 @@ pub(crate) enum ObjectVerb {
 
 /// Bytes that are written as hexadecimal digits.
 #[derive(Clone)]
-pub(crate) struct Hex(Vec<u8>);
+pub(crate) struct Hex(pub(crate) Vec<u8>);
 
 impl std::str::FromStr for Hex {
     type Err = String;
@@ -106,6 +107,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// RFC 5480, 2.1.1.
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
 /// One half of a key.
 struct Half {
     class: ObjectClass,
@@ -116,7 +120,9 @@ struct Half {
 pub(crate) struct Key {
     pub(crate) label: String,
     pub(crate) id: Vec<u8>,
-    kind: String,
+    pub(crate) kind: String,
+    /// Bits of an RSA modulus, else 0.
+    pub(crate) bits: usize,
     halves: Vec<Half>,
     can: Vec<&'static str>,
     extractable: bool,
@@ -299,12 +305,14 @@ fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHandle) -> Re
     let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
     let flag = |name| object.attribute(name).ok().and_then(Value::as_flag).unwrap_or(false);
     let class = ObjectClass(number(A::CLASS).unwrap_or(u64::MAX));
-    let bits = Some(bytes(A::MODULUS).len() as u64 * 8).filter(|bits| *bits > 0);
-    let kind = kind::name_of(number(A::KEY_TYPE).map(KeyType), number(A::VALUE_LEN), bits, &bytes(A::EC_PARAMS));
+    let bits = bytes(A::MODULUS).len() * 8;
+    let modulus = Some(bits as u64).filter(|bits| *bits > 0);
+    let kind = kind::name_of(number(A::KEY_TYPE).map(KeyType), number(A::VALUE_LEN), modulus, &bytes(A::EC_PARAMS));
     Ok(Key {
         label: String::from_utf8_lossy(&bytes(A::LABEL)).into_owned(),
         id: bytes(A::ID),
         kind,
+        bits,
         halves: vec![Half { class, handle }],
         can: kind::uses(flag),
         extractable: flag(A::EXTRACTABLE),
@@ -346,6 +354,22 @@ impl Key {
     /// The object of one half.
     pub(crate) fn half(&self, class: ObjectClass) -> Option<ObjectHandle> {
         self.halves.iter().find(|half| half.class == class).map(|half| half.handle)
+    }
+
+    /// The object of one half.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub(crate) fn must_have(&self, class: ObjectClass) -> Result<ObjectHandle, Fault> {
+        let missing = || Fault::Usage(format!("key {} of kind {} has no {} here", self.label, self.kind, word(class)));
+        self.half(class).ok_or_else(missing)
+    }
+
+    /// How many bytes a number of the key's curve has, if it has one.
+    pub(crate) fn coordinate_len(&self) -> Option<usize> {
+        let info = SubjectPublicKeyInfoRef::try_from(self.info.as_slice()).ok()?;
+        let point = info.subject_public_key.raw_bytes();
+        (info.algorithm.oid == EC_PUBLIC_KEY && point.first() == Some(&4)).then_some(point.len() / 2)
     }
 
     /// The public half of a pair (SubjectPublicKeyInfo, DER).

@@ -7,8 +7,10 @@
 
 mod answer;
 mod cert;
+mod ecdsa;
 mod ephemeral;
 mod fault;
+mod flow;
 mod health;
 mod integrate;
 mod key;
@@ -16,6 +18,7 @@ mod kind;
 mod pin;
 mod progress;
 mod select;
+mod sign;
 mod token;
 
 use std::{
@@ -59,6 +62,14 @@ enum Noun {
     /// Makes, keeps, lists and prints certificates.
     #[command(subcommand)]
     Cert(cert::CertVerb),
+    /// Signs a file or what comes in, with a private key.
+    Sign(sign::Sign),
+    /// Says whether a signature is right: exit code 0 if it is, 1 if it is wrong.
+    Verify(sign::Verify),
+    /// Prints the code (MAC) of a file or of what comes in, under a secret key; or checks one.
+    Mac(sign::Mac),
+    /// Prints the digest of a file or of what comes in.
+    Digest(sign::Digest),
     /// Runs a command with a token for it alone, which is gone afterwards. The command finds the module's path in
     /// PKCS11_MODULE, and TOKEN_LABEL, TOKEN_PIN and TOKEN_SO_PIN.
     Exec {
@@ -124,8 +135,12 @@ fn main() -> ExitCode {
     engine::use_heap();
     let Arguments { json, noun } = Arguments::parse();
     let (code, written) = match run(noun) {
-        Ok(Answer { text, data, found, code }) => {
-            let text = if json && code.is_none() { format!("{}\n", json!({ "ok": true, "data": data })) } else { text };
+        Ok(Answer { text, bytes, data, found, code }) => {
+            let text = if json && code.is_none() {
+                format!("{}\n", json!({ "ok": true, "data": data })).into_bytes()
+            } else {
+                [text.into_bytes(), bytes].concat()
+            };
             (code.unwrap_or(u8::from(found == Found::Faults)), write(io::stdout(), &text))
         }
         Err(fault) => {
@@ -134,9 +149,9 @@ fn main() -> ExitCode {
             let message = fault.text(about.as_ref());
             let written = if json {
                 let error = json!({ "ok": false, "error": { "message": message, "ckr": fault.code() } });
-                write(io::stdout(), &format!("{error}\n"))
+                write(io::stdout(), format!("{error}\n").as_bytes())
             } else {
-                write(io::stderr(), &format!("strongroom: {message}\n"))
+                write(io::stderr(), format!("strongroom: {message}\n").as_bytes())
             };
             (fault.exit_code(), written)
         }
@@ -146,14 +161,14 @@ fn main() -> ExitCode {
         // Whoever was to read it has gone: that is his right.
         Err(why) if why.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(code),
         Err(why) => {
-            let _ = write(io::stderr(), &format!("strongroom: the answer cannot be written: {why}\n"));
+            let _ = write(io::stderr(), format!("strongroom: the answer cannot be written: {why}\n").as_bytes());
             ExitCode::FAILURE
         }
     }
 }
 
-fn write(mut to: impl Write, text: &str) -> io::Result<()> {
-    to.write_all(text.as_bytes())?;
+fn write(mut to: impl Write, text: &[u8]) -> io::Result<()> {
+    to.write_all(text)?;
     to.flush()
 }
 
@@ -177,6 +192,10 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         Noun::Pin(verb) => token::run_pin(&engine, &verb),
         Noun::Key(verb) => key::run(&engine, &verb),
         Noun::Cert(verb) => cert::run(&engine, &verb),
+        Noun::Sign(asked) => sign::sign(&engine, &asked),
+        Noun::Verify(asked) => sign::verify(&engine, &asked),
+        Noun::Mac(asked) => sign::mac(&engine, &asked),
+        Noun::Digest(asked) => sign::digest(&engine, &asked),
         Noun::Exec { command, .. } => {
             let status = ephemeral::run(&command)?;
             Ok(Answer {

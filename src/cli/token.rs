@@ -190,7 +190,7 @@ pub(crate) fn run(engine: &Engine, verb: TokenVerb) -> Result<Answer, Fault> {
             let mut text: String = report.faults.iter().map(|fault| format!("{fault}\n")).collect();
             text.push_str(&format!("{} objects are whole\n", report.whole));
             let found = if report.faults.is_empty() { Found::Nothing } else { Found::Faults };
-            Ok(Answer { text, data: json!({ "whole": report.whole, "faults": report.faults }), found, code: None })
+            Ok(Answer { found, ..Answer::new(text, json!({ "whole": report.whole, "faults": report.faults })) })
         }
         TokenVerb::Delete { token, label, so_pin } => {
             let token = token.choose(engine)?;
@@ -295,7 +295,7 @@ fn list(engine: &Engine) -> Result<Answer, Fault> {
         text
     };
     let whole = tokens.iter().all(|(_, token)| token.is_ok());
-    Ok(Answer { text, data, found: if whole { Found::Nothing } else { Found::Faults }, code: None })
+    Ok(Answer { found: if whole { Found::Nothing } else { Found::Faults }, ..Answer::new(text, data) })
 }
 
 fn show(engine: &Engine, token: &Chosen) -> Result<Answer, Fault> {
@@ -355,5 +355,5 @@ fn rotate_keys(engine: &Engine, token: &Chosen, so_pin: &Source, pin: &Source) -
         text.push_str("The keys of before stay, for what could not be opened.\n");
     }
     let found = if left.is_empty() { Found::Nothing } else { Found::Faults };
-    Ok(Answer { text, data: json!({ "start": start, "sealed": sealed, "left": left }), found, code: None })
+    Ok(Answer { found, ..Answer::new(text, json!({ "start": start, "sealed": sealed, "left": left })) })
 }

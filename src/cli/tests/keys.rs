@@ -5,22 +5,10 @@ mod store;
 
 use std::{fs, process::Output};
 
-use store::{Store, text};
+use store::{Store, refused, said, text};
 
 fn key(store: &Store, arguments: &[&str]) -> Output {
     store.run(&[&["key"], arguments, &["--pin", "env:PIN"]].concat())
-}
-
-/// What a command says, if it does it.
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    text(&output.stdout)
-}
-
-/// What a command says, and its exit code, if it does not.
-fn refused(output: &Output) -> (i32, String) {
-    assert!(!output.status.success(), "{output:?}");
-    (output.status.code().unwrap(), text(&output.stderr))
 }
 
 #[test]

@@ -45,7 +45,9 @@ impl Recent {
 
 /// The copies of one object.
 #[derive(Default)]
-pub(super) struct Copies(OnceLock<Box<[Padded<RwLock<Option<Copied>>>; COPIES]>>);
+pub(super) struct Copies(OnceLock<Box<[Place; COPIES]>>);
+
+type Place = Padded<RwLock<Option<Copied>>>;
 
 /// An object as it was at `read`.
 struct Copied {

@@ -101,3 +101,15 @@ impl Drop for Store {
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+/// What a command says, if it does it.
+pub(crate) fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout)
+}
+
+/// What a command says, and its exit code, if it does not.
+pub(crate) fn refused(output: &Output) -> (i32, String) {
+    assert!(!output.status.success(), "{output:?}");
+    (output.status.code().unwrap(), text(&output.stderr))
+}
