@@ -4,7 +4,7 @@ use clap::Subcommand;
 use engine::{Access, Engine};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
-use x509_cert::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::{
     answer::{Answer, done},
@@ -25,7 +25,8 @@ pub(crate) enum KeyVerb {
         /// hmac-sha256, hmac-sha384, hmac-sha512 or secret-256.
         #[arg(long, short)]
         kind: Kind,
-        /// Its id (CKA_ID), in hexadecimal digits. A pair without one gets an id that is made of its public key.
+        /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
+        /// random one.
         #[arg(long)]
         id: Option<Hex>,
         /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
@@ -107,9 +108,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// RFC 5480, 2.1.1.
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-
 /// One half of a key.
 struct Half {
     class: ObjectClass,
@@ -121,10 +119,11 @@ pub(crate) struct Key {
     pub(crate) label: String,
     pub(crate) id: Vec<u8>,
     pub(crate) kind: String,
+    pub(crate) key_type: Option<KeyType>,
     /// Bits of an RSA modulus, else 0.
     pub(crate) bits: usize,
     halves: Vec<Half>,
-    can: Vec<&'static str>,
+    pub(crate) can: Vec<&'static str>,
     extractable: bool,
     sensitive: bool,
     local: bool,
@@ -137,8 +136,15 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
         KeyVerb::Create { label, kind, id, can, extractable, login } => {
             let (public, private) = kind.flags(can).map_err(Fault::Usage)?;
             let (token, session) = login.log_in(engine)?;
+            let mut id = id.as_ref().map(|Hex(id)| id.clone());
+            if id.is_none() && matches!(kind.recipe, Recipe::Secret(..)) {
+                // A pair gets one that is made of its public key; what is encrypted names its key by this.
+                let mut random = vec![0; 16];
+                engine.random(session, &mut random)?;
+                id = Some(random);
+            }
             let common = || -> Template {
-                let id = id.as_ref().map(|Hex(id)| (A::ID, Value::bytes(id.as_slice())));
+                let id = id.as_ref().map(|id| (A::ID, Value::bytes(id.as_slice())));
                 let always = [(A::TOKEN, Value::Flag(true)), (A::LABEL, Value::bytes(label.as_str()))];
                 always.into_iter().chain(id).collect()
             };
@@ -299,7 +305,7 @@ pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, F
     Ok(keys)
 }
 
-fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHandle) -> Result<Key, Fault> {
+pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHandle) -> Result<Key, Fault> {
     let object = engine.object(session, handle)?;
     let number = |name| object.attribute(name).ok().and_then(Value::as_number);
     let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
@@ -307,11 +313,13 @@ fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHandle) -> Re
     let class = ObjectClass(number(A::CLASS).unwrap_or(u64::MAX));
     let bits = bytes(A::MODULUS).len() * 8;
     let modulus = Some(bits as u64).filter(|bits| *bits > 0);
-    let kind = kind::name_of(number(A::KEY_TYPE).map(KeyType), number(A::VALUE_LEN), modulus, &bytes(A::EC_PARAMS));
+    let key_type = number(A::KEY_TYPE).map(KeyType);
+    let kind = kind::name_of(key_type, number(A::VALUE_LEN), modulus, &bytes(A::EC_PARAMS));
     Ok(Key {
         label: String::from_utf8_lossy(&bytes(A::LABEL)).into_owned(),
         id: bytes(A::ID),
         kind,
+        key_type,
         bits,
         halves: vec![Half { class, handle }],
         can: kind::uses(flag),
@@ -365,11 +373,16 @@ impl Key {
         self.half(class).ok_or_else(missing)
     }
 
-    /// How many bytes a number of the key's curve has, if it has one.
-    pub(crate) fn coordinate_len(&self) -> Option<usize> {
+    /// The public half as it stands in certificates: of a curve, a point.
+    pub(crate) fn point(&self) -> Option<Vec<u8>> {
         let info = SubjectPublicKeyInfoRef::try_from(self.info.as_slice()).ok()?;
-        let point = info.subject_public_key.raw_bytes();
-        (info.algorithm.oid == EC_PUBLIC_KEY && point.first() == Some(&4)).then_some(point.len() / 2)
+        Some(info.subject_public_key.raw_bytes().to_vec())
+    }
+
+    /// How many bytes a number of the key's curve has, if it is a short Weierstrass curve.
+    pub(crate) fn coordinate_len(&self) -> Option<usize> {
+        let point = self.point().filter(|point| self.key_type == Some(KeyType::EC) && point.first() == Some(&4))?;
+        Some(point.len() / 2)
     }
 
     /// The public half of a pair (SubjectPublicKeyInfo, DER).
@@ -428,37 +441,43 @@ impl KeyChoice {
             choice => choice.clone(),
         };
         let (token, session) = self.login.log_in_to(engine, &token)?;
-        let (mut label, mut id) = (None, None);
-        if self.key.starts_with("pkcs11:") {
-            for (name, value) in select::uri_path(&self.key)? {
-                match name.as_str() {
-                    "id" => id = Some(value),
-                    "object" => label = Some(String::from_utf8_lossy(&value).into_owned()),
-                    _ => {}
-                }
+        let key = choose_in(engine, session, &token, &self.key)?;
+        Ok((token, session, key))
+    }
+}
+
+/// A key of a token whose user is logged in: by its label, id:HEX, or a `pkcs11:` URI.
+pub(crate) fn choose_in(engine: &Engine, session: SessionHandle, token: &Chosen, wanted: &str) -> Result<Key, Fault> {
+    let (mut label, mut id) = (None, None);
+    if wanted.starts_with("pkcs11:") {
+        for (name, value) in select::uri_path(wanted)? {
+            match name.as_str() {
+                "id" => id = Some(value),
+                "object" => label = Some(String::from_utf8_lossy(&value).into_owned()),
+                _ => {}
             }
-        } else if let Some(digits) = self.key.strip_prefix("id:") {
-            let Hex(bytes) = digits.parse().map_err(Fault::Usage)?;
-            id = Some(bytes);
-        } else {
-            label = Some(self.key.clone());
         }
-        let fits = |key: &Key| {
-            label.as_ref().is_none_or(|label| *label == key.label) && id.as_ref().is_none_or(|id| *id == key.id)
-        };
-        let (mut found, others): (Vec<Key>, Vec<Key>) = all(engine, session)?.into_iter().partition(fits);
-        match (found.len(), found.pop()) {
-            (1, Some(key)) => Ok((token, session, key)),
-            (_, None) => {
-                let there =
-                    if others.is_empty() { "there is none".into() } else { format!("there are:\n{}", table(&others)) };
-                Err(Fault::NotFound(format!("there is no key '{}' in token {}; {there}", self.key, token.label)))
-            }
-            (_, Some(last)) => {
-                found.push(last);
-                let several = table(&found);
-                Err(Fault::Usage(format!("'{}' could be any of these; id:HEX says which:\n{several}", self.key)))
-            }
+    } else if let Some(digits) = wanted.strip_prefix("id:") {
+        let Hex(bytes) = digits.parse().map_err(Fault::Usage)?;
+        id = Some(bytes);
+    } else {
+        label = Some(wanted.to_owned());
+    }
+    let fits = |key: &Key| {
+        label.as_ref().is_none_or(|label| *label == key.label) && id.as_ref().is_none_or(|id| *id == key.id)
+    };
+    let (mut found, others): (Vec<Key>, Vec<Key>) = all(engine, session)?.into_iter().partition(fits);
+    match (found.len(), found.pop()) {
+        (1, Some(key)) => Ok(key),
+        (_, None) => {
+            let there =
+                if others.is_empty() { "there is none".into() } else { format!("there are:\n{}", table(&others)) };
+            Err(Fault::NotFound(format!("there is no key '{wanted}' in token {}; {there}", token.label)))
+        }
+        (_, Some(last)) => {
+            found.push(last);
+            let several = table(&found);
+            Err(Fault::Usage(format!("'{wanted}' could be any of these; id:HEX says which:\n{several}")))
         }
     }
 }

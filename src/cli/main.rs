@@ -6,8 +6,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // It is a command: this is what it is for.
 
 mod answer;
+mod blob;
 mod cert;
 mod ecdsa;
+mod envelope;
 mod ephemeral;
 mod fault;
 mod flow;
@@ -62,6 +64,13 @@ enum Noun {
     /// Makes, keeps, lists and prints certificates.
     #[command(subcommand)]
     Cert(cert::CertVerb),
+    /// Encrypts a file or what comes in for a key: AES, RSA or an elliptic curve. The file may have any length.
+    Encrypt(envelope::Crypt),
+    /// Decrypts what `encrypt` made. A file that was changed, cut off or put together in another order is refused.
+    Decrypt(envelope::Crypt),
+    /// Makes keys for data that is encrypted elsewhere, and opens them again.
+    #[command(subcommand, name = "datakey")]
+    DataKey(envelope::DataKeyVerb),
     /// Signs a file or what comes in, with a private key.
     Sign(sign::Sign),
     /// Says whether a signature is right: exit code 0 if it is, 1 if it is wrong.
@@ -135,8 +144,8 @@ fn main() -> ExitCode {
     engine::use_heap();
     let Arguments { json, noun } = Arguments::parse();
     let (code, written) = match run(noun) {
-        Ok(Answer { text, bytes, data, found, code }) => {
-            let text = if json && code.is_none() {
+        Ok(Answer { text, bytes, data, silent, found, code }) => {
+            let text = if json && code.is_none() && !silent {
                 format!("{}\n", json!({ "ok": true, "data": data })).into_bytes()
             } else {
                 [text.into_bytes(), bytes].concat()
@@ -192,6 +201,9 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         Noun::Pin(verb) => token::run_pin(&engine, &verb),
         Noun::Key(verb) => key::run(&engine, &verb),
         Noun::Cert(verb) => cert::run(&engine, &verb),
+        Noun::Encrypt(asked) => envelope::encrypt(&engine, &asked),
+        Noun::Decrypt(asked) => envelope::decrypt(&engine, &asked),
+        Noun::DataKey(verb) => envelope::run(&engine, &verb),
         Noun::Sign(asked) => sign::sign(&engine, &asked),
         Noun::Verify(asked) => sign::verify(&engine, &asked),
         Noun::Mac(asked) => sign::mac(&engine, &asked),

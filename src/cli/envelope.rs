@@ -1,0 +1,460 @@
+//! Files and data keys, encrypted by a key of a token: envelope encryption. Each file has a key of its own, and only that
+//! is encrypted by the token's key.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use engine::Engine;
+use serde_json::json;
+use types::{
+    AttributeType as A, Kdf, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output,
+    OutputResult, Params, Rv, SessionHandle, Template, Value,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    answer::{Answer, done},
+    blob::{Blob, Content, Context, Pair, Wrap},
+    fault::Fault,
+    flow::{Input, Outlet},
+    key::{self, Key, KeyChoice, hex},
+};
+
+/// How much of a file is encrypted at a time, and what is added to it.
+const CHUNK: usize = 64 * 1024;
+const TAG: usize = 16;
+const NONCE: usize = 12;
+/// Length of the key of a file.
+const FILE_KEY: usize = 32;
+/// The longest data key.
+const MOST_DATA_KEY: u32 = 1024;
+/// More than any blob has.
+const MOST_BLOB: usize = 70_000;
+
+#[derive(Args)]
+pub(crate) struct Crypt {
+    #[command(flatten)]
+    choice: KeyChoice,
+    /// The file; standard input if none is given.
+    file: Option<PathBuf>,
+    /// Where the result goes; standard output if nothing is given.
+    #[arg(long, short)]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    context: Given,
+}
+
+/// The encryption context.
+#[derive(Args)]
+pub(crate) struct Given {
+    /// NAME=VALUE, as often as you like: what was encrypted with it is decrypted with the same only. It is not kept with the data.
+    #[arg(long)]
+    context: Vec<Pair>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DataKeyVerb {
+    /// Makes a data key, and prints it (base64) and the blob (base64) of which `decrypt` makes it again.
+    Generate {
+        #[command(flatten)]
+        choice: KeyChoice,
+        /// How many bytes it has.
+        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DATA_KEY)))]
+        bytes: u32,
+        /// Prints the blob only, for whoever will use the key later.
+        #[arg(long)]
+        no_plaintext: bool,
+        #[command(flatten)]
+        context: Given,
+    },
+    /// Prints the data key (base64) of a blob.
+    Decrypt {
+        #[command(flatten)]
+        choice: KeyChoice,
+        /// The file with the blob, base64 or raw; standard input if none is given.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        context: Given,
+    },
+    /// Prints a blob (base64) for another key of the token, which holds the same data key. The data key is shown to nobody.
+    Reencrypt {
+        #[command(flatten)]
+        choice: KeyChoice,
+        /// The key for which it is encrypted now: its label, or id:HEX.
+        to: String,
+        /// The file with the blob, base64 or raw; standard input if none is given.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        context: Given,
+        /// The context of the new blob; the same if none is given.
+        #[arg(long)]
+        new_context: Vec<Pair>,
+    },
+}
+
+impl Given {
+    fn canonical(&self) -> Result<Vec<u8>, Fault> {
+        Ok(Context::of(&self.context).map_err(Fault::Usage)?.canonical())
+    }
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+/// A key of a token for which something is encrypted.
+struct Recipient<'a> {
+    engine: &'a Engine,
+    session: SessionHandle,
+    key: &'a Key,
+}
+
+fn gcm(nonce: &[u8], aad: &[u8]) -> Mechanism {
+    let params = Params::Gcm { iv: nonce.to_vec(), aad: aad.to_vec(), tag_bits: TAG as u64 * 8 };
+    Mechanism { id: M::AES_GCM, params }
+}
+
+fn oaep(label: &[u8]) -> Mechanism {
+    let params = Params::Oaep { hash: M::SHA256, mgf: Mgf::MGF1_SHA256, label: label.to_vec() };
+    Mechanism { id: M::RSA_PKCS_OAEP, params }
+}
+
+impl Recipient<'_> {
+    /// How keys are wrapped for it.
+    fn wrap(&self) -> Result<Wrap, Fault> {
+        match (self.key.key_type, self.key.coordinate_len()) {
+            (Some(KeyType::AES), _) => Ok(Wrap::AesGcm),
+            (Some(KeyType::RSA), _) => Ok(Wrap::RsaOaep),
+            (Some(KeyType::EC), Some(_)) | (Some(KeyType::EC_MONTGOMERY), _) => Ok(Wrap::Agreement),
+            _ => Err(Fault::Usage(format!(
+                "nothing is encrypted for key {} of kind {}: AES, RSA, X25519 and curves of NIST do",
+                self.key.label, self.key.kind
+            ))),
+        }
+    }
+
+    fn run(
+        &self,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+        input: &[u8],
+        way: Way,
+    ) -> Result<Zeroizing<Vec<u8>>, engine::Error> {
+        let mut output = Zeroizing::new(vec![0; input.len() + 4096]);
+        let written = match way {
+            Way::Encrypt => {
+                self.engine.encrypt_init(self.session, mechanism, key)?;
+                self.engine.encrypt(self.session, input, Output::Buffer(&mut output))?
+            }
+            Way::Decrypt => {
+                self.engine.decrypt_init(self.session, mechanism, key)?;
+                self.engine.decrypt(self.session, input, Output::Buffer(&mut output))?
+            }
+        };
+        if let OutputResult::Written(len) = written {
+            output.truncate(len);
+        }
+        Ok(output)
+    }
+
+    /// Wraps a key for it.
+    fn seal(&self, content: Content, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, Fault> {
+        let wrap = self.wrap()?;
+        let opens = if wrap == Wrap::Agreement { "derive" } else { "decrypt" };
+        if self.key.half(ObjectClass::PUBLIC_KEY).is_none_or(|_| self.key.half(ObjectClass::PRIVATE_KEY).is_some())
+            && !self.key.can.contains(&opens)
+        {
+            // Nobody could decrypt it.
+            return Err(engine::Error::KeyFunctionNotPermitted.into());
+        }
+        let too_long = || Fault::Usage(format!("the id of key {} is too long for a blob", self.key.label));
+        let header = Blob::header(content, wrap, &self.key.id).ok_or_else(too_long)?;
+        let bound = [&*header, context].concat();
+        let wrapped = match wrap {
+            Wrap::AesGcm => {
+                let mut nonce = vec![0; NONCE];
+                self.engine.random(self.session, &mut nonce)?;
+                let key = self.key.must_have(ObjectClass::SECRET_KEY)?;
+                let sealed = self.run(&gcm(&nonce, &bound), key, plain, Way::Encrypt)?;
+                nonce.extend_from_slice(&sealed);
+                nonce
+            }
+            Wrap::RsaOaep => {
+                let key = self.key.must_have(ObjectClass::PUBLIC_KEY)?;
+                self.run(&oaep(&bound), key, plain, Way::Encrypt)?.to_vec()
+            }
+            Wrap::Agreement => {
+                let (mut wrapped, ephemeral) = self.ephemeral()?;
+                let theirs = self.key.point().ok_or_else(|| Fault::Failed("the public half is not known".into()))?;
+                let secret = self.agree(ephemeral, &theirs, &wrapped)?;
+                let sealed = self.run(&gcm(&[0; NONCE], &bound), secret, plain, Way::Encrypt)?;
+                self.engine.destroy_object(self.session, secret)?;
+                self.engine.destroy_object(self.session, ephemeral)?;
+                wrapped.extend_from_slice(&sealed);
+                wrapped
+            }
+        };
+        Blob { content, wrap, key_id: self.key.id.clone(), wrapped }.encode().ok_or_else(too_long)
+    }
+
+    /// The key that a blob holds.
+    fn open(&self, blob: &Blob, context: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        if blob.key_id != self.key.id || blob.wrap != self.wrap()? {
+            return Err(Fault::Failed(format!(
+                "it was encrypted for the key with the id {}, and key {} has the id {}",
+                hex(&blob.key_id),
+                self.key.label,
+                hex(&self.key.id)
+            )));
+        }
+        let header = Blob::header(blob.content, blob.wrap, &blob.key_id).unwrap_or_default();
+        let bound = [&*header, context].concat();
+        let opened = match blob.wrap {
+            Wrap::AesGcm => {
+                let key = self.key.must_have(ObjectClass::SECRET_KEY)?;
+                let (nonce, sealed) = blob.wrapped.split_at_checked(NONCE).ok_or_else(changed)?;
+                self.run(&gcm(nonce, &bound), key, sealed, Way::Decrypt)
+            }
+            Wrap::RsaOaep => {
+                let key = self.key.must_have(ObjectClass::PRIVATE_KEY)?;
+                self.run(&oaep(&bound), key, &blob.wrapped, Way::Decrypt)
+            }
+            Wrap::Agreement => {
+                let key = self.key.must_have(ObjectClass::PRIVATE_KEY)?;
+                let len = self.key.point().map_or(0, |point| point.len());
+                let (point, sealed) = blob.wrapped.split_at_checked(len).ok_or_else(changed)?;
+                let secret = match self.agree(key, point, point) {
+                    // A point that is none.
+                    Err(Fault::Engine(error)) if Rv::from(&error) == Rv::MECHANISM_PARAM_INVALID => {
+                        return Err(changed());
+                    }
+                    other => other?,
+                };
+                let opened = self.run(&gcm(&[0; NONCE], &bound), secret, sealed, Way::Decrypt);
+                self.engine.destroy_object(self.session, secret)?;
+                opened
+            }
+        };
+        opened.map_err(|error| match Rv::from(&error) {
+            Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE => changed(),
+            _ => error.into(),
+        })
+    }
+
+    /// An ephemeral key on the curve of this one: its point, and its private half.
+    fn ephemeral(&self) -> Result<(Vec<u8>, ObjectHandle), Fault> {
+        let object = self.engine.object(self.session, self.key.must_have(ObjectClass::PUBLIC_KEY)?)?;
+        let params = object.attribute(A::EC_PARAMS)?.duplicate();
+        let id = match self.key.key_type {
+            Some(KeyType::EC_MONTGOMERY) => M::EC_MONTGOMERY_KEY_PAIR_GEN,
+            _ => M::EC_KEY_PAIR_GEN,
+        };
+        let public: Template = vec![(A::EC_PARAMS, params), (A::PRIVATE, Value::Flag(false))];
+        let private: Template = vec![(A::DERIVE, Value::Flag(true))];
+        let mechanism = Mechanism { id, params: Params::None };
+        let (public, private) = self.engine.generate_key_pair(self.session, &mechanism, public, private)?;
+        let point = key::describe(self.engine, self.session, public)?.point();
+        self.engine.destroy_object(self.session, public)?;
+        Ok((point.ok_or_else(|| Fault::Failed("the ephemeral key has no point".into()))?, private))
+    }
+
+    /// What a private key and a public one agree on: an AES key (SHA-256 KDF of X9.63, with the ephemeral point).
+    fn agree(&self, private: ObjectHandle, public: &[u8], ephemeral: &[u8]) -> Result<ObjectHandle, Fault> {
+        let params = Params::Ecdh { kdf: Kdf::SHA256_KDF, shared: ephemeral.to_vec(), public: public.to_vec() };
+        let mechanism = Mechanism { id: M::ECDH1_DERIVE, params };
+        Ok(self.engine.derive_key(self.session, &mechanism, private, secret_template())?)
+    }
+
+    /// Makes the key of a file ready.
+    fn file_key(&self, value: &[u8]) -> Result<ObjectHandle, Fault> {
+        let mut template = secret_template();
+        template.retain(|(name, _)| *name != A::VALUE_LEN);
+        template.push((A::VALUE, Value::bytes(value)));
+        Ok(self.engine.create_object(self.session, template)?)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Encrypt,
+    Decrypt,
+}
+
+/// An AES key for this process.
+fn secret_template() -> Template {
+    vec![
+        (A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)),
+        (A::KEY_TYPE, Value::Number(KeyType::AES.0)),
+        (A::VALUE_LEN, Value::Number(FILE_KEY as u64)),
+        (A::ENCRYPT, Value::Flag(true)),
+        (A::DECRYPT, Value::Flag(true)),
+        (A::SENSITIVE, Value::Flag(true)),
+    ]
+}
+
+fn changed() -> Fault {
+    Fault::Failed("it was changed, or encrypted with another context".into())
+}
+
+/// The nonce of a part: its number, and whether it is the last.
+fn nonce(number: u64, last: bool) -> [u8; NONCE] {
+    let mut nonce = [0; NONCE];
+    nonce[3..11].copy_from_slice(&number.to_be_bytes());
+    nonce[11] = u8::from(last);
+    nonce
+}
+
+pub(crate) fn encrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
+    let Crypt { choice, file, out, context } = asked;
+    let context = context.canonical()?;
+    let mut input = Input::open(file.as_deref(), "encrypting")?;
+    let (_, session, key) = choice.choose(engine)?;
+    let recipient = Recipient { engine, session, key: &key };
+    let mut value = Zeroizing::new(vec![0; FILE_KEY]);
+    engine.random(session, &mut value)?;
+    let blob = recipient.seal(Content::File, &value, &context)?;
+    let file_key = recipient.file_key(&value)?;
+
+    let mut outlet = Outlet::open(out.as_deref())?;
+    outlet.put(&blob)?;
+    let mut next = vec![0; CHUNK];
+    let mut this = vec![0; CHUNK];
+    let mut sealed = vec![0; CHUNK + TAG];
+    let mut len = input.fill(&mut this)?;
+    for number in 0.. {
+        let next_len = if len < CHUNK { 0 } else { input.fill(&mut next)? };
+        let last = next_len == 0;
+        engine.encrypt_init(session, &gcm(&nonce(number, last), &[]), file_key)?;
+        let written = engine.encrypt(session, this.get(..len).unwrap_or_default(), Output::Buffer(&mut sealed))?;
+        let OutputResult::Written(written) = written else { return Err(Fault::Failed("a part does not fit".into())) };
+        outlet.put(sealed.get(..written).unwrap_or_default())?;
+        if last {
+            break;
+        }
+        std::mem::swap(&mut this, &mut next);
+        len = next_len;
+    }
+    outlet.finish()?;
+    said(out, format!("{} is encrypted for key {}.", input.name(), key.label))
+}
+
+pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
+    let Crypt { choice, file, out, context } = asked;
+    let context = context.canonical()?;
+    let mut input = Input::open(file.as_deref(), "decrypting")?;
+    let named = |fault: Fault, name: &str| match fault {
+        Fault::Failed(why) => Fault::Failed(format!("{name} cannot be decrypted: {why}")),
+        other => other,
+    };
+    let name = input.name().to_owned();
+    let blob = Blob::read(|len| exactly(&mut input, len)).map_err(|fault: Fault| named(fault, &name))?;
+    if blob.content != Content::File {
+        return Err(Fault::Usage(format!("{name} is a data key's blob: `strongroom datakey decrypt` opens it")));
+    }
+    let (_, session, key) = choice.choose(engine)?;
+    let recipient = Recipient { engine, session, key: &key };
+    let value = recipient.open(&blob, &context).map_err(|fault| named(fault, &name))?;
+    let file_key = recipient.file_key(&value)?;
+
+    let mut outlet = Outlet::open(out.as_deref())?;
+    let mut next = vec![0; CHUNK + TAG];
+    let mut this = vec![0; CHUNK + TAG];
+    let mut opened = Zeroizing::new(vec![0; CHUNK]);
+    let mut len = input.fill(&mut this)?;
+    for number in 0.. {
+        let next_len = if len < CHUNK + TAG { 0 } else { input.fill(&mut next)? };
+        let last = next_len == 0;
+        engine.decrypt_init(session, &gcm(&nonce(number, last), &[]), file_key)?;
+        let part = this.get(..len).unwrap_or_default();
+        let written =
+            engine.decrypt(session, part, Output::Buffer(&mut opened)).map_err(|error| match Rv::from(&error) {
+                Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE => Fault::Failed(format!(
+                    "{name} was changed or cut off; what is wrong begins at byte {}",
+                    number * CHUNK as u64
+                )),
+                _ => error.into(),
+            })?;
+        let OutputResult::Written(written) = written else { return Err(Fault::Failed("a part does not fit".into())) };
+        outlet.put(opened.get(..written).unwrap_or_default())?;
+        if last {
+            break;
+        }
+        std::mem::swap(&mut this, &mut next);
+        len = next_len;
+    }
+    outlet.finish()?;
+    said(out, format!("{name} is decrypted."))
+}
+
+/// Words, unless the result went where they would go.
+fn said(out: &Option<PathBuf>, words: String) -> Result<Answer, Fault> {
+    match out {
+        Some(_) => done(words),
+        None => Ok(Answer { silent: true, ..Answer::new("", json!({})) }),
+    }
+}
+
+fn exactly(input: &mut Input, len: usize) -> Result<Vec<u8>, Fault> {
+    let mut bytes = vec![0; len];
+    if input.fill(&mut bytes)? == len { Ok(bytes) } else { Err(Fault::Failed("it is cut off".into())) }
+}
+
+/// A data key's blob, from a file or from what comes in.
+fn blob_of(file: &Option<PathBuf>) -> Result<Blob, Fault> {
+    let mut input = Input::open(file.as_deref(), "")?;
+    let bytes = input.whole(MOST_BLOB * 2)?;
+    let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let bytes = data_encoding::BASE64.decode(&text).unwrap_or(bytes);
+    let mut rest = &*bytes;
+    let blob = Blob::read(|len| {
+        let (taken, after) = rest.split_at_checked(len).ok_or_else(|| "it is cut off".to_owned())?;
+        rest = after;
+        Ok::<_, String>(taken.to_vec())
+    });
+    let named = |why: String| Fault::Failed(format!("{} is no blob of a data key: {why}", input.name()));
+    let blob = blob.map_err(named)?;
+    match (blob.content, rest.is_empty()) {
+        (Content::DataKey, true) => Ok(blob),
+        (Content::DataKey, false) => Err(named("something follows it".into())),
+        (Content::File, _) => Err(Fault::Usage(format!("{} is a file: `strongroom decrypt` opens it", input.name()))),
+    }
+}
+
+pub(crate) fn run(engine: &Engine, verb: &DataKeyVerb) -> Result<Answer, Fault> {
+    let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    match verb {
+        DataKeyVerb::Generate { choice, bytes, no_plaintext, context } => {
+            let context = context.canonical()?;
+            let (_, session, key) = choice.choose(engine)?;
+            let mut value = Zeroizing::new(vec![0; usize::try_from(*bytes).unwrap_or(0)]);
+            engine.random(session, &mut value)?;
+            let blob = base64(&Recipient { engine, session, key: &key }.seal(Content::DataKey, &value, &context)?);
+            if *no_plaintext {
+                return Ok(Answer::new(blob.clone(), json!({ "blob": blob })));
+            }
+            let value = Zeroizing::new(base64(&value));
+            Ok(Answer::new(format!("key   {}\nblob  {blob}", *value), json!({ "key": *value, "blob": blob })))
+        }
+        DataKeyVerb::Decrypt { choice, file, context } => {
+            let (context, blob) = (context.canonical()?, blob_of(file)?);
+            let (_, session, key) = choice.choose(engine)?;
+            let value = base64(&Recipient { engine, session, key: &key }.open(&blob, &context)?);
+            Ok(Answer::new(value.clone(), json!({ "key": value })))
+        }
+        DataKeyVerb::Reencrypt { choice, to, file, context, new_context } => {
+            let (context, blob) = (context.canonical()?, blob_of(file)?);
+            let new = if new_context.is_empty() {
+                context.clone()
+            } else {
+                Given { context: new_context.clone() }.canonical()?
+            };
+            let (token, session, key) = choice.choose(engine)?;
+            let to = key::choose_in(engine, session, &token, to)?;
+            let value = Recipient { engine, session, key: &key }.open(&blob, &context)?;
+            let blob = base64(&Recipient { engine, session, key: &to }.seal(Content::DataKey, &value, &new)?);
+            Ok(Answer::new(blob.clone(), json!({ "blob": blob })))
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `strongroom encrypt`, `decrypt` and `datakey`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
+
+mod store;
+
+use std::{
+    fs,
+    io::Write,
+    process::{Output, Stdio},
+};
+
+use store::{Store, refused, said};
+
+const CHUNK: usize = 64 * 1024;
+
+fn run(store: &Store, arguments: &[&str]) -> Output {
+    store.run(&[arguments, &["--pin", "env:PIN"]].concat())
+}
+
+/// What a command makes of what comes in by a pipe.
+fn piped(store: &Store, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = store.command(&[arguments, &["--pin", "env:PIN"]].concat());
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // Whoever refuses does not read on.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn encrypted(store: &Store, key: &str, plain: &[u8]) -> Vec<u8> {
+    let output = piped(store, &["encrypt", key], plain);
+    assert!(output.status.success(), "{output:?}");
+    output.stdout
+}
+
+fn some(len: usize) -> Vec<u8> {
+    (0..=250).cycle().take(len).collect()
+}
+
+#[test]
+fn what_is_encrypted_for_a_key_of_each_kind_is_decrypted_by_it_whatever_its_length() {
+    let store = Store::new("kinds");
+    for kind in ["aes-128", "aes-256", "rsa-2048", "p256", "p384", "p521", "x25519"] {
+        let can = if kind.starts_with('p') { "sign,derive" } else { "" };
+        said(&run(
+            &store,
+            &[&["key", "create", kind, "--kind", kind], &["--can", can][..if can.is_empty() { 0 } else { 2 }]].concat(),
+        ));
+        for len in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5] {
+            let plain = some(len);
+            let sealed = encrypted(&store, kind, &plain);
+            assert!(sealed.len() > len && (len < 16 || !sealed.windows(16).any(|part| part == &plain[..16])));
+            let opened = piped(&store, &["decrypt", kind], &sealed);
+            assert!(opened.status.success() && opened.stdout == plain, "{kind} {len}: {:?}", opened.stderr);
+        }
+    }
+    said(&run(&store, &["key", "create", "p", "--kind", "p256"]));
+    let (code, why) = refused(&piped(&store, &["encrypt", "p"], b"x"));
+    assert!(code == 5 && why.contains("--can"), "what nobody could decrypt is not encrypted: {why}");
+    said(&run(&store, &["key", "create", "signs", "--kind", "ed25519"]));
+    let (code, why) = refused(&piped(&store, &["encrypt", "signs"], b"x"));
+    assert!(code == 2 && why.contains("nothing is encrypted for key signs of kind ed25519"), "{why}");
+}
+
+#[test]
+fn a_file_that_was_changed_cut_off_prolonged_or_put_together_anew_is_refused() {
+    let store = Store::new("tamper");
+    said(&run(&store, &["key", "create", "k", "--kind", "aes-256"]));
+    let plain = some(3 * CHUNK);
+    let sealed = encrypted(&store, "k", &plain);
+    let other = encrypted(&store, "k", &plain);
+    let blob = sealed.len() - 3 * (CHUNK + 16);
+    let part = |file: &[u8], number: usize| file[blob + number * (CHUNK + 16)..][..CHUNK + 16].to_vec();
+    let mut spoilt: Vec<(String, Vec<u8>)> = Vec::new();
+    for at in (0..blob).chain([blob, blob + CHUNK, blob + CHUNK + 16, sealed.len() - 1]) {
+        let mut bytes = sealed.clone();
+        bytes[at] ^= 1;
+        spoilt.push((format!("byte {at}"), bytes));
+    }
+    for len in [0, 3, blob - 1, blob, blob + 5, blob + CHUNK + 16, blob + 2 * (CHUNK + 16), sealed.len() - 1] {
+        spoilt.push((format!("cut to {len}"), sealed[..len].to_vec()));
+    }
+    let start = &sealed[..blob];
+    spoilt.push(("one byte more".into(), [&*sealed, &[0]].concat()));
+    spoilt.push(("a part more".into(), [&*sealed, &part(&sealed, 2)].concat()));
+    spoilt.push(("exchanged".into(), [start, &part(&sealed, 1), &part(&sealed, 0), &part(&sealed, 2)].concat()));
+    spoilt.push(("left out".into(), [start, &part(&sealed, 0), &part(&sealed, 2)].concat()));
+    spoilt.push(("another's part".into(), [start, &part(&sealed, 0), &part(&other, 1), &part(&sealed, 2)].concat()));
+    spoilt.push(("another's start".into(), [&other[..blob], &sealed[blob..]].concat()));
+    let (file, out) = (store.0.join("spoilt"), store.0.join("out"));
+    for (what, bytes) in spoilt {
+        fs::write(&file, bytes).unwrap();
+        let output = run(&store, &["decrypt", "k", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+        let (code, why) = refused(&output);
+        assert!(
+            code == 1 && why.contains("cannot be decrypted")
+                || why.contains("was changed or cut off")
+                || why.contains("datakey"),
+            "{what}: {why}"
+        );
+        assert!(!out.exists(), "{what}: nothing is half done");
+    }
+    assert!(
+        fs::read_dir(&store.0).unwrap().all(|entry| !entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".strongroom"))
+    );
+}
+
+#[test]
+fn a_file_goes_to_a_file_and_is_decrypted_with_its_context_and_key_only() {
+    let store = Store::new("context");
+    let path = |name: &str| store.0.join(name).to_str().unwrap().to_owned();
+    for key in ["k", "other"] {
+        said(&run(&store, &["key", "create", key, "--kind", "aes-256"]));
+    }
+    fs::write(path("plain"), "a secret").unwrap();
+    let context = ["--context", "for=backup", "--context", "host=a"];
+    let sealed = path("sealed");
+    let made = said(&run(&store, &[&["encrypt", "k", &path("plain"), "-o", &sealed], &context[..]].concat()));
+    assert!(made.contains("is encrypted for key k"), "{made}");
+    let open =
+        |key: &str, context: &[&str]| run(&store, &[&["decrypt", key, &sealed, "-o", &path("open")], context].concat());
+    for wrong in [&[][..], &["--context", "for=backup"], &["--context", "for=backup", "--context", "host=b"]] {
+        let (code, why) = refused(&open("k", wrong));
+        assert!(code == 1 && why.contains("another context"), "{why}");
+    }
+    let (code, why) = refused(&open("other", &context));
+    assert!(code == 1 && why.contains("it was encrypted for the key with the id"), "{why}");
+    said(&open("k", &["--context", "host=a", "--context", "for=backup"]));
+    assert_eq!(fs::read(path("open")).unwrap(), b"a secret");
+    let (code, why) = refused(&run(&store, &["decrypt", "k", &path("plain")]));
+    assert!(code == 1 && why.contains("nothing that strongroom has encrypted"), "{why}");
+    let (code, why) = refused(&open("k", &["--context", "a=1", "--context", "a=2"]));
+    assert!(code == 2 && why.contains("twice"), "{why}");
+}
+
+#[test]
+fn a_data_key_is_made_opened_and_encrypted_for_another_key() {
+    let store = Store::new("datakey");
+    said(&run(&store, &["key", "create", "curve", "--kind", "p256", "--can", "derive"]));
+    for (key, kind) in [("k", "aes-256"), ("next", "rsa-2048")] {
+        said(&run(&store, &["key", "create", key, "--kind", kind]));
+    }
+    let made = said(&run(&store, &["--json", "datakey", "generate", "k", "--context", "app=x"]));
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let text = |name: &str| made["data"][name].as_str().unwrap().to_owned();
+    let (value, blob) = (text("key"), text("blob"));
+    let open = |key: &str, blob: &str, context: &str| {
+        piped(&store, &["datakey", "decrypt", key, "--context", context], blob.as_bytes())
+    };
+    assert_eq!(said(&open("k", &blob, "app=x")).trim(), value);
+    assert_eq!(refused(&open("k", &blob, "app=y")).0, 1);
+    for to in ["next", "curve"] {
+        let again = piped(
+            &store,
+            &["datakey", "reencrypt", "k", to, "--context", "app=x", "--new-context", "app=z"],
+            blob.as_bytes(),
+        );
+        let again = said(&again);
+        assert_eq!(said(&open(to, &again, "app=z")).trim(), value);
+        assert_eq!(refused(&open(to, &again, "app=x")).0, 1);
+    }
+    let only = said(&run(&store, &["datakey", "generate", "k", "--no-plaintext", "--bytes", "64"]));
+    assert_eq!(only.lines().count(), 1);
+    let opened = said(&piped(&store, &["datakey", "decrypt", "k"], only.as_bytes()));
+    assert_eq!(data_encoding::BASE64.decode(opened.trim().as_bytes()).unwrap().len(), 64);
+    let (code, why) =
+        refused(&piped(&store, &["decrypt", "k"], &data_encoding::BASE64.decode(only.trim().as_bytes()).unwrap()));
+    assert!(code == 2 && why.contains("datakey decrypt"), "{why}");
+}
