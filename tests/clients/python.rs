@@ -16,7 +16,9 @@ fn python() -> PathBuf {
         succeeded(Command::new("python3").args(["-m", "venv"]).arg(path));
         let mut pip = Command::new(path.join("bin/python"));
         // A hash for every package is asked for by the file; nothing is built, so no compiler is needed.
-        succeeded(pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--requirement"]).arg(requirements));
+        succeeded(
+            pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--requirement"]).arg(requirements),
+        );
     });
     packages.join("bin/python")
 }
