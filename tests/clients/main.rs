@@ -3,6 +3,7 @@
 
 mod cache;
 mod guide;
+mod node;
 mod pkcs11_tool;
 mod python;
 mod store;
