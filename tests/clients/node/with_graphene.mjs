@@ -6,7 +6,7 @@ import { check, finish, refused, same } from "./checks.mjs";
 const { ObjectClass, KeyType, KeyGenMechanism, MechanismEnum, RsaMgf, EcKdf } = graphene;
 const MESSAGE = Buffer.from("a message of some length, not a multiple of a block");
 const PADDED = Buffer.concat([MESSAGE, Buffer.alloc(16 - (MESSAGE.length % 16), 16 - (MESSAGE.length % 16))]);
-const HASHES = { SHA1: MechanismEnum.SHA1, SHA224: MechanismEnum.SHA224, SHA256: MechanismEnum.SHA256, SHA384: MechanismEnum.SHA384, SHA512: MechanismEnum.SHA512 };
+const HASHES = Object.fromEntries(["SHA1", "SHA224", "SHA256", "SHA384", "SHA512"].map((name) => [name, MechanismEnum[name]]));
 const CURVES = { secp256r1: "P-256", secp384r1: "P-384", secp521r1: "P-521", secp256k1: "secp256k1" };
 const READABLE = { sensitive: false, extractable: true };
 
@@ -41,8 +41,13 @@ function decryptedInParts(session, mechanism, key, data) {
   return Buffer.concat([cipher.update(data.subarray(0, 21)), cipher.update(data.subarray(21)), cipher.final()]);
 }
 
-const encrypted = (session, mechanism, key, data) => session.createCipher(mechanism, key).once(data, Buffer.alloc(data.length + 512));
-const decrypted = (session, mechanism, key, data) => session.createDecipher(mechanism, key).once(data, Buffer.alloc(data.length + 512));
+function encrypted(session, mechanism, key, data) {
+  return session.createCipher(mechanism, key).once(data, Buffer.alloc(data.length + 512));
+}
+
+function decrypted(session, mechanism, key, data) {
+  return session.createDecipher(mechanism, key).once(data, Buffer.alloc(data.length + 512));
+}
 
 function tokenAndSessions(module) {
   check("the version of the library", module.cryptokiVersion.major >= 2);
@@ -53,7 +58,8 @@ function tokenAndSessions(module) {
   const [slot] = labelled;
   const mechanisms = slot.getMechanisms();
   const names = Array.from({ length: mechanisms.length }, (_, at) => mechanisms.items(at).name);
-  check("the token has the mechanisms", ["RSA_PKCS_PSS", "ECDSA_SHA256", "AES_GCM"].every((name) => names.includes(name)));
+  const wanted = ["RSA_PKCS_PSS", "ECDSA_SHA256", "AES_GCM"];
+  check("the token has the mechanisms", wanted.every((name) => names.includes(name)));
   const session = slot.open(graphene.SessionFlag.SERIAL_SESSION | graphene.SessionFlag.RW_SESSION);
   refused("a wrong PIN", () => session.login("4321"), "CKR_PIN_INCORRECT");
   session.login("1234");
@@ -78,9 +84,10 @@ function digests(session) {
 
 function rsaPair(session, bits) {
   const common = { token: true, keyType: KeyType.RSA, label: `rsa-${bits}`, id: Buffer.from([bits / 256]) };
+  const size = { modulusBits: bits, publicExponent: Buffer.from([1, 0, 1]) };
   return session.generateKeyPair(
     KeyGenMechanism.RSA,
-    { ...common, class: ObjectClass.PUBLIC_KEY, modulusBits: bits, publicExponent: Buffer.from([1, 0, 1]), verify: true, encrypt: true, wrap: true },
+    { ...common, ...size, class: ObjectClass.PUBLIC_KEY, verify: true, encrypt: true, wrap: true },
     { ...common, class: ObjectClass.PRIVATE_KEY, private: true, sign: true, decrypt: true, unwrap: true },
   );
 }
@@ -96,7 +103,7 @@ function rsaKeys(session) {
       check(`RSA-${bits} signs by ${name}`, crypto.verify(name, MESSAGE, known, signature));
       check(`RSA-${bits} verifies by ${name}`, session.createVerify(`${name}_RSA_PKCS`, publicKey).once(MESSAGE, signature));
       const turned = Buffer.from(signature).reverse();
-      check(`RSA-${bits} refuses by ${name}`, !verifies(session, `${name}_RSA_PKCS`, publicKey, MESSAGE, turned));
+      check(`RSA-${bits} refuses by ${name}`, !session.createVerify(`${name}_RSA_PKCS`, publicKey).once(MESSAGE, turned));
 
       const size = digest(name, "").length;
       const pss = { name: `${name}_RSA_PKCS_PSS`, params: new graphene.RsaPssParams(mechanism, RsaMgf[`MGF1_${name}`], size) };
@@ -119,16 +126,6 @@ function rsaKeys(session) {
   }
 }
 
-// The library throws for a signature that is not good.
-function verifies(session, mechanism, key, data, signature) {
-  try {
-    return session.createVerify(mechanism, key).once(data, signature);
-  } catch (why) {
-    if (!/CKR_SIGNATURE_(INVALID|LEN_RANGE)/.test(why.message)) throw why;
-    return false;
-  }
-}
-
 function curves(session) {
   for (const curve of Object.keys(CURVES)) {
     const paramsEC = graphene.NamedCurve.getByName(curve).value;
@@ -145,7 +142,7 @@ function curves(session) {
       check(`${curve} signs by ${name}`, crypto.verify(name, MESSAGE, { key: known, dsaEncoding: "ieee-p1363" }, signature));
       check(`${curve} verifies by ${name}`, session.createVerify(`ECDSA_${name}`, publicKey).once(MESSAGE, signature));
       const turned = Buffer.from(signature).reverse();
-      check(`${curve} refuses by ${name}`, !verifies(session, `ECDSA_${name}`, publicKey, MESSAGE, turned));
+      check(`${curve} refuses by ${name}`, !session.createVerify(`ECDSA_${name}`, publicKey).once(MESSAGE, turned));
     }
     const signature = session.createSign("ECDSA", privateKey).once(digest("SHA256", MESSAGE));
     check(`${curve} signs a digest`, crypto.verify("SHA256", MESSAGE, { key: known, dsaEncoding: "ieee-p1363" }, signature));
@@ -167,7 +164,8 @@ function curves(session) {
 
 function aesKey(session, length, more = {}) {
   const uses = { encrypt: true, decrypt: true, sign: true, verify: true, wrap: true, unwrap: true };
-  return session.generateKey(KeyGenMechanism.AES, { class: ObjectClass.SECRET_KEY, keyType: KeyType.AES, valueLen: length, ...uses, ...more });
+  const template = { class: ObjectClass.SECRET_KEY, keyType: KeyType.AES, valueLen: length, ...uses, ...more };
+  return session.generateKey(KeyGenMechanism.AES, template);
 }
 
 function ciphers(session) {
@@ -214,7 +212,7 @@ function macs(session) {
     const expected = crypto.createHmac(name, value).update(MESSAGE).digest();
     same(`HMAC by ${name}`, session.createSign(mechanism, key).once(MESSAGE), expected);
     check(`HMAC by ${name} verifies`, session.createVerify(mechanism, key).once(MESSAGE, expected));
-    check(`HMAC by ${name} refuses`, !verifies(session, mechanism, key, MESSAGE, Buffer.from(expected).reverse()));
+    check(`HMAC by ${name} refuses`, !session.createVerify(mechanism, key).once(MESSAGE, Buffer.from(expected).reverse()));
   }
 }
 

@@ -40,11 +40,12 @@ async function rsaSignatures() {
       await rejected(`${name}: the private key is not given`, () => subtle.exportKey("pkcs8", privateKey));
 
       const own = await node.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-      const imported = await subtle.importKey("pkcs8", await node.subtle.exportKey("pkcs8", own.privateKey), { name, hash }, false, ["sign"]);
+      const pkcs8 = await node.subtle.exportKey("pkcs8", own.privateKey);
+      const imported = await subtle.importKey("pkcs8", pkcs8, { name, hash }, false, ["sign"]);
       const made = await subtle.sign(how, imported, MESSAGE);
       check(`${name} with ${hash}: an imported key signs`, await node.subtle.verify(how, own.publicKey, made, MESSAGE));
-      const jwk = await node.subtle.exportKey("jwk", own.publicKey);
-      const verifier = await subtle.importKey("jwk", { kty: jwk.kty, n: jwk.n, e: jwk.e, ext: true }, { name, hash }, true, ["verify"]);
+      const { kty, n, e } = await node.subtle.exportKey("jwk", own.publicKey);
+      const verifier = await subtle.importKey("jwk", { kty, n, e, ext: true }, { name, hash }, true, ["verify"]);
       const foreign = await node.subtle.sign(how, own.privateKey, MESSAGE);
       check(`${name} with ${hash}: an imported public key verifies`, await subtle.verify(how, verifier, foreign, MESSAGE));
     }
@@ -73,8 +74,10 @@ async function curves() {
     const { publicKey, privateKey } = await subtle.generateKey(algorithm, false, ["sign", "verify"]);
     const theirs = await known(publicKey, algorithm, ["verify"]);
     const own = await node.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-    const imported = await subtle.importKey("pkcs8", await node.subtle.exportKey("pkcs8", own.privateKey), algorithm, false, ["sign"]);
-    const verifier = await subtle.importKey("spki", await node.subtle.exportKey("spki", own.publicKey), algorithm, true, ["verify"]);
+    const pkcs8 = await node.subtle.exportKey("pkcs8", own.privateKey);
+    const imported = await subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
+    const spki = await node.subtle.exportKey("spki", own.publicKey);
+    const verifier = await subtle.importKey("spki", spki, algorithm, true, ["verify"]);
     for (const hash of HASHES) {
       const how = { name: "ECDSA", hash };
       const signature = await subtle.sign(how, privateKey, MESSAGE);
