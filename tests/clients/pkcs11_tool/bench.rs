@@ -72,11 +72,14 @@ impl Bench {
         assert!(text.contains(why), "{words}: {text}");
     }
 
-    /// The tool says it in words only: it ends well in either case.
+    /// Anybody may verify with a public key. The tool says it in words only: it ends well in either case.
     pub(super) fn verifies(&self, words: &str, is_valid: bool) {
-        let text = self.user(&format!("--verify {words} --signature-file signature"));
-        let expected = if is_valid { "Signature is valid" } else { "Invalid signature" };
-        assert!(text.contains(expected), "{words}: {text}");
+        says(&self.anybody(&verify(words)), is_valid);
+    }
+
+    /// The same with a secret key, which takes a log-in.
+    pub(super) fn user_verifies(&self, words: &str, is_valid: bool) {
+        says(&self.user(&verify(words)), is_valid);
     }
 
     /// Writes a public key of the token to the file `public`, in a form that OpenSSL reads.
@@ -106,6 +109,15 @@ impl Bench {
         let bits = der(0x03, &[&[0], point].concat());
         self.write("public", &der(0x30, &[algorithm, bits].concat()));
     }
+}
+
+fn verify(words: &str) -> String {
+    format!("--verify {words} --signature-file signature")
+}
+
+fn says(text: &str, is_valid: bool) {
+    let expected = if is_valid { "Signature is valid" } else { "Invalid signature" };
+    assert!(text.contains(expected), "{text}");
 }
 
 /// DER of a value of less than 256 bytes.
