@@ -39,6 +39,8 @@ pub(crate) fn follow(name: &str) -> String {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STRONGROOM_") || name.starts_with("XDG_")) {
         shell.env_remove(name);
     }
+    // Root's tokens are the system's unless these are set.
+    shell.env("XDG_DATA_HOME", home.0.join("share")).env("XDG_STATE_HOME", home.0.join("state"));
     shell.env("HOME", &home.0).env("PATH", format!("{}:{path}", installed.display()));
     succeeded(&mut shell)
 }

@@ -1,8 +1,11 @@
 //! Real programs do their work with the module.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
+mod cache;
 mod guide;
+mod node;
 mod pkcs11_tool;
+mod python;
 mod store;
 
 use std::{path::Path, process::Command};
