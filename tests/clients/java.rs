@@ -8,7 +8,10 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::store::{Store, USER_PIN, module, project, succeeded};
+use crate::{
+    guide,
+    store::{Store, USER_PIN, module, project, succeeded},
+};
 
 /// How many checks `tests/clients/java` makes; those of AES key wraps are made from Java 18 on.
 const CHECKS: usize = 7229;
@@ -198,4 +201,10 @@ fn keytool_and_jarsigner_use_the_token_as_their_key_store() {
         let listed = tools.keytool(&["-list"]);
         assert!(listed.contains("contains 0 entries"), "{listed}");
     }
+}
+
+#[test]
+fn the_guide_to_java_can_be_followed() {
+    let said = guide::follow("java");
+    assert!(said.contains("Verified OK") && said.contains("jar verified."), "{said}");
 }
