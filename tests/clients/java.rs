@@ -74,15 +74,17 @@ struct Tools<'a> {
     home: PathBuf,
 }
 
-const KEYSTORE: [&str; 10] = [
+const KEYSTORE: [&str; 12] = [
     "-keystore",
     "NONE",
     "-storetype",
     "PKCS11",
-    "-providerClass",
-    "sun.security.pkcs11.SunPKCS11",
+    "-addprovider",
+    "SunPKCS11",
     "-providerArg",
     "pkcs11.cfg",
+    "-providerName",
+    "SunPKCS11-test",
     "-storepass:env",
     "PIN",
 ];
@@ -91,6 +93,8 @@ impl Tools<'_> {
     fn command(&self, name: &str) -> Command {
         let mut command = self.store.command("timeout");
         command.arg("60").arg(self.home.join("bin").join(name)).env("PIN", USER_PIN);
+        // They live too short for the best code.
+        command.arg("-J-XX:TieredStopAtLevel=1");
         command
     }
 
@@ -184,9 +188,14 @@ fn keytool_and_jarsigner_use_the_token_as_their_key_store() {
             assert!(!refused.status.success(), "a changed file of {alias} is refused");
         }
 
+        // With a provider's name the keys are made in the token; without it they would be made in Java's memory and brought there.
+        let keys = store.succeeds(&["-l", "--pin", USER_PIN, "-O", "--type", "privkey"]);
+        let made_inside = keys.matches("sensitive, always sensitive, never extractable, local").count();
+        assert_eq!(made_inside, 2, "{keys}");
+
         let imported = ["-importkeystore", "-srckeystore", "old.p12", "-srcstorepass", "123456", "-srcalias", "old"];
         let to = ["-destkeystore", "NONE", "-deststoretype", "PKCS11", "-deststorepass", USER_PIN];
-        let provider = ["-providerClass", "sun.security.pkcs11.SunPKCS11", "-providerArg", "pkcs11.cfg"];
+        let provider = ["-addprovider", "SunPKCS11", "-providerArg", "pkcs11.cfg"];
         succeeded(tools.command("keytool").args(imported).args(to).args(provider));
         let listed = tools.keytool(&["-list"]);
         assert!(listed.contains("contains 3 entries"), "Java {version}: {listed}");
