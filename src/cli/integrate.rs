@@ -42,9 +42,10 @@ const PROGRAMS: &[Program] = &[
     },
     Program {
         name: "java",
-        text: "# A file for the SunPKCS11 provider. Then:\n\
-               #   keytool -list -storetype PKCS11 -providerClass sun.security.pkcs11.SunPKCS11 -providerArg FILE\n\
-               name = strongroom\nlibrary = {module}\nslot = {slot}\nattributes = compatibility\n",
+        text: "# A file for the SunPKCS11 provider. With the provider's name, keytool makes keys in the token:\n\
+               #   keytool -genkeypair -alias KEY -keyalg EC -dname CN=example.org -keystore NONE -storetype PKCS11 \\\n\
+               #     -addprovider SunPKCS11 -providerArg FILE -providerName SunPKCS11-strongroom\n\
+               name = strongroom\nlibrary = {module}\nslot = {slot}\n",
     },
     Program {
         name: "go",

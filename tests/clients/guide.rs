@@ -9,6 +9,11 @@ use crate::store::{Store, commands, module, project, succeeded};
 
 /// Runs a guide, and gives what it printed.
 pub(crate) fn follow(name: &str) -> String {
+    follow_with(name, &[])
+}
+
+/// The same, with variables that the guide does not speak of.
+pub(crate) fn follow_with(name: &str, variables: &[(&str, String)]) -> String {
     let text = fs::read_to_string(project("docs/guides").join(format!("{name}.md"))).unwrap();
     let home = Store::new(&format!("guide-{name}"));
     let work = home.0.join("work");
@@ -41,6 +46,7 @@ pub(crate) fn follow(name: &str) -> String {
     }
     // Root's tokens are the system's unless these are set.
     shell.env("XDG_DATA_HOME", home.0.join("share")).env("XDG_STATE_HOME", home.0.join("state"));
+    shell.envs(variables.iter().map(|(name, value)| (name, value)));
     shell.env("HOME", &home.0).env("PATH", format!("{}:{path}", installed.display()));
     succeeded(&mut shell)
 }

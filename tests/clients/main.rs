@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
 mod cache;
+mod go;
 mod guide;
+mod java;
 mod node;
 mod pkcs11_tool;
 mod python;

@@ -1,0 +1,309 @@
+//! Keys in files, in every form that they have there: read into PKCS#8, SubjectPublicKeyInfo, or the bytes of a secret key.
+
+use der::{
+    Decode, Encode, SliceReader,
+    asn1::{ObjectIdentifier, OctetString, UintRef},
+};
+use num_bigint::BigUint;
+use p12_keystore::{Certificate, Pkcs12Archive};
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use sec1::{EcParameters, EcPrivateKey};
+use serde_json::Value as Json;
+use ssh_key::private::{EcdsaKeypair, KeypairData};
+use x509_cert::{
+    Certificate as X509,
+    spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef},
+};
+use zeroize::Zeroizing;
+
+use crate::{fault::Fault, pin::Pin};
+
+/// What a file has.
+pub(crate) enum Found {
+    /// A private key (PKCS#8, DER), and certificates that came with it.
+    Private(Zeroizing<Vec<u8>>, Vec<Vec<u8>>),
+    /// A public key (SubjectPublicKeyInfo, DER).
+    Public(Vec<u8>),
+    /// The bytes of a secret key.
+    Secret(Zeroizing<Vec<u8>>),
+}
+
+/// Asks for the password of a file.
+pub(crate) type Password<'a> = dyn Fn() -> Result<Pin, Fault> + 'a;
+
+pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(crate) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+pub(crate) const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
+
+/// RFC 8017, A.1.2.
+#[derive(der::Sequence)]
+struct RsaPrivateKey<'a> {
+    version: u8,
+    n: UintRef<'a>,
+    e: UintRef<'a>,
+    d: UintRef<'a>,
+    p: UintRef<'a>,
+    q: UintRef<'a>,
+    dp: UintRef<'a>,
+    dq: UintRef<'a>,
+    qinv: UintRef<'a>,
+}
+
+/// RFC 5208.
+#[derive(der::Sequence)]
+struct PrivateKeyInfo {
+    version: u8,
+    algorithm: AlgorithmIdentifierOwned,
+    private_key: OctetString,
+}
+
+fn bad(why: impl std::fmt::Display) -> Fault {
+    Fault::Usage(why.to_string())
+}
+
+/// Reads a key. `name` is the file's.
+pub(crate) fn read(name: &str, bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
+    let named = |fault: Fault| match fault {
+        Fault::Usage(why) => Fault::Usage(format!("{name}: {why}")),
+        other => other,
+    };
+    let text = std::str::from_utf8(bytes).ok().map(str::trim_start);
+    match text {
+        Some(text) if text.contains("-----BEGIN ") => pem(text, password).map_err(named),
+        Some(text) if text.starts_with('{') => jwk(text).map_err(named),
+        _ if bytes.first() == Some(&0x30) => der_of(bytes, password).map_err(named),
+        _ => Err(named(bad(
+            "no key in a form that is known: PKCS#8, PKCS#1, SEC1, PKCS#12, OpenSSH, JWK, a public key or a certificate; \
+             the bytes of a secret key want --kind",
+        ))),
+    }
+}
+
+/// The first block that is a key.
+fn pem(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
+    let mut last = None;
+    for (start, _) in text.match_indices("-----BEGIN ") {
+        let block = text.get(start..).unwrap_or_default();
+        let end =
+            block.find("-----END ").and_then(|at| Some(at + block.get(at..)?.find('\n').unwrap_or(block.len() - at)));
+        let block = block.get(..end.unwrap_or(block.len())).unwrap_or(block);
+        if block.contains("Proc-Type:") {
+            return Err(bad("encrypted in the old way of OpenSSL: `openssl pkcs8 -topk8` makes a PKCS#8 of it"));
+        }
+        if block.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----") {
+            return openssh(block, password);
+        }
+        let (label, inside) = match pem_rfc7468::decode_vec(block.as_bytes()) {
+            Ok((label, inside)) => (label, Zeroizing::new(inside)),
+            Err(why) => return Err(bad(format!("the PEM cannot be read: {why}"))),
+        };
+        match label {
+            "PRIVATE KEY" => return private(inside),
+            "ENCRYPTED PRIVATE KEY" => return decrypted(&inside, password),
+            "RSA PRIVATE KEY" => return pkcs1(&inside),
+            "EC PRIVATE KEY" => return sec1(&inside),
+            "PUBLIC KEY" => return public(inside.to_vec()),
+            "CERTIFICATE" => return certificate(&inside),
+            "EC PARAMETERS" => {}
+            other => last = Some(other.to_owned()),
+        }
+    }
+    Err(bad(format!("there is no key in it, but {}", last.unwrap_or("nothing that is known".into()))))
+}
+
+/// DER does not say what it is: what it can be read as, it is.
+fn der_of(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
+    if PrivateKeyInfoRef::from_der(bytes).is_ok() {
+        private(Zeroizing::new(bytes.to_vec()))
+    } else if EncryptedPrivateKeyInfoRef::try_from(bytes).is_ok() {
+        decrypted(bytes, password)
+    } else if RsaPrivateKey::from_der(bytes).is_ok() {
+        pkcs1(bytes)
+    } else if EcPrivateKey::try_from(bytes).is_ok() {
+        sec1(bytes)
+    } else if SubjectPublicKeyInfoRef::try_from(bytes).is_ok() {
+        public(bytes.to_vec())
+    } else if X509::from_der(bytes).is_ok() {
+        certificate(bytes)
+    } else if is_pkcs12(bytes) {
+        pkcs12(bytes, password)
+    } else {
+        Err(bad("DER, but neither PKCS#8, PKCS#1, SEC1, PKCS#12, a public key nor a certificate"))
+    }
+}
+
+fn private(info: Zeroizing<Vec<u8>>) -> Result<Found, Fault> {
+    PrivateKeyInfoRef::from_der(&info).map_err(|why| bad(format!("no PKCS#8: {why}")))?;
+    Ok(Found::Private(info, Vec::new()))
+}
+
+fn public(info: Vec<u8>) -> Result<Found, Fault> {
+    SubjectPublicKeyInfoRef::try_from(info.as_slice()).map_err(|why| bad(format!("no public key: {why}")))?;
+    Ok(Found::Public(info))
+}
+
+fn certificate(bytes: &[u8]) -> Result<Found, Fault> {
+    let certificate = X509::from_der(bytes).map_err(|why| bad(format!("no certificate: {why}")))?;
+    public(certificate.tbs_certificate().subject_public_key_info().to_der().map_err(bad)?)
+}
+
+/// PKCS#8 under a password (PBES2).
+fn decrypted(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
+    let info = EncryptedPrivateKeyInfoRef::try_from(bytes).map_err(|why| bad(format!("no encrypted PKCS#8: {why}")))?;
+    let inside =
+        info.decrypt(&*password()?).map_err(|_| bad("the password is wrong, or the encryption is not PBES2"))?;
+    private(Zeroizing::new(inside.as_bytes().to_vec()))
+}
+
+/// A PKCS#8 around a key.
+fn wrapped(oid: ObjectIdentifier, parameters: Option<der::Any>, key: &[u8]) -> Result<Found, Fault> {
+    let private_key = OctetString::new(key).map_err(bad)?;
+    let info = PrivateKeyInfo { version: 0, algorithm: AlgorithmIdentifierOwned { oid, parameters }, private_key };
+    private(Zeroizing::new(info.to_der().map_err(bad)?))
+}
+
+fn pkcs1(bytes: &[u8]) -> Result<Found, Fault> {
+    RsaPrivateKey::from_der(bytes).map_err(|why| bad(format!("no RSA key of PKCS#1: {why}")))?;
+    wrapped(RSA, Some(der::Any::null()), bytes)
+}
+
+fn sec1(bytes: &[u8]) -> Result<Found, Fault> {
+    let key = EcPrivateKey::try_from(bytes).map_err(|why| bad(format!("no key of SEC1: {why}")))?;
+    let curve = key.parameters.and_then(EcParameters::named_curve);
+    let curve = curve.ok_or_else(|| bad("the key does not name its curve"))?;
+    wrapped(EC, Some(der::Any::from(curve)), bytes)
+}
+
+fn scalar(curve: ObjectIdentifier, d: &[u8], point: Option<&[u8]>) -> Result<Found, Fault> {
+    let key = EcPrivateKey { private_key: d, parameters: None, public_key: point };
+    let key = Zeroizing::new(key.to_der().map_err(bad)?);
+    wrapped(EC, Some(der::Any::from(curve)), &key)
+}
+
+/// RFC 8410: the seed is an octet string of its own.
+fn seed(oid: ObjectIdentifier, d: &[u8]) -> Result<Found, Fault> {
+    let key = OctetString::new(d).and_then(|seed| seed.to_der()).map_err(bad)?;
+    wrapped(oid, None, &Zeroizing::new(key))
+}
+
+/// The parts of an RSA key; what follows from them is computed.
+fn rsa(n: &[u8], e: &[u8], d: &[u8], p: &[u8], q: &[u8]) -> Result<Found, Fault> {
+    let number = BigUint::from_bytes_be;
+    let one = BigUint::from(1_u8);
+    let (d_number, p_number, q_number) = (number(d), number(p), number(q));
+    if p_number <= one || q_number <= one {
+        return Err(bad("the primes of the RSA key are none"));
+    }
+    let [dp, dq] = [&p_number, &q_number].map(|prime| Zeroizing::new((&d_number % (prime - &one)).to_bytes_be()));
+    let inverse = q_number.modinv(&p_number).ok_or_else(|| bad("the primes of the RSA key do not fit each other"))?;
+    let qinv = Zeroizing::new(inverse.to_bytes_be());
+    let uint = |bytes| UintRef::new(bytes).map_err(bad);
+    let key = RsaPrivateKey {
+        version: 0,
+        n: uint(n)?,
+        e: uint(e)?,
+        d: uint(d)?,
+        p: uint(p)?,
+        q: uint(q)?,
+        dp: uint(&dp)?,
+        dq: uint(&dq)?,
+        qinv: uint(&qinv)?,
+    };
+    pkcs1(&Zeroizing::new(key.to_der().map_err(bad)?))
+}
+
+fn openssh(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
+    let mut key = ssh_key::PrivateKey::from_openssh(text).map_err(|why| bad(format!("no OpenSSH key: {why}")))?;
+    if key.is_encrypted() {
+        key = key.decrypt(&*password()?).map_err(|why| bad(format!("the password is wrong ({why})")))?;
+    }
+    match key.key_data() {
+        KeypairData::Ed25519(pair) => seed(ED25519, &pair.private.to_bytes()),
+        KeypairData::Rsa(pair) => {
+            let number = |number: &ssh_key::Mpint| number.as_positive_bytes().map(<[u8]>::to_vec).unwrap_or_default();
+            let secret = |part| Zeroizing::new(number(part));
+            let (public, private) = (&pair.public, &pair.private);
+            rsa(&number(&public.n), &number(&public.e), &secret(&private.d), &secret(&private.p), &secret(&private.q))
+        }
+        KeypairData::Ecdsa(pair) => match pair {
+            EcdsaKeypair::NistP256 { public, private } => scalar(P256, private.as_slice(), Some(public.as_bytes())),
+            EcdsaKeypair::NistP384 { public, private } => scalar(P384, private.as_slice(), Some(public.as_bytes())),
+            EcdsaKeypair::NistP521 { public, private } => scalar(P521, private.as_slice(), Some(public.as_bytes())),
+        },
+        _ => Err(bad("an OpenSSH key of a kind that is not offered: RSA, ECDSA and Ed25519 are")),
+    }
+}
+
+/// RFC 7518, 6.
+fn jwk(text: &str) -> Result<Found, Fault> {
+    let key: Json = serde_json::from_str(text).map_err(|why| bad(format!("no JSON: {why}")))?;
+    let word = |name: &str| key.get(name).and_then(Json::as_str);
+    let part = |name: &str| {
+        let text = word(name).ok_or_else(|| bad(format!("the JWK has no '{name}'")))?;
+        let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes());
+        bytes.map(Zeroizing::new).map_err(|_| bad(format!("'{name}' of the JWK is not base64url")))
+    };
+    let only_public = || bad("the JWK is a public key: `openssl` or a certificate brings those");
+    match (word("kty"), word("crv")) {
+        (Some("oct"), _) => Ok(Found::Secret(part("k")?)),
+        (Some("RSA"), _) if word("d").is_none() => Err(only_public()),
+        (Some("RSA"), _) => rsa(&part("n")?, &part("e")?, &part("d")?, &part("p")?, &part("q")?),
+        (Some("EC" | "OKP"), _) if word("d").is_none() => Err(only_public()),
+        (Some("EC"), Some(crv)) => {
+            let curves = [("P-256", P256), ("P-384", P384), ("P-521", P521), ("secp256k1", SECP256K1)];
+            let curve = curves.into_iter().find(|(name, _)| *name == crv);
+            let (_, curve) = curve.ok_or_else(|| bad(format!("the curve {crv} is not offered")))?;
+            let point = [&[4], &**part("x")?, &**part("y")?].concat();
+            scalar(curve, &part("d")?, Some(&point))
+        }
+        (Some("OKP"), Some("Ed25519")) => seed(ED25519, &part("d")?),
+        (Some("OKP"), Some("X25519")) => seed(X25519, &part("d")?),
+        _ => Err(bad("a JWK of a kind that is not offered: RSA, EC, OKP (Ed25519, X25519) and oct are")),
+    }
+}
+
+/// RFC 7292: a sequence that begins with the number 3.
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    let version = || {
+        let mut reader = SliceReader::new(bytes).ok()?;
+        let header = der::Header::decode(&mut reader).ok()?;
+        let start = bytes.len().checked_sub(u32::from(header.length()) as usize)?;
+        bytes.get(start..start + 3).map(|version| version == [2, 1, 3])
+    };
+    version().unwrap_or(false)
+}
+
+fn pkcs12(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
+    let password = password()?;
+    let text = std::str::from_utf8(&password).map_err(|_| bad("the password of a PKCS#12 is text"))?;
+    let archive = Pkcs12Archive::from_pkcs12(bytes, text)
+        .map_err(|why| bad(format!("the PKCS#12 does not open: the password is wrong, or {why}")))?;
+    let certificates = archive.certs.iter().map(|bag| Certificate::as_der(&bag.cert).to_vec()).collect();
+    match &archive.keys[..] {
+        [bag] => match private(Zeroizing::new(bag.key.as_der().to_vec()))? {
+            Found::Private(info, _) => Ok(Found::Private(info, certificates)),
+            other => Ok(other),
+        },
+        [] => Err(bad("there is no key in the PKCS#12")),
+        several => {
+            Err(bad(format!("there are {} keys in the PKCS#12: `openssl pkcs12` takes them apart", several.len())))
+        }
+    }
+}
+
+/// PKCS#8 under a password: PBES2 with scrypt and AES-256.
+pub(crate) fn encrypted(info: &[u8], password: &[u8], random: &[u8; 32]) -> Result<Vec<u8>, Fault> {
+    let (salt, iv) = random.split_at(16);
+    let iv = iv.try_into().map_err(bad)?;
+    let params =
+        pkcs8::pkcs5::pbes2::Parameters::generate_scrypt_aes256cbc(pkcs8::pkcs5::scrypt::Params::RECOMMENDED, salt, iv);
+    let params = params.map_err(bad)?;
+    let info = PrivateKeyInfoRef::from_der(info).map_err(bad)?;
+    let sealed = info.encrypt_with_params(params, password).map_err(bad)?;
+    Ok(sealed.as_bytes().to_vec())
+}

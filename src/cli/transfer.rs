@@ -1,0 +1,563 @@
+//! Keys on their way into a token and out of it: import, export, copies, wrapped keys.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use engine::Engine;
+use pkcs8::PrivateKeyInfoRef;
+use serde_json::{Value as Json, json};
+use types::{
+    AttributeType as A, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output, OutputResult,
+    Params, SessionHandle, Template, Value,
+};
+use x509_cert::{
+    der::{
+        Decode, Encode,
+        asn1::{OctetString, UintRef},
+    },
+    spki::{ObjectIdentifier, SubjectPublicKeyInfoRef},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    answer::{Answer, done},
+    cert,
+    fault::Fault,
+    flow::{Input, Outlet},
+    formats::{self, Found},
+    key::{self, Hex, Key, KeyChoice, hex},
+    kind::{self, Kind, Use},
+    pin::Source,
+    select::UserLogin,
+};
+
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The file: PKCS#8, PKCS#1, SEC1, PKCS#12, OpenSSH, JWK, a public key or a certificate, PEM or DER. With --kind, the bytes
+    /// of a secret key: raw, hexadecimal digits or base64. `-` is standard input.
+    file: PathBuf,
+    /// The label of the key.
+    #[arg(long, short)]
+    label: String,
+    /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
+    /// random one.
+    #[arg(long)]
+    id: Option<Hex>,
+    /// The kind of a secret key, as for `key create`.
+    #[arg(long, short)]
+    kind: Option<Kind>,
+    /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
+    #[arg(long, value_delimiter = ',')]
+    can: Vec<Use>,
+    /// Lets it leave the token again.
+    #[arg(long)]
+    extractable: bool,
+    /// Where the password of the file comes from, if it has one.
+    #[arg(long, default_value = "prompt")]
+    password: Source,
+    #[command(flatten)]
+    login: UserLogin,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    choice: KeyChoice,
+    /// The private half too, as PKCS#8 under a password, or the bytes of a secret key. It must have been made --extractable.
+    #[arg(long)]
+    private: bool,
+    /// Where the new password of the file comes from: env:NAME, file:PATH, fd:NUMBER, cmd:COMMAND or prompt.
+    #[arg(long, default_value = "prompt")]
+    password: Source,
+    /// Without a password: whoever reads the file has the key.
+    #[arg(long, requires = "private")]
+    plain: bool,
+    /// Where it goes; standard output if nothing is given.
+    #[arg(long, short)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Copy {
+    #[command(flatten)]
+    choice: KeyChoice,
+    /// The label of the copy.
+    label: String,
+    /// The id of the copy; the same if none is given.
+    #[arg(long)]
+    id: Option<Hex>,
+    /// The copy cannot leave the token, also if the key can.
+    #[arg(long)]
+    not_extractable: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Wrap {
+    #[command(flatten)]
+    choice: KeyChoice,
+    /// The key that wraps: its label, or id:HEX.
+    #[arg(long)]
+    by: String,
+    /// aes-kwp for an AES key (RFC 5649), rsa-aes for an RSA key (any key), rsa-oaep (a secret key). What fits the wrapping key
+    /// if none is given.
+    #[arg(long)]
+    scheme: Option<Scheme>,
+    /// Where it goes; standard output if nothing is given.
+    #[arg(long, short)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Unwrap {
+    /// The file with the wrapped key; `-` is standard input.
+    file: PathBuf,
+    /// The key that unwraps: its label, or id:HEX.
+    #[arg(long)]
+    by: String,
+    /// As for `key wrap`.
+    #[arg(long)]
+    scheme: Option<Scheme>,
+    /// The kind of the key that was wrapped, as for `key create`.
+    #[arg(long, short)]
+    kind: Kind,
+    /// The label of the key.
+    #[arg(long, short)]
+    label: String,
+    /// Its id, in hexadecimal digits.
+    #[arg(long)]
+    id: Option<Hex>,
+    /// What it can do, and nothing else.
+    #[arg(long, value_delimiter = ',')]
+    can: Vec<Use>,
+    /// Lets it leave the token again.
+    #[arg(long)]
+    extractable: bool,
+    #[command(flatten)]
+    login: UserLogin,
+}
+
+/// A way to wrap a key.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scheme {
+    /// AES key wrap with padding (RFC 5649).
+    AesKwp,
+    /// RSA-OAEP with SHA-256 of an AES key, and that wraps.
+    RsaAes,
+    /// RSA-OAEP with SHA-256.
+    RsaOaep,
+}
+
+impl Scheme {
+    fn of(asked: Option<Self>, by: &Key) -> Result<Self, Fault> {
+        match (by.key_type, asked) {
+            (Some(KeyType::AES), None | Some(Self::AesKwp)) => Ok(Self::AesKwp),
+            (Some(KeyType::RSA), None) => Ok(Self::RsaAes),
+            (Some(KeyType::RSA), Some(scheme)) if scheme != Self::AesKwp => Ok(scheme),
+            _ => Err(Fault::Usage(format!("key {} of kind {} does not wrap in this way", by.label, by.kind))),
+        }
+    }
+
+    fn mechanism(self) -> Mechanism {
+        let (hash, mgf, label) = (M::SHA256, Mgf::MGF1_SHA256, Vec::new());
+        match self {
+            Self::AesKwp => Mechanism { id: M::AES_KEY_WRAP_KWP, params: Params::None },
+            Self::RsaOaep => Mechanism { id: M::RSA_PKCS_OAEP, params: Params::Oaep { hash, mgf, label } },
+            Self::RsaAes => {
+                Mechanism { id: M::RSA_AES_KEY_WRAP, params: Params::RsaAesWrap { aes_bits: 256, hash, mgf, label } }
+            }
+        }
+    }
+}
+
+/// A key of this process's own that carries others over the border of the token.
+struct Carrier<'a> {
+    engine: &'a Engine,
+    session: SessionHandle,
+    value: Zeroizing<Vec<u8>>,
+}
+
+const KWP: Mechanism = Mechanism { id: M::AES_KEY_WRAP_KWP, params: Params::None };
+
+impl<'a> Carrier<'a> {
+    fn new(engine: &'a Engine, session: SessionHandle) -> Result<Self, Fault> {
+        let mut value = Zeroizing::new(vec![0; 32]);
+        engine.random(session, &mut value)?;
+        Ok(Self { engine, session, value })
+    }
+
+    /// It for one use: a strict token knows no key that does both.
+    fn able(&self, use_: A) -> Result<ObjectHandle, Fault> {
+        let template: Template = vec![
+            (A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)),
+            (A::KEY_TYPE, Value::Number(KeyType::AES.0)),
+            (A::VALUE, Value::bytes(self.value.as_slice())),
+            (use_, Value::Flag(true)),
+        ];
+        Ok(self.engine.create_object(self.session, template)?)
+    }
+
+    fn bring_in(&self, plain: &[u8], template: Template) -> Result<ObjectHandle, Fault> {
+        let mut wrapped = vec![0; plain.len() + 16];
+        self.engine.encrypt_init(self.session, &KWP, self.able(A::ENCRYPT)?)?;
+        let written = self.engine.encrypt(self.session, plain, Output::Buffer(&mut wrapped))?;
+        shorten(&mut wrapped, written);
+        Ok(self.engine.unwrap_key(self.session, &KWP, self.able(A::UNWRAP)?, &wrapped, template)?)
+    }
+
+    fn bring_out(&self, key: ObjectHandle) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let wrapped = wrapped(self.engine, self.session, &KWP, self.able(A::WRAP)?, key)?;
+        let mut plain = Zeroizing::new(vec![0; wrapped.len()]);
+        self.engine.decrypt_init(self.session, &KWP, self.able(A::DECRYPT)?)?;
+        let written = self.engine.decrypt(self.session, &wrapped, Output::Buffer(&mut plain))?;
+        shorten(&mut plain, written);
+        Ok(plain)
+    }
+}
+
+fn shorten(buffer: &mut Vec<u8>, written: OutputResult) {
+    if let OutputResult::Written(len) = written {
+        buffer.truncate(len);
+    }
+}
+
+/// More than any key has, wrapped.
+const MOST_WRAPPED: usize = 1 << 21;
+
+fn wrapped(
+    engine: &Engine,
+    session: SessionHandle,
+    mechanism: &Mechanism,
+    by: ObjectHandle,
+    key: ObjectHandle,
+) -> Result<Vec<u8>, Fault> {
+    let mut wrapped = vec![0; MOST_WRAPPED];
+    let written = engine.wrap_key(session, mechanism, by, key, Output::Buffer(&mut wrapped))?;
+    shorten(&mut wrapped, written);
+    Ok(wrapped)
+}
+
+/// Label, id and what may be done with it, of a token key.
+fn common(label: &str, id: &[u8]) -> Template {
+    vec![(A::TOKEN, Value::Flag(true)), (A::LABEL, Value::bytes(label)), (A::ID, Value::bytes(id))]
+}
+
+fn guarded(extractable: bool) -> Template {
+    vec![(A::EXTRACTABLE, Value::Flag(extractable)), (A::SENSITIVE, Value::Flag(true))]
+}
+
+/// The type of key that an algorithm is for.
+fn key_type(oid: ObjectIdentifier) -> Result<KeyType, Fault> {
+    let types = [
+        (formats::RSA, KeyType::RSA),
+        (formats::EC, KeyType::EC),
+        (formats::ED25519, KeyType::EC_EDWARDS),
+        (formats::X25519, KeyType::EC_MONTGOMERY),
+    ];
+    let found = types.into_iter().find(|(known, _)| *known == oid).map(|(_, key_type)| key_type);
+    found.ok_or_else(|| Fault::Usage(format!("keys of the algorithm {oid} are not offered")))
+}
+
+/// The public half of a key as an object, from its SubjectPublicKeyInfo.
+fn public_parts(info: &[u8]) -> Result<(KeyType, Template), Fault> {
+    let bad = |why: &dyn std::fmt::Display| Fault::Usage(format!("the public key cannot be read: {why}"));
+    let public = SubjectPublicKeyInfoRef::try_from(info).map_err(|why| bad(&why))?;
+    let key_type = key_type(public.algorithm.oid)?;
+    let bits = public.subject_public_key.raw_bytes();
+    let mut template: Template =
+        vec![(A::CLASS, Value::Number(ObjectClass::PUBLIC_KEY.0)), (A::KEY_TYPE, Value::Number(key_type.0))];
+    if key_type == KeyType::RSA {
+        #[derive(der::Sequence)]
+        struct Numbers<'a> {
+            n: UintRef<'a>,
+            e: UintRef<'a>,
+        }
+        let Numbers { n, e } = Numbers::from_der(bits).map_err(|why| bad(&why))?;
+        template.push((A::MODULUS, Value::bytes(n.as_bytes())));
+        template.push((A::PUBLIC_EXPONENT, Value::bytes(e.as_bytes())));
+    } else {
+        let params = match (key_type, &public.algorithm.parameters) {
+            (KeyType::EC, Some(params)) => params.to_der(),
+            _ => public.algorithm.oid.to_der(),
+        };
+        let point = OctetString::new(bits).and_then(|point| point.to_der()).map_err(|why| bad(&why))?;
+        template.push((A::EC_PARAMS, Value::bytes(params.map_err(|why| bad(&why))?)));
+        template.push((A::EC_POINT, Value::bytes(point)));
+    }
+    Ok((key_type, template))
+}
+
+/// The SHA-1 of a public key: the id that a pair gets which is made in a token.
+fn id_of(engine: &Engine, session: SessionHandle, info: &[u8]) -> Result<Vec<u8>, Fault> {
+    engine.digest_init(session, &Mechanism { id: M::SHA_1, params: Params::None })?;
+    let mut id = vec![0; 20];
+    let written = engine.digest(session, info, Output::Buffer(&mut id))?;
+    shorten(&mut id, written);
+    Ok(id)
+}
+
+/// Refuses what is in the token already.
+fn must_be_new(engine: &Engine, session: SessionHandle, info: &[u8], class: ObjectClass) -> Result<(), Fault> {
+    let same = key::all(engine, session)?.into_iter().find(|key| key.info == info && key.half(class).is_some());
+    match same {
+        Some(key) => Err(Fault::Usage(format!("it is in the token already: {} (id:{})", key.label, hex(&key.id)))),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
+    let Import { file, label, id, kind, can, extractable, password, login } = asked;
+    let mut input = Input::open(Some(file), "")?;
+    let bytes = Zeroizing::new(input.whole(MOST_WRAPPED)?);
+    let name = input.name().to_owned();
+    let asks = || password.read("Password of the file");
+    let found = match kind {
+        Some(kind) => Found::Secret(secret_bytes(&name, &bytes, kind)?),
+        None => formats::read(&name, &bytes, &asks)?,
+    };
+    let (token, session) = login.log_in(engine)?;
+    let given = id.as_ref().map(|Hex(id)| id.clone());
+    let made = match found {
+        Found::Secret(value) => {
+            let kind = match kind {
+                Some(kind) => *kind,
+                None => {
+                    return Err(Fault::Usage(format!("{name} is a secret key: --kind says which, aes-256 for one")));
+                }
+            };
+            let value = secret_bytes(&name, &value, &kind)?;
+            let (_, flags) = kind.flags(can).map_err(Fault::Usage)?;
+            let mut random = vec![0; 16];
+            engine.random(session, &mut random)?;
+            let template =
+                common(label, &given.unwrap_or(random)).into_iter().chain(flags).chain(guarded(*extractable));
+            let value = [(A::VALUE, Value::bytes(value.as_slice()))];
+            engine.create_object(session, template.chain(kind.class_and_type()).chain(value).collect())?
+        }
+        Found::Public(info) => {
+            must_be_new(engine, session, &info, ObjectClass::PUBLIC_KEY)?;
+            let (key_type, parts) = public_parts(&info)?;
+            let (flags, _) = kind::like(key_type)?.flags(can).map_err(Fault::Usage)?;
+            let id = given.map_or_else(|| id_of(engine, session, &info), Ok)?;
+            engine.create_object(session, parts.into_iter().chain(common(label, &id)).chain(flags).collect())?
+        }
+        Found::Private(info, certificates) => {
+            let made = bring_pair(engine, session, &info, label, given.as_deref(), can, *extractable)?;
+            let id = key::describe(engine, session, made)?.id;
+            for certificate in certificates {
+                // A certificate of the chain is not the key's.
+                cert::keep_of(engine, session, &certificate, label, &id, made)?;
+            }
+            made
+        }
+    };
+    let made = key::describe(engine, session, made)?;
+    let words =
+        if *extractable { "" } else { " The file still has it: delete it if the token's copy is to be the only one." };
+    Ok(Answer::new(
+        format!("Key {label} of kind {} is in token {}.{words}", made.kind, token.label),
+        made.told(engine, &token)?,
+    ))
+}
+
+/// Both halves of a pair from a PKCS#8, or none of them. Gives the private one.
+fn bring_pair(
+    engine: &Engine,
+    session: SessionHandle,
+    info: &[u8],
+    label: &str,
+    id: Option<&[u8]>,
+    can: &[Use],
+    extractable: bool,
+) -> Result<ObjectHandle, Fault> {
+    let oid = PrivateKeyInfoRef::from_der(info).map_err(|why| Fault::Usage(format!("no PKCS#8: {why}")))?.algorithm.oid;
+    let key_type = key_type(oid)?;
+    let (public_flags, flags) = kind::like(key_type)?.flags(can).map_err(Fault::Usage)?;
+    let class = [
+        (A::CLASS, Value::Number(ObjectClass::PRIVATE_KEY.0)),
+        (A::KEY_TYPE, Value::Number(key_type.0)),
+        (A::TOKEN, Value::Flag(false)),
+    ];
+    let carrier = Carrier::new(engine, session)?;
+    // First for this process only: its id follows from what the token finds its public half to be.
+    let template: Template = class.into_iter().chain(flags).chain(guarded(extractable)).collect();
+    let passing = carrier.bring_in(info, template)?;
+    let public = key::describe(engine, session, passing)?.info;
+    must_be_new(engine, session, &public, ObjectClass::PRIVATE_KEY)?;
+    let id = id.map_or_else(|| id_of(engine, session, &public), |id| Ok(id.to_vec()))?;
+    let private = engine.copy_object(session, passing, common(label, &id))?;
+    engine.destroy_object(session, passing)?;
+    let half = || -> Result<(), Fault> {
+        let (_, parts) = public_parts(&public)?;
+        let there = key::all(engine, session)?
+            .into_iter()
+            .any(|key| key.info == public && key.half(ObjectClass::PUBLIC_KEY).is_some());
+        if !there {
+            engine.create_object(session, parts.into_iter().chain(common(label, &id)).chain(public_flags).collect())?;
+        }
+        Ok(())
+    };
+    match half() {
+        Ok(()) => Ok(private),
+        Err(fault) => {
+            engine.destroy_object(session, private)?;
+            Err(fault)
+        }
+    }
+}
+
+/// The bytes of a secret key: as they are, as digits, or as base64, whatever has the right length.
+fn secret_bytes(name: &str, bytes: &[u8], kind: &Kind) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let Some(len) = kind.secret_len() else {
+        return Err(Fault::Usage(format!(
+            "a key of kind {} is no secret key: without --kind, the file says what it is",
+            kind.name
+        )));
+    };
+    if bytes.len() == len {
+        return Ok(Zeroizing::new(bytes.to_vec()));
+    }
+    let text: Zeroizing<Vec<u8>> =
+        Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
+    let decoded = [data_encoding::HEXLOWER_PERMISSIVE.decode(&text), data_encoding::BASE64.decode(&text)];
+    let fits = decoded.into_iter().flatten().map(Zeroizing::new).find(|bytes| bytes.len() == len);
+    fits.ok_or_else(|| {
+        Fault::Usage(format!(
+            "{name} has not the {len} bytes of a key of kind {}, nor digits or base64 of them",
+            kind.name
+        ))
+    })
+}
+
+pub(crate) fn export(engine: &Engine, asked: &Export) -> Result<Answer, Fault> {
+    let Export { choice, private, password, plain, out } = asked;
+    let (_, session, key) = choice.choose(engine)?;
+    let (text, data) = if *private {
+        let secret = key.half(ObjectClass::SECRET_KEY);
+        let half = secret.map_or_else(|| key.must_have(ObjectClass::PRIVATE_KEY), Ok)?;
+        let value = Carrier::new(engine, session)?.bring_out(half)?;
+        if secret.is_some() {
+            if !plain {
+                let why =
+                    "the bytes of a secret key are not written under a password: --plain, or `strongroom key wrap`";
+                return Err(Fault::Usage(why.into()));
+            }
+            let text = data_encoding::BASE64.encode(&value);
+            (format!("{text}\n"), json!({ "base64": text }))
+        } else if *plain {
+            pem_answer("PRIVATE KEY", &value)?
+        } else {
+            let password = password.read_new("New password of the file")?;
+            let mut random = [0; 32];
+            engine.random(session, &mut random)?;
+            pem_answer("ENCRYPTED PRIVATE KEY", &formats::encrypted(&value, &password, &random)?)?
+        }
+    } else {
+        let info = key.public_key_info(engine, session).ok_or_else(|| {
+            Fault::Usage(format!(
+                "key {} has no public half; `--private` exports a secret key that may leave",
+                key.label
+            ))
+        })?;
+        pem_answer("PUBLIC KEY", &info)?
+    };
+    answered(out, text, data)
+}
+
+fn pem_answer(label: &str, bytes: &[u8]) -> Result<(String, Json), Fault> {
+    let text = cert::pem(label, bytes)?;
+    Ok((text.clone(), json!({ "pem": text })))
+}
+
+/// To a file, or to standard output.
+fn answered(out: &Option<PathBuf>, text: String, data: Json) -> Result<Answer, Fault> {
+    match out {
+        None => Ok(Answer::new(text, data)),
+        Some(path) => {
+            let mut outlet = Outlet::open(Some(path))?;
+            outlet.put(text.as_bytes())?;
+            outlet.finish()?;
+            Ok(Answer::new("", data))
+        }
+    }
+}
+
+pub(crate) fn copy(engine: &Engine, asked: &Copy) -> Result<Answer, Fault> {
+    let Copy { choice, label, id, not_extractable } = asked;
+    let (token, session, key) = choice.choose(engine)?;
+    let mut made: Vec<ObjectHandle> = Vec::new();
+    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY] {
+        let Some(half) = key.half(class) else { continue };
+        let mut template = vec![(A::LABEL, Value::bytes(label.as_str()))];
+        template.extend(id.as_ref().map(|Hex(id)| (A::ID, Value::bytes(id.as_slice()))));
+        if *not_extractable && class != ObjectClass::PUBLIC_KEY {
+            template.push((A::EXTRACTABLE, Value::Flag(false)));
+        }
+        match engine.copy_object(session, half, template) {
+            Ok(copy) => made.push(copy),
+            Err(fault) => {
+                // Both halves or none.
+                for copy in made {
+                    engine.destroy_object(session, copy)?;
+                }
+                return Err(fault.into());
+            }
+        }
+    }
+    done(format!("Key {} is copied to {label} in token {}.", key.label, token.label))
+}
+
+pub(crate) fn wrap(engine: &Engine, asked: &Wrap) -> Result<Answer, Fault> {
+    let Wrap { choice, by, scheme, out } = asked;
+    let (token, session, key) = choice.choose(engine)?;
+    let by = key::choose_in(engine, session, &token, by)?;
+    let scheme = Scheme::of(*scheme, &by)?;
+    let wrapping = match scheme {
+        Scheme::AesKwp => by.must_have(ObjectClass::SECRET_KEY)?,
+        Scheme::RsaAes | Scheme::RsaOaep => by.must_have(ObjectClass::PUBLIC_KEY)?,
+    };
+    let half = key.half(ObjectClass::SECRET_KEY).map_or_else(|| key.must_have(ObjectClass::PRIVATE_KEY), Ok)?;
+    let wrapped = wrapped(engine, session, &scheme.mechanism(), wrapping, half)?;
+    let data = json!({ "base64": data_encoding::BASE64.encode(&wrapped) });
+    match out {
+        None => Ok(Answer { bytes: wrapped, ..Answer::new("", data) }),
+        Some(path) => {
+            let mut outlet = Outlet::open(Some(path))?;
+            outlet.put(&wrapped)?;
+            outlet.finish()?;
+            Ok(Answer::new(format!("Key {} is wrapped by {}.", key.label, by.label), data))
+        }
+    }
+}
+
+pub(crate) fn unwrap(engine: &Engine, asked: &Unwrap) -> Result<Answer, Fault> {
+    let Unwrap { file, by, scheme, kind, label, id, can, extractable, login } = asked;
+    let wrapped = Input::open(Some(file), "")?.whole(MOST_WRAPPED)?;
+    let (token, session) = login.log_in(engine)?;
+    let by = key::choose_in(engine, session, &token, by)?;
+    let scheme = Scheme::of(*scheme, &by)?;
+    let unwrapping = match scheme {
+        Scheme::AesKwp => by.must_have(ObjectClass::SECRET_KEY)?,
+        Scheme::RsaAes | Scheme::RsaOaep => by.must_have(ObjectClass::PRIVATE_KEY)?,
+    };
+    let (_, flags) = kind.flags(can).map_err(Fault::Usage)?;
+    let mut template: Template = kind.class_and_type();
+    let mut given = id.as_ref().map(|Hex(id)| id.clone());
+    if given.is_none() && kind.secret_len().is_some() {
+        let mut random = vec![0; 16];
+        engine.random(session, &mut random)?;
+        given = Some(random);
+    }
+    template.extend(common(label, &given.clone().unwrap_or_default()));
+    template.extend(flags);
+    template.extend(guarded(*extractable));
+    let made = engine.unwrap_key(session, &scheme.mechanism(), unwrapping, &wrapped, template)?;
+    let info = key::describe(engine, session, made)?.info;
+    if given.is_none() && !info.is_empty() {
+        engine.set_attributes(session, made, vec![(A::ID, Value::bytes(id_of(engine, session, &info)?))])?;
+    }
+    let made = key::describe(engine, session, made)?;
+    Ok(Answer::new(
+        format!("Key {label} of kind {} is in token {}.", made.kind, token.label),
+        made.told(engine, &token)?,
+    ))
+}
