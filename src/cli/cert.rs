@@ -356,6 +356,25 @@ impl Signer {
     }
 }
 
+/// Keeps a certificate that came with a key: as the key's, if it is that, else under its own name.
+pub(crate) fn keep_of(
+    engine: &Engine,
+    session: SessionHandle,
+    bytes: &[u8],
+    label: &str,
+    id: &[u8],
+    key: ObjectHandle,
+) -> Result<ObjectHandle, Fault> {
+    let certificate = Certificate::from_der(bytes).map_err(encoding)?;
+    let tbs = certificate.tbs_certificate();
+    let info = tbs.subject_public_key_info().to_der().map_err(encoding)?;
+    if key::describe(engine, session, key)?.info == info {
+        keep(engine, session, bytes, label, id)
+    } else {
+        keep(engine, session, bytes, &tbs.subject().to_string(), &[])
+    }
+}
+
 fn keep(engine: &Engine, session: SessionHandle, bytes: &[u8], label: &str, id: &[u8]) -> Result<ObjectHandle, Fault> {
     let certificate = Certificate::from_der(bytes).map_err(encoding)?;
     let tbs = certificate.tbs_certificate();

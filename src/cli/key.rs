@@ -8,11 +8,11 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::{
     answer::{Answer, done},
-    cert,
     fault::Fault,
     kind::{self, Kind, Recipe, Use},
     progress,
     select::{self, Chosen, TokenChoice, UserLogin},
+    transfer,
 };
 
 #[derive(Subcommand)]
@@ -61,11 +61,16 @@ pub(crate) enum KeyVerb {
         #[command(flatten)]
         choice: KeyChoice,
     },
-    /// Prints the public half of a pair (SubjectPublicKeyInfo, PEM).
-    Export {
-        #[command(flatten)]
-        choice: KeyChoice,
-    },
+    /// Prints the public half of a pair (SubjectPublicKeyInfo, PEM); with --private, the private half of one that may leave.
+    Export(transfer::Export),
+    /// Takes a key from a file into the token: PKCS#8, PKCS#1, SEC1, PKCS#12, OpenSSH, JWK, public keys, bytes.
+    Import(transfer::Import),
+    /// Makes a copy of a key under another label.
+    Copy(transfer::Copy),
+    /// Writes a key that may leave, wrapped by another one.
+    Wrap(transfer::Wrap),
+    /// Takes a wrapped key into the token.
+    Unwrap(transfer::Unwrap),
 }
 
 /// A key of a token.
@@ -128,7 +133,7 @@ pub(crate) struct Key {
     sensitive: bool,
     local: bool,
     /// Its public half (SubjectPublicKeyInfo); empty for a secret key.
-    info: Vec<u8>,
+    pub(crate) info: Vec<u8>,
 }
 
 pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
@@ -213,18 +218,11 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let uri = key.uri(engine, &token)?;
             Ok(Answer::new(uri.clone(), json!({ "uri": uri })))
         }
-        KeyVerb::Export { choice } => {
-            let (_, session, key) = choice.choose(engine)?;
-            let info = key.public_key_info(engine, session);
-            let info = info.ok_or_else(|| {
-                Fault::Usage(format!(
-                    "key {} has no public half, and a secret key leaves a token only wrapped by another one",
-                    key.label
-                ))
-            })?;
-            let pem = cert::pem("PUBLIC KEY", &info)?;
-            Ok(Answer::new(pem.clone(), json!({ "pem": pem })))
-        }
+        KeyVerb::Export(asked) => transfer::export(engine, asked),
+        KeyVerb::Import(asked) => transfer::import(engine, asked),
+        KeyVerb::Copy(asked) => transfer::copy(engine, asked),
+        KeyVerb::Wrap(asked) => transfer::wrap(engine, asked),
+        KeyVerb::Unwrap(asked) => transfer::unwrap(engine, asked),
     }
 }
 
@@ -395,7 +393,7 @@ impl Key {
     }
 
     /// As it is told to programs.
-    fn told(&self, engine: &Engine, token: &Chosen) -> Result<Json, Fault> {
+    pub(crate) fn told(&self, engine: &Engine, token: &Chosen) -> Result<Json, Fault> {
         let halves: Vec<&str> = self.halves.iter().map(|half| word(half.class)).collect();
         Ok(json!({
             "label": self.label,

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use types::{AttributeType as A, KeyType, Mechanism, MechanismType as M, Params, Template, Value};
+use types::{AttributeType as A, KeyType, Mechanism, MechanismType as M, ObjectClass, Params, Template, Value};
+
+use crate::fault::Fault;
 
 /// How a key is made.
 #[derive(Clone, Copy)]
@@ -160,6 +162,42 @@ impl Kind {
             of_this.map(|(_, use_, attribute)| (*attribute, Value::Flag(asked.contains(use_)))).collect()
         };
         Ok((flags(self.public), flags(self.private)))
+    }
+}
+
+/// A kind of pair of this type, for what such keys can do.
+pub(crate) fn like(key_type: KeyType) -> Result<&'static Kind, Fault> {
+    let found = KINDS.iter().find(|kind| kind.pair_type() == Some(key_type));
+    found.ok_or_else(|| Fault::Usage(format!("keys of type {key_type} are not offered")))
+}
+
+impl Kind {
+    fn pair_type(&self) -> Option<KeyType> {
+        match self.recipe {
+            Recipe::Rsa(_) => Some(KeyType::RSA),
+            Recipe::Curve(M::EC_KEY_PAIR_GEN, _) => Some(KeyType::EC),
+            Recipe::Curve(M::EC_EDWARDS_KEY_PAIR_GEN, _) => Some(KeyType::EC_EDWARDS),
+            Recipe::Curve(..) => Some(KeyType::EC_MONTGOMERY),
+            Recipe::Secret(..) => None,
+        }
+    }
+
+    /// How many bytes a secret key of this kind has.
+    pub(crate) fn secret_len(&self) -> Option<usize> {
+        match self.recipe {
+            Recipe::Secret(_, len) => usize::try_from(len).ok(),
+            Recipe::Rsa(_) | Recipe::Curve(..) => None,
+        }
+    }
+
+    /// Class and type of the secret key, or of the private half.
+    pub(crate) fn class_and_type(&self) -> Template {
+        let (class, key_type) = match self.recipe {
+            Recipe::Secret(id, _) => (ObjectClass::SECRET_KEY, secret_type(id)),
+            Recipe::Rsa(_) | Recipe::Curve(..) => (ObjectClass::PRIVATE_KEY, self.pair_type()),
+        };
+        let key_type = key_type.map(|key_type| (A::KEY_TYPE, Value::Number(key_type.0)));
+        [(A::CLASS, Value::Number(class.0))].into_iter().chain(key_type).collect()
     }
 }
 

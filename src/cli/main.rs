@@ -13,6 +13,7 @@ mod envelope;
 mod ephemeral;
 mod fault;
 mod flow;
+mod formats;
 mod health;
 mod integrate;
 mod key;
@@ -22,6 +23,7 @@ mod progress;
 mod select;
 mod sign;
 mod token;
+mod transfer;
 
 use std::{
     ffi::OsString,

@@ -89,7 +89,7 @@ fn a_key_in_each_form_that_openssl_writes_is_taken_in_and_signs() {
                 refused(&run(&store, &["key", "import", "file", "-l", "twice", "--password", "env:PASSWORD"]));
             assert!(code == 2 && why.contains(&format!("it is in the token already: {label}")), "{why}");
             said(&run(&store, &["key", "delete", &label, "--yes"]));
-            if form == "pkcs12" {
+            if *form == "pkcs12" {
                 assert!(said(&run(&store, &["cert", "list"])).contains("CN=imported"));
                 said(&run(&store, &["cert", "delete", &label, "--yes"]));
             }
@@ -101,7 +101,7 @@ fn a_key_in_each_form_that_openssl_writes_is_taken_in_and_signs() {
 fn keys_of_openssh_are_taken_in() {
     let store = Store::new("openssh");
     for (label, options) in
-        [("rsa", "-t rsa -b 2048"), ("p256", "-t ecdsa -b 256"), ("p521", "-t ecdsa -b 521"), ("ed25519", "-t ed25519")]
+        [("rsa", "-t rsa -b 2048"), ("p256", "-t ecdsa -b 256"), ("p384", "-t ecdsa -b 384"), ("ed25519", "-t ed25519")]
     {
         for password in ["", "a password"] {
             sh(&store, &format!("rm -f id id.pub && ssh-keygen -q {options} -N '{password}' -C x -f id"));
@@ -117,6 +117,25 @@ fn keys_of_openssh_are_taken_in() {
             }
             said(&run(&store, &["key", "delete", label, "--yes"]));
         }
+    }
+}
+
+#[test]
+fn a_key_of_openssh_that_cannot_be_read_can_be_after_what_the_message_says() {
+    let store = Store::new("openssh-521");
+    loop {
+        sh(&store, "rm -f id id.pub && ssh-keygen -q -t ecdsa -b 521 -N '' -f id");
+        let import = || run(&store, &["key", "import", "id", "--label", "p521"]);
+        let first = import();
+        if !first.status.success() {
+            let (code, why) = refused(&first);
+            assert!(code == 2 && why.contains("ssh-keygen -p -m PKCS8 -f FILE"), "{why}");
+            sh(&store, "ssh-keygen -q -p -m PKCS8 -P '' -N '' -f id");
+            said(&import());
+            fs::write(store.0.join("public.pem"), said(&run(&store, &["key", "export", "p521"]))).unwrap();
+            return signs(&store, "p521", "public.pem");
+        }
+        said(&run(&store, &["key", "delete", "p521", "--yes"]));
     }
 }
 
