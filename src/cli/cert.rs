@@ -37,6 +37,7 @@ use crate::{
     answer::{Answer, done},
     ecdsa,
     fault::Fault,
+    issue,
     key::{self, KeyChoice, hex},
     select::UserLogin,
 };
@@ -78,6 +79,14 @@ pub(crate) enum CertVerb {
         #[command(flatten)]
         login: UserLogin,
     },
+    /// Shows what a certificate says.
+    Show {
+        #[command(flatten)]
+        choice: CertChoice,
+    },
+    /// Makes a certificate for a signing request, signed by a key of the token, and prints it (PEM). The certificate of that
+    /// key must be in the token and be a certification authority's: `cert self-sign --ca`.
+    Issue(issue::Issue),
     /// Prints a certificate (PEM).
     Export {
         #[command(flatten)]
@@ -120,12 +129,7 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
             let signer = Signer::of(engine, session, &key)?;
             let name = about.name(&key.label)?;
             let profile = SelfSigned { name: name.clone(), ca: *ca, dns: about.names()? };
-            let mut serial = [0; 16];
-            engine.random(session, &mut serial)?;
-            // Positive, and of its full length (RFC 5280, 4.1.2.2).
-            serial[0] = serial[0] & 0x7f | 0x40;
-            let serial = SerialNumber::new(&serial).map_err(encoding)?;
-            let validity = Validity::from_now(Duration::from_secs(u64::from(*days) * 86_400)).map_err(encoding)?;
+            let (serial, validity) = (serial(engine, session)?, validity(*days)?);
             let public = SubjectPublicKeyInfoOwned::from_der(&signer.info).map_err(encoding)?;
             let mut builder = CertificateBuilder::new(profile, serial, validity, public).map_err(building)?;
             let signed = builder.finalize(&signer).map_err(building)?;
@@ -173,6 +177,8 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
             let text = if text.is_empty() { none() } else { text };
             Ok(Answer::new(text, found.iter().map(Found::told).collect()))
         }
+        CertVerb::Show { choice } => issue::show(&choice.choose(engine)?.1),
+        CertVerb::Issue(asked) => issue::issue(engine, asked),
         CertVerb::Export { choice } => {
             let (_, found) = choice.choose(engine)?;
             let text = pem("CERTIFICATE", &found.bytes)?;
@@ -189,11 +195,25 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
     }
 }
 
-fn encoding(why: impl std::fmt::Display) -> Fault {
+/// A serial number that no other certificate has.
+pub(crate) fn serial(engine: &Engine, session: SessionHandle) -> Result<SerialNumber, Fault> {
+    let mut serial = [0; 16];
+    engine.random(session, &mut serial)?;
+    // Positive, and of its full length (RFC 5280, 4.1.2.2).
+    serial[0] = serial[0] & 0x7f | 0x40;
+    SerialNumber::new(&serial).map_err(encoding)
+}
+
+/// So many days from now.
+pub(crate) fn validity(days: u32) -> Result<Validity, Fault> {
+    Validity::from_now(Duration::from_secs(u64::from(days) * 86_400)).map_err(encoding)
+}
+
+pub(crate) fn encoding(why: impl std::fmt::Display) -> Fault {
     Fault::Usage(format!("this cannot be written as a certificate: {why}"))
 }
 
-fn building(why: builder::Error) -> Fault {
+pub(crate) fn building(why: builder::Error) -> Fault {
     encoding(why)
 }
 
@@ -203,7 +223,7 @@ pub(crate) fn pem(what: &str, bytes: &[u8]) -> Result<String, Fault> {
 }
 
 /// A file, its PEM taken off if it has one.
-fn read(file: &str) -> Result<Vec<u8>, Fault> {
+pub(crate) fn read(file: &str) -> Result<Vec<u8>, Fault> {
     let bytes = fs::read(file).map_err(|why| Fault::Usage(format!("{file} cannot be read: {why}")))?;
     match pem_rfc7468::decode_vec(&bytes) {
         Ok((_, inside)) => Ok(inside),
@@ -220,13 +240,15 @@ impl Subject {
     }
 
     fn names(&self) -> Result<Vec<GeneralName>, Fault> {
-        let name = |dns: &String| Ia5String::new(dns).map(GeneralName::DnsName);
-        self.dns
-            .iter()
-            .map(name)
-            .collect::<Result<_, _>>()
-            .map_err(|why| Fault::Usage(format!("a name of a host is ASCII: {why}")))
+        dns_names(&self.dns)
     }
+}
+
+/// Names of hosts.
+pub(crate) fn dns_names(hosts: &[String]) -> Result<Vec<GeneralName>, Fault> {
+    let name = |dns: &String| Ia5String::new(dns).map(GeneralName::DnsName);
+    let names: Result<_, _> = hosts.iter().map(name).collect();
+    names.map_err(|why| Fault::Usage(format!("a name of a host is ASCII: {why}")))
 }
 
 /// What a certificate that a key signs for itself says.
@@ -237,9 +259,9 @@ struct SelfSigned {
 }
 
 /// Keys that can receive another key (RFC 3279, 2.3.1).
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
-const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(crate) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+pub(crate) const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 
 impl BuilderProfile for SelfSigned {
     fn get_issuer(&self, subject: &Name) -> Name {
@@ -257,22 +279,7 @@ impl BuilderProfile for SelfSigned {
         tbs: &TbsCertificate,
     ) -> builder::Result<Vec<Extension>> {
         let subject = tbs.subject();
-        let uses = if self.ca {
-            KeyUsages::KeyCertSign | KeyUsages::CRLSign | KeyUsages::DigitalSignature
-        } else if spk.algorithm.oid == RSA {
-            KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
-        } else {
-            KeyUsages::DigitalSignature.into()
-        };
-        let mut extensions = vec![
-            BasicConstraints { ca: self.ca, path_len_constraint: None }.to_extension(subject, &[])?,
-            KeyUsage(uses).to_extension(subject, &[])?,
-            SubjectKeyIdentifier(OctetString::new(digest(spk.subject_public_key.raw_bytes()))?)
-                .to_extension(subject, &[])?,
-        ];
-        if !self.ca {
-            extensions.push(ExtendedKeyUsage(vec![SERVER_AUTH, CLIENT_AUTH]).to_extension(subject, &[])?);
-        }
+        let mut extensions = basics(self.ca, spk, subject)?;
         if !self.dns.is_empty() {
             extensions.push(SubjectAltName(self.dns.clone()).to_extension(subject, &[])?);
         }
@@ -280,15 +287,36 @@ impl BuilderProfile for SelfSigned {
     }
 }
 
+/// What every certificate says: what its key is for, and the key's name.
+pub(crate) fn basics(ca: bool, spk: SubjectPublicKeyInfoRef<'_>, subject: &Name) -> builder::Result<Vec<Extension>> {
+    let uses = if ca {
+        KeyUsages::KeyCertSign | KeyUsages::CRLSign | KeyUsages::DigitalSignature
+    } else if spk.algorithm.oid == RSA {
+        KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
+    } else {
+        KeyUsages::DigitalSignature.into()
+    };
+    let mut extensions = vec![
+        BasicConstraints { ca, path_len_constraint: None }.to_extension(subject, &[])?,
+        KeyUsage(uses).to_extension(subject, &[])?,
+        SubjectKeyIdentifier(OctetString::new(key_id(spk.subject_public_key.raw_bytes()))?)
+            .to_extension(subject, &[])?,
+    ];
+    if !ca {
+        extensions.push(ExtendedKeyUsage(vec![SERVER_AUTH, CLIENT_AUTH]).to_extension(subject, &[])?);
+    }
+    Ok(extensions)
+}
+
 /// A name for a public key: any that differs will do (RFC 5280, 4.2.1.2), so the end of it does.
-fn digest(public: &[u8]) -> Vec<u8> {
+pub(crate) fn key_id(public: &[u8]) -> Vec<u8> {
     public.get(public.len().saturating_sub(20)..).unwrap_or(public).to_vec()
 }
 
 /// A key of the token that signs.
-struct Signer {
+pub(crate) struct Signer {
     handle: ObjectHandle,
-    info: Vec<u8>,
+    pub(crate) info: Vec<u8>,
     mechanism: M,
     algorithm: AlgorithmIdentifierOwned,
     is_ecdsa: bool,
@@ -296,7 +324,7 @@ struct Signer {
 
 /// A public key as it stands in a certificate.
 #[derive(Clone)]
-struct Public(Vec<u8>);
+pub(crate) struct Public(Vec<u8>);
 
 impl EncodePublicKey for Public {
     fn to_public_key_der(&self) -> spki::Result<der::Document> {
@@ -319,7 +347,7 @@ impl DynSignatureAlgorithmIdentifier for Signer {
 }
 
 /// Which keys sign with what: type, bytes of a coordinate, mechanism, object identifier.
-const ALGORITHMS: [(KeyType, usize, M, &str); 5] = [
+pub(crate) const ALGORITHMS: [(KeyType, usize, M, &str); 5] = [
     (KeyType::RSA, 0, M::SHA256_RSA_PKCS, "1.2.840.113549.1.1.11"),
     (KeyType::EC, 32, M::ECDSA_SHA256, "1.2.840.10045.4.3.2"),
     (KeyType::EC, 48, M::ECDSA_SHA384, "1.2.840.10045.4.3.3"),
@@ -328,7 +356,7 @@ const ALGORITHMS: [(KeyType, usize, M, &str); 5] = [
 ];
 
 impl Signer {
-    fn of(engine: &Engine, session: SessionHandle, key: &key::Key) -> Result<Self, Fault> {
+    pub(crate) fn of(engine: &Engine, session: SessionHandle, key: &key::Key) -> Result<Self, Fault> {
         let cannot = |why: &str| Fault::Usage(format!("key {} signs no certificate: {why}", key.label));
         let handle = key.half(ObjectClass::PRIVATE_KEY).ok_or_else(|| cannot("it has no private half here"))?;
         let info = key.public_key_info(engine, session).ok_or_else(|| cannot("its public half is not known"))?;
@@ -345,7 +373,7 @@ impl Signer {
         Ok(Self { handle, info: info.clone(), mechanism, algorithm, is_ecdsa: key_type == Some(KeyType::EC) })
     }
 
-    fn sign(&self, engine: &Engine, session: SessionHandle, message: &[u8]) -> Result<BitString, Fault> {
+    pub(crate) fn sign(&self, engine: &Engine, session: SessionHandle, message: &[u8]) -> Result<BitString, Fault> {
         engine.sign_init(session, &Mechanism { id: self.mechanism, params: Params::None }, self.handle)?;
         let mut signature = vec![0; 4096];
         let written = engine.sign(session, message, Output::Buffer(&mut signature))?;
@@ -375,7 +403,13 @@ pub(crate) fn keep_of(
     }
 }
 
-fn keep(engine: &Engine, session: SessionHandle, bytes: &[u8], label: &str, id: &[u8]) -> Result<ObjectHandle, Fault> {
+pub(crate) fn keep(
+    engine: &Engine,
+    session: SessionHandle,
+    bytes: &[u8],
+    label: &str,
+    id: &[u8],
+) -> Result<ObjectHandle, Fault> {
     let certificate = Certificate::from_der(bytes).map_err(encoding)?;
     let tbs = certificate.tbs_certificate();
     let template: Template = vec![
@@ -393,11 +427,12 @@ fn keep(engine: &Engine, session: SessionHandle, bytes: &[u8], label: &str, id: 
 }
 
 /// A certificate in a token.
-struct Found {
+pub(crate) struct Found {
     handle: ObjectHandle,
-    label: String,
-    id: Vec<u8>,
-    bytes: Vec<u8>,
+    pub(crate) label: String,
+    pub(crate) id: Vec<u8>,
+    /// DER.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Found {
@@ -422,7 +457,7 @@ impl Found {
     }
 }
 
-fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Found>, Fault> {
+pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Found>, Fault> {
     let template = vec![
         (A::TOKEN, Value::Flag(true)),
         (A::CLASS, Value::Number(ObjectClass::CERTIFICATE.0)),

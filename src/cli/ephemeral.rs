@@ -9,7 +9,13 @@ use std::{
 
 use engine::{Engine, Settings};
 
-use crate::{fault::Fault, token};
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    fault::{Fault, quoted},
+    token,
+};
 
 /// The label of the token.
 const LABEL: &str = "ephemeral";
@@ -52,6 +58,31 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitStatus, Fault> {
     let status = status.map_err(|why| failed(format!("{} cannot be started: {why}", program.to_string_lossy())))?;
     closed.map_err(|why| failed(format!("the token is not quite gone: {why}")))?;
     Ok(status)
+}
+
+/// What a shell has to do to work with a token of its own. The token goes when the shell ends.
+pub(crate) fn env() -> Result<Answer, Fault> {
+    let failed = |why: std::io::Error| Fault::Usage(format!("there is no place for a token: {why}"));
+    let directory = tempfile::Builder::new().prefix("strongroom-").tempdir().map_err(failed)?;
+    let (store, state) = (directory.path().join("tokens"), directory.path().join("state"));
+    let engine =
+        Engine::new(Settings { store: store.clone(), state: state.clone(), store_secret: None, ..Settings::load() });
+    let (so_pin, pin) = make(&engine)?;
+    let directory = directory.keep();
+    let path = |path: &Path| quoted(&path.display().to_string());
+    let mut text = format!(
+        "export STRONGROOM_STORE={} STRONGROOM_STATE={}\nexport TOKEN_LABEL={LABEL} TOKEN_PIN={pin} TOKEN_SO_PIN={so_pin}\n\
+         unset STRONGROOM_STORE_SECRET\ntrap 'rm -rf {}' EXIT\n",
+        path(&store),
+        path(&state),
+        path(&directory),
+    );
+    if let Some(module) = module() {
+        let module = path(&module.canonicalize().unwrap_or(module));
+        text.push_str(&format!("export PKCS11_MODULE={module} PKCS11_PROVIDER_MODULE={module}\n"));
+    }
+    let data = json!({ "store": store, "state": state, "label": LABEL, "pin": pin, "so_pin": so_pin });
+    Ok(Answer::new(text, data))
 }
 
 /// Makes the token; its PINs are random.

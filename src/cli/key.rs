@@ -82,15 +82,6 @@ pub(crate) struct KeyChoice {
     login: UserLogin,
 }
 
-#[derive(Subcommand)]
-pub(crate) enum ObjectVerb {
-    /// Lists every object: its class, label and id.
-    List {
-        #[command(flatten)]
-        login: UserLogin,
-    },
-}
-
 /// Bytes that are written as hexadecimal digits.
 #[derive(Clone)]
 pub(crate) struct Hex(pub(crate) Vec<u8>);
@@ -226,30 +217,6 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
     }
 }
 
-pub(crate) fn run_object(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
-    let ObjectVerb::List { login } = verb;
-    let (_, session) = login.log_in(engine)?;
-    let mut rows = Vec::new();
-    for handle in find(engine, session, vec![(A::TOKEN, Value::Flag(true))])? {
-        let Ok(object) = engine.object(session, handle) else {
-            rows.push(json!({ "class": "damaged", "label": "", "id": "" }));
-            continue;
-        };
-        let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
-        let class = object.attribute(A::CLASS).ok().and_then(Value::as_number).map(ObjectClass);
-        let class = class.map_or("damaged", word);
-        rows.push(
-            json!({ "class": class, "label": String::from_utf8_lossy(&bytes(A::LABEL)), "id": hex(&bytes(A::ID)) }),
-        );
-    }
-    let text = |row: &Json, key: &str| row.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-    let lines: String = rows
-        .iter()
-        .map(|row| format!("{:12}  {:40}  {}\n", text(row, "class"), text(row, "id"), text(row, "label")))
-        .collect();
-    Ok(Answer::new(lines, Json::Array(rows)))
-}
-
 pub(crate) fn random(engine: &Engine, token: &TokenChoice, bytes: u32) -> Result<Answer, Fault> {
     let token = token.choose(engine)?;
     let session = engine.open_session(token.slot, Access::ReadOnly)?;
@@ -328,7 +295,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
     })
 }
 
-fn word(class: ObjectClass) -> &'static str {
+pub(crate) fn word(class: ObjectClass) -> &'static str {
     match class {
         ObjectClass::PRIVATE_KEY => "private key",
         ObjectClass::PUBLIC_KEY => "public key",

@@ -16,8 +16,10 @@ mod flow;
 mod formats;
 mod health;
 mod integrate;
+mod issue;
 mod key;
 mod kind;
+mod object;
 mod pin;
 mod progress;
 mod select;
@@ -91,6 +93,13 @@ enum Noun {
         #[arg(required = true, trailing_var_arg = true)]
         command: Vec<OsString>,
     },
+    /// Prints what a shell has to do to work with a token of its own, which is gone when the shell ends:
+    /// `eval "$(strongroom env --ephemeral)"`. It sets the variables of `exec`.
+    Env {
+        /// There is no other way yet; written out, so that nobody expects his own token.
+        #[arg(long, required = true)]
+        ephemeral: bool,
+    },
     /// Prints how a program is told of the module, with this machine's paths: pkcs11-tool, openssl, openssl-provider, java,
     /// go, python, ssh, gnutls, nss, nginx.
     Integrate {
@@ -106,9 +115,9 @@ enum Noun {
     },
     /// Prints the manual page (roff).
     Man,
-    /// Lists what else is in a token.
+    /// Lists, shows and deletes what else is in a token.
     #[command(subcommand)]
-    Object(key::ObjectVerb),
+    Object(object::ObjectVerb),
     /// Prints random bytes of the token's generator, in hexadecimal digits.
     Random {
         /// How many bytes.
@@ -217,6 +226,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
                 ..Answer::new("", json!({}))
             })
         }
+        Noun::Env { .. } => ephemeral::env(),
         Noun::Integrate { program, token } => integrate::run(&engine, &program, &token),
         Noun::Completions { shell } => {
             let mut script = Vec::new();
@@ -232,7 +242,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
             let page = String::from_utf8_lossy(&page).into_owned() + MANUAL;
             Ok(Answer::new(page.clone(), json!({ "page": page })))
         }
-        Noun::Object(verb) => key::run_object(&engine, &verb),
+        Noun::Object(verb) => object::run(&engine, &verb),
         Noun::Random { bytes, token } => key::random(&engine, &token, bytes),
         Noun::Config(verb) => health::config(engine.settings(), &verb),
         Noun::Doctor { token, pin } => health::doctor(&engine, &token, pin.as_ref()),

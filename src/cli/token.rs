@@ -61,6 +61,16 @@ pub(crate) enum TokenVerb {
         #[arg(long, default_value = "prompt")]
         pin: Source,
     },
+    /// Gives a token another label. Programs that find it by its label have to be told.
+    Label {
+        /// The new label, at most 32 bytes.
+        new: String,
+        #[command(flatten)]
+        token: TokenChoice,
+        /// Where the security officer's PIN comes from.
+        #[arg(long, default_value = "prompt")]
+        so_pin: Source,
+    },
     /// Gives a token new keys and seals every object anew with them. What was interrupted goes on. Programs that are
     /// logged in have to log in again.
     RotateKeys {
@@ -172,6 +182,13 @@ pub(crate) fn run(engine: &Engine, verb: TokenVerb) -> Result<Answer, Fault> {
         }
         TokenVerb::Set { token, rules, so_pin, pin } => {
             set_rules(engine, &token.choose(engine)?, &rules, &so_pin, &pin)
+        }
+        TokenVerb::Label { new, token, so_pin } => {
+            let token = token.choose(engine)?;
+            let label = Some(padded(&new)?);
+            let pins = Pins { officer: &so_pin.read(OFFICERS)?, user: None };
+            engine.change_rules(token.slot, &pins, NewRules { label, ..NewRules::default() })?;
+            done(format!("Token {} is {new} now.", token.label))
         }
         TokenVerb::RotateKeys { token, so_pin, pin } => rotate_keys(engine, &token.choose(engine)?, &so_pin, &pin),
         TokenVerb::Reinit { token, label, new_label, so_pin } => {
@@ -329,7 +346,7 @@ fn set_rules(engine: &Engine, token: &Chosen, rules: &Rules, so_pin: &Source, pi
     let needs_user = recovery.is_some() && summary.user_pin_set;
     let user = needs_user.then(|| pin.read(USERS)).transpose()?;
     let pins = Pins { officer: &officer, user: user.as_deref().map(Vec::as_slice) };
-    engine.change_rules(token.slot, &pins, NewRules { profile, recovery, pin_tries, pin_cost })?;
+    engine.change_rules(token.slot, &pins, NewRules { label: None, profile, recovery, pin_tries, pin_cost })?;
     show(engine, token)
 }
 

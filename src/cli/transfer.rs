@@ -258,7 +258,7 @@ fn key_type(oid: ObjectIdentifier) -> Result<KeyType, Fault> {
 }
 
 /// The public half of a key as an object, from its SubjectPublicKeyInfo.
-fn public_parts(info: &[u8]) -> Result<(KeyType, Template), Fault> {
+pub(crate) fn public_parts(info: &[u8]) -> Result<(KeyType, Template), Fault> {
     let bad = |why: &dyn std::fmt::Display| Fault::Usage(format!("the public key cannot be read: {why}"));
     let public = SubjectPublicKeyInfoRef::try_from(info).map_err(|why| bad(&why))?;
     let key_type = key_type(public.algorithm.oid)?;

@@ -12,6 +12,8 @@ use crate::{Error, settings::PinCost};
 /// Which rules of a token are to be others. `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewRules {
+    /// What it is called, padded with blanks.
+    pub label: Option<[u8; 32]>,
     /// Which uses of keys it allows.
     pub profile: Option<Profile>,
     /// Whether the officer can give the user his private objects back. It takes the user's PIN to change that.
@@ -29,7 +31,7 @@ impl Token {
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user's PIN is missing where it is
     /// needed or a value is out of bounds, and the store's.
     pub(crate) fn change_rules(&self, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
-        let NewRules { profile, recovery, pin_tries, pin_cost } = rules;
+        let NewRules { label, profile, recovery, pin_tries, pin_cost } = rules;
         let bounded = pin_cost.is_none_or(|cost| cost.is_bounded());
         if pin_tries == Some(0) || !bounded {
             return Err(Error::ArgumentsBad);
@@ -43,6 +45,7 @@ impl Token {
             let rings = crypto::keys(|| rings(&people, recovery))?;
             let whose = if recovery.is_some() { Whose::All } else { Whose::Officer };
             let exchanged = self.exchange(&people, &rings, whose, |header| {
+                header.label = label.unwrap_or(header.label);
                 header.policy.profile = profile.unwrap_or(header.policy.profile);
                 header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
                 header.pins.tries = pin_tries.unwrap_or(header.pins.tries);
