@@ -17,7 +17,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 module := $(target)/release/libstrongroom.so
 command := $(target)/release/strongroom
 
-.PHONY: help build demo test torture lint docs install uninstall clean
+.PHONY: help build demo test torture lint docs install uninstall deb clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || true
@@ -58,11 +58,23 @@ install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information
 	$(command) completions bash >$(DESTDIR)$(datadir)/bash-completion/completions/strongroom
 	$(command) completions zsh >$(DESTDIR)$(datadir)/zsh/site-functions/_strongroom
 	echo 'module: $(moduledir)/libstrongroom.so' >$(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module
+	$(INSTALL) -d $(DESTDIR)$(datadir)/doc/strongroom
+	$(INSTALL) -m 644 docs/strongroom.toml README.md CHANGELOG.md $(DESTDIR)$(datadir)/doc/strongroom
 
 uninstall: ## the reverse; tokens are left where they are
 	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
 	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module $(DESTDIR)$(datadir)/man/man1/strongroom.1
+	rm -rf $(DESTDIR)$(datadir)/doc/strongroom
 	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/strongroom $(DESTDIR)$(datadir)/zsh/site-functions/_strongroom
+
+# The version is pinned, so that a new release of the tool cannot spoil a package. Built without optimisation: it runs for a second.
+deb_version := 3.8.0
+deb: ## a Debian package of what `make build` made, in target/debian
+	@test -x $(target)/tools/bin/cargo-deb || CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+		$(CARGO) install --quiet --locked --no-default-features --version $(deb_version) --root $(target)/tools cargo-deb
+	rm -rf target/package
+	$(MAKE) --no-print-directory install DESTDIR=target/package PREFIX=/usr libdir=/usr/lib
+	$(target)/tools/bin/cargo-deb --no-build --no-strip
 
 clean: ## what was built
 	$(CARGO) clean
