@@ -1,10 +1,25 @@
 /* Numbers that are strongroom's own, beside the standard's header (pkcs11.h), which is to be included first.
  *
- * This release defines none: everything it offers has a number in the specification. Numbers that are
- * added later are CKx_VENDOR_DEFINED | 0x53520000 ('SR') and upwards, and never change. */
+ * They are CKx_VENDOR_DEFINED | 0x53520000 ('SR') and upwards, and never change. */
 #ifndef STRONGROOM_H
 #define STRONGROOM_H
 
 #define STRONGROOM_VENDOR_BASE 0x53520000UL
+
+/* CK_ULONG. The state of a key (NIST SP 800-57, part 1, section 7). Every key has it; it is CKS_SR_ENABLED when the key is made, and
+ * can be set by C_SetAttributeValue, also where CKA_MODIFIABLE is false: enabled to disabled and back, and each of them to
+ * compromised, from which there is no way back. What a state does not allow is CKR_KEY_FUNCTION_NOT_PERMITTED at the Init call. */
+#define CKA_SR_KEY_STATE (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0001UL)
+#define CKS_SR_ENABLED 1UL          /* what it was made for */
+#define CKS_SR_DISABLED 2UL         /* nothing */
+#define CKS_SR_COMPROMISED 3UL      /* decrypts, verifies and unwraps only; private keys agree */
+#define CKS_SR_PENDING_DELETION 4UL /* nothing; not found. Set by the token */
+#define CKS_SR_RETIRED 5UL          /* as compromised; not found by its name. Set by the token */
+
+/* CK_ULONG. When a key that was destroyed is gone for good, in seconds since 1970. Only such keys have it. Read-only. */
+#define CKA_SR_DELETE_AT (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0002UL)
+
+/* CK_ULONG. The version of a key that was rotated, from 1. Read-only. */
+#define CKA_SR_KEY_VERSION (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0003UL)
 
 #endif

@@ -1,7 +1,7 @@
 //! Keys, and what else is in a token.
 
 use clap::Subcommand;
-use engine::{Access, Engine};
+use engine::{Access, Engine, KeyState};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
@@ -47,6 +47,24 @@ pub(crate) enum KeyVerb {
     Show {
         #[command(flatten)]
         choice: KeyChoice,
+    },
+    /// Lets a key that was disabled be used again.
+    Enable {
+        #[command(flatten)]
+        choice: KeyChoice,
+    },
+    /// Lets a key be used for nothing, by no program, until it is enabled again.
+    Disable {
+        #[command(flatten)]
+        choice: KeyChoice,
+    },
+    /// Says that somebody else may have a key: it decrypts and verifies only, and nothing brings it back.
+    Compromised {
+        #[command(flatten)]
+        choice: KeyChoice,
+        /// That it is meant.
+        #[arg(long)]
+        yes: bool,
     },
     /// Deletes a key, both halves of a pair, for good.
     Delete {
@@ -123,6 +141,7 @@ pub(crate) struct Key {
     extractable: bool,
     sensitive: bool,
     local: bool,
+    pub(crate) state: KeyState,
     /// Its public half (SubjectPublicKeyInfo); empty for a secret key.
     pub(crate) info: Vec<u8>,
 }
@@ -180,12 +199,13 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let halves: Vec<&str> = key.halves.iter().map(|half| word(half.class)).collect();
             let yes = |flag: bool| if flag { "yes" } else { "no" };
             let text = format!(
-                "label        {}\nid           {}\nkind         {}\nis           {}\ncan          {}\nextractable  {}\n\
+                "label        {}\nid           {}\nkind         {}\nis           {}\nstate        {}\ncan          {}\nextractable  {}\n\
                  sensitive    {}\nmade here    {}\nuri          {}",
                 key.label,
                 hex(&key.id),
                 key.kind,
                 halves.join(" and "),
+                key.state,
                 key.can.join(", "),
                 yes(key.extractable),
                 yes(key.sensitive),
@@ -193,6 +213,16 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
                 key.uri(engine, &token)?,
             );
             Ok(Answer::new(text, key.told(engine, &token)?))
+        }
+        KeyVerb::Enable { choice } => set_state(engine, choice, KeyState::Enabled),
+        KeyVerb::Disable { choice } => set_state(engine, choice, KeyState::Disabled),
+        KeyVerb::Compromised { choice, yes } => {
+            if !yes {
+                return Err(Fault::Usage(
+                    "nothing brings back a key that is compromised: --yes says that it is meant".into(),
+                ));
+            }
+            set_state(engine, choice, KeyState::Compromised)
         }
         KeyVerb::Delete { choice, yes } => {
             if !yes {
@@ -215,6 +245,15 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
         KeyVerb::Wrap(asked) => transfer::wrap(engine, asked),
         KeyVerb::Unwrap(asked) => transfer::unwrap(engine, asked),
     }
+}
+
+/// Brings all of a key to a state.
+fn set_state(engine: &Engine, choice: &KeyChoice, state: KeyState) -> Result<Answer, Fault> {
+    let (token, session, key) = choice.choose(engine)?;
+    for half in &key.halves {
+        engine.set_attributes(session, half.handle, vec![(A::SR_KEY_STATE, state.value())])?;
+    }
+    done(format!("Key {} of token {} is {state}.", key.label, token.label))
 }
 
 pub(crate) fn random(engine: &Engine, token: &TokenChoice, bytes: u32) -> Result<Answer, Fault> {
@@ -291,6 +330,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
         extractable: flag(A::EXTRACTABLE),
         sensitive: flag(A::SENSITIVE),
         local: flag(A::LOCAL),
+        state: number(A::SR_KEY_STATE).map_or(KeyState::Enabled, KeyState::from_number),
         info: bytes(A::PUBLIC_KEY_INFO),
     })
 }
@@ -310,13 +350,14 @@ pub(crate) fn word(class: ObjectClass) -> &'static str {
 fn table(keys: &[Key]) -> String {
     let width = |of: fn(&Key) -> usize, least: usize| keys.iter().map(of).max().unwrap_or(0).max(least);
     let (label, kind) = (width(|key| key.label.chars().count(), 5), width(|key| key.kind.len(), 4));
-    let mut text = format!("{:label$}  {:kind$}  {:40}  can\n", "label", "kind", "id");
+    let mut text = format!("{:label$}  {:kind$}  {:40}  {:11}  can\n", "label", "kind", "id", "state");
     for key in keys {
         text.push_str(&format!(
-            "{:label$}  {:kind$}  {:40}  {}\n",
+            "{:label$}  {:kind$}  {:40}  {:11}  {}\n",
             key.label,
             key.kind,
             hex(&key.id),
+            key.state,
             key.can.join(", ")
         ));
     }
@@ -367,6 +408,7 @@ impl Key {
             "id": hex(&self.id),
             "kind": self.kind,
             "objects": halves,
+            "state": self.state.to_string(),
             "can": self.can,
             "extractable": self.extractable,
             "sensitive": self.sensitive,

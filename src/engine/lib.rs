@@ -34,6 +34,7 @@ use slot::Slots;
 
 pub use crypto::{keys, use_heap};
 pub use error::Error;
+pub use object::KeyState;
 pub use session::{Access, SessionInfo, State};
 pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};

@@ -189,6 +189,9 @@ attributes! {
     DERIVE_TEMPLATE = 0x40000213 Template,
     ALLOWED_MECHANISMS = 0x40000600 Numbers,
     PAST_USES = 0x80535201 Number,
+    SR_KEY_STATE = 0xd3520001 Number,
+    SR_DELETE_AT = 0xd3520002 Number,
+    SR_KEY_VERSION = 0xd3520003 Number,
 }
 
 impl AttributeType {

@@ -47,6 +47,30 @@ fn keys_of_every_kind_are_made_listed_shown_and_deleted() {
 }
 
 #[test]
+fn a_key_is_disabled_enabled_and_compromised_and_says_so() {
+    let store = Store::new("states");
+    said(&key(&store, &["create", "k", "-k", "p256"]));
+    let sign = || store.run(&["sign", "k", "/dev/null", "--pin", "env:PIN"]);
+    let signature = sign();
+    said(&signature);
+    assert_eq!(said(&key(&store, &["disable", "k"])), "Key k of token mine is disabled.\n");
+    let (code, why) = refused(&sign());
+    assert!(code == 5 && why.contains("`key enable` brings back"), "{why}");
+    assert!(said(&key(&store, &["show", "k"])).contains("state        disabled"));
+    assert!(said(&key(&store, &["list"])).contains("disabled"));
+    said(&key(&store, &["enable", "k"]));
+    said(&sign());
+    assert_eq!(refused(&key(&store, &["compromised", "k"])).0, 2);
+    said(&key(&store, &["compromised", "k", "--yes"]));
+    assert_eq!(refused(&sign()).0, 5);
+    let file = store.0.join("signature");
+    fs::write(&file, signature.stdout).unwrap();
+    said(&store.run(&["verify", "k", "/dev/null", "--signature", file.to_str().unwrap(), "--pin", "env:PIN"]));
+    let (code, why) = refused(&key(&store, &["enable", "k"]));
+    assert!(code == 5 && why.contains("CKR_ATTRIBUTE_READ_ONLY"), "{why}");
+}
+
+#[test]
 fn a_key_can_what_it_was_made_for_and_nothing_else() {
     let store = Store::new("uses");
     said(&key(&store, &["create", "wrapping", "-k", "aes-256", "--can", "wrap,unwrap", "--id", "0a:0B"]));

@@ -3,6 +3,7 @@ use types::{AttributeType, ObjectClass, Template, Value};
 use super::{
     Attributes, SessionRights,
     rules::{self, Change},
+    state::KeyState,
     template::{must_be_consistent, unique_id},
     uses,
 };
@@ -17,7 +18,9 @@ pub(crate) fn modify(object: &Attributes, changes: Template, rights: SessionRigh
     // "Trusted certificates cannot be modified." But trust may end.
     let sealed =
         object.class() == Some(ObjectClass::CERTIFICATE) && object.flag(AttributeType::TRUSTED) && !rights.officer;
-    if sealed || !object.flag(AttributeType::MODIFIABLE) {
+    // A key that cannot be modified can be taken out of use all the same.
+    let only_state = changes.iter().all(|(name, _)| *name == AttributeType::SR_KEY_STATE);
+    if sealed || !(object.flag(AttributeType::MODIFIABLE) || only_state) {
         return Err(Error::ActionProhibited);
     }
     apply(object.duplicate(), changes, Change::Modify, rights)
@@ -58,7 +61,8 @@ fn apply(object: Attributes, changes: Template, change: Change, rights: SessionR
         }
         let rule = kind.rule(name).ok_or(Error::AttributeTypeInvalid(name))?;
         rule.check(&value)?;
-        let allowed = rule.may_become(object.get(name), &value, change, rights.officer);
+        let allowed = rule.may_become(object.get(name), &value, change, rights.officer)
+            && (name != AttributeType::SR_KEY_STATE || KeyState::of(&object).may_become(&value));
         // One after the other within a template is one after the other.
         let mut so_far = changed.duplicate();
         uses::remember(&object, &mut so_far);

@@ -6,6 +6,7 @@ mod check_value;
 mod parts;
 mod reading;
 mod rules;
+mod state;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub(crate) use attributes::{Attributes, Visibility};
 pub(crate) use change::{copy, modify};
 pub(crate) use reading::{matches, readable, size};
 pub(crate) use rules::Origin;
+pub use state::KeyState;
 pub(crate) use template::{ObjectBuilder, SessionRights};
 pub(crate) use uses::ever;
 

@@ -5,7 +5,7 @@ use types::{AttributeType, MechanismType, ObjectHandle, Params, Value};
 use crate::{
     Error,
     mechanism::Mechanism,
-    object::{Object, Visibility},
+    object::{KeyState, Object, Visibility},
     operation::{ContextLogin, ContextLoginRequest, KeyAuthorization},
     profile::Risk,
     session::Session,
@@ -58,6 +58,9 @@ impl Session {
             return Err(usage.wrong_type.clone());
         }
         if !attributes.flag(usage.attribute) {
+            return Err(Error::KeyFunctionNotPermitted);
+        }
+        if !KeyState::of(attributes).allows(usage.attribute, attributes.class()) {
             return Err(Error::KeyFunctionNotPermitted);
         }
         must_allow(&key, row.id)?;

@@ -7,7 +7,7 @@ use crate::{
     Engine, Error,
     key::{MAX_SECRET_LEN, strength},
     mechanism::{self, Integrity},
-    object::{self, Attributes, Object, ObjectBuilder, Origin},
+    object::{self, Attributes, KeyState, Object, ObjectBuilder, Origin},
     profile::Risk,
     session::Session,
     wrapping,
@@ -128,6 +128,10 @@ fn must_be_wrappable(key: &Object, wrapping_key: &Object, row: &mechanism::Mecha
     }
     if !attributes.flag(AttributeType::EXTRACTABLE) {
         return Err(Error::KeyUnextractable);
+    }
+    // Unwrapped again, it would be as if nothing had happened.
+    if KeyState::of(attributes) != KeyState::Enabled {
+        return Err(Error::KeyNotWrappable);
     }
     let needs_trust = attributes.flag(AttributeType::WRAP_WITH_TRUSTED);
     let trusted = wrapping_key.attributes.flag(AttributeType::TRUSTED) && row.integrity == Integrity::Checked;

@@ -14,4 +14,8 @@ pub(super) const RULES: &[Rule] = &[
     // An empty list is no restriction: that is what other tokens give and what their clients understand.
     rule(A::ALLOWED_MECHANISMS, &[], Silent::Empty),
     rule(A::OBJECT_VALIDATION_FLAGS, &[4, 6], Silent::Number(0)),
+    // Ours: include/strongroom.h says what they are.
+    rule(A::SR_KEY_STATE, &[2, 4, 6, 8], Silent::Number(1)),
+    rule(A::SR_DELETE_AT, &[2, 4, 6], Silent::Absent),
+    rule(A::SR_KEY_VERSION, &[2, 4, 6], Silent::Absent),
 ];

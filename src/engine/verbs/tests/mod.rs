@@ -11,6 +11,7 @@ mod profiles;
 mod rings;
 mod rotation;
 mod rules;
+mod states;
 
 use std::sync::Arc;
 
