@@ -52,6 +52,11 @@ const CURES: &[Cure] = &[
     Cure(|e| *e == Error::SessionExists, "stop them first: `fuser` on the token's file says which they are"),
     Cure(|e| *e == Error::TokenNotInitialized, "`strongroom token init LABEL` makes one"),
     Cure(|e| *e == Error::SlotIdInvalid, "`strongroom token list` has all tokens"),
+    Cure(
+        |e| matches!(e, Error::DeletionWindow(_)),
+        "the security officer shortens that with `strongroom token set --deletion-days`, unless it is locked; delete the keys and wait \
+         if it is",
+    ),
     Cure(|e| *e == Error::KeyUnextractable, "`strongroom key create --extractable` makes keys that may"),
     Cure(
         |e| *e == Error::KeyFunctionNotPermitted,
@@ -80,6 +85,7 @@ impl Fault {
             Self::Usage(_) | Self::Settings(_) => 2,
             Self::NotFound(_) => 3,
             Self::Failed(_) => 1,
+            Self::Engine(Error::DeletionWindow(_)) => 5,
             Self::Engine(error) => match Rv::from(error) {
                 Rv::SLOT_ID_INVALID => 3,
                 Rv::PIN_INCORRECT | Rv::PIN_LOCKED | Rv::PIN_LEN_RANGE | Rv::USER_PIN_NOT_INITIALIZED => 4,

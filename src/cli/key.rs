@@ -10,7 +10,7 @@ use crate::{
     answer::{Answer, done},
     fault::Fault,
     kind::{self, Kind, Recipe, Use},
-    progress,
+    pending, progress,
     select::{self, Chosen, TokenChoice, UserLogin},
     transfer,
 };
@@ -40,6 +40,9 @@ pub(crate) enum KeyVerb {
     },
     /// Lists the keys.
     List {
+        /// Those that were deleted and can be restored instead.
+        #[arg(long)]
+        pending: bool,
         #[command(flatten)]
         login: UserLogin,
     },
@@ -66,7 +69,14 @@ pub(crate) enum KeyVerb {
         #[arg(long)]
         yes: bool,
     },
-    /// Deletes a key, both halves of a pair, for good.
+    /// Brings a deleted key back, disabled, where the token keeps those for a time (`token set --deletion-days`).
+    Restore {
+        /// The key: its label, id:HEX, or unique:ID.
+        key: String,
+        #[command(flatten)]
+        login: UserLogin,
+    },
+    /// Deletes a key, both halves of a pair: for good, or for the time for which the token keeps it.
     Delete {
         #[command(flatten)]
         choice: KeyChoice,
@@ -183,7 +193,9 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let text = format!("Key {label} of kind {} is in token {}.", made.kind, token.label);
             Ok(Answer::new(text, made.told(engine, &token)?))
         }
-        KeyVerb::List { login } => {
+        KeyVerb::List { pending: true, login } => pending::list(engine, login),
+        KeyVerb::Restore { key, login } => pending::restore(engine, key, login),
+        KeyVerb::List { pending: false, login } => {
             let (token, session) = login.log_in(engine)?;
             let keys = all(engine, session)?;
             let text = if keys.is_empty() {
@@ -232,7 +244,11 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             for half in &key.halves {
                 engine.destroy_object(session, half.handle)?;
             }
-            done(format!("Key {} is deleted from token {}.", key.label, token.label))
+            let kept = match engine.token_summary(token.slot)?.lifecycle.deletion_days {
+                0 => String::new(),
+                days => format!(" For {days} days `strongroom key restore` brings it back."),
+            };
+            done(format!("Key {} is deleted from token {}.{kept}", key.label, token.label))
         }
         KeyVerb::Uri { choice } => {
             let (token, _, key) = choice.choose(engine)?;

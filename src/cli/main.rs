@@ -20,6 +20,7 @@ mod issue;
 mod key;
 mod kind;
 mod object;
+mod pending;
 mod pin;
 mod progress;
 mod select;
@@ -115,6 +116,8 @@ enum Noun {
     },
     /// Prints the manual page (roff).
     Man,
+    /// Lists the alarms: who looked for a deleted key, or used it.
+    Alarms,
     /// Lists, shows and deletes what else is in a token.
     #[command(subcommand)]
     Object(object::ObjectVerb),
@@ -226,6 +229,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
                 ..Answer::new("", json!({}))
             })
         }
+        Noun::Alarms => pending::alarms(&engine),
         Noun::Env { .. } => ephemeral::env(),
         Noun::Integrate { program, token } => integrate::run(&engine, &program, &token),
         Noun::Completions { shell } => {

@@ -71,6 +71,9 @@ pub(crate) fn describe(engine: &Engine, slot: SlotId) -> Result<Value, engine::E
         "flags": flags,
         "profile": summary.profile.to_string(),
         "recovery": summary.recovery.to_string(),
+        "deletion_days": summary.lifecycle.deletion_days,
+        "deletion_locked": summary.lifecycle.locked,
+        "dates_hold": summary.lifecycle.dates,
         "pin_tries": summary.pin_tries,
         "pin_cost": {
             "memory_kib": summary.pin_cost.memory_kib,

@@ -1,7 +1,7 @@
 //! Tokens and their PINs.
 
 use clap::{Args, Subcommand};
-use engine::{Access, Engine, NewRules, PinCost, Pins, Profile, Recovery, Rotated, Start, User};
+use engine::{Access, Engine, Lifecycle, NewRules, PinCost, Pins, Profile, Recovery, Rotated, Start, User};
 use serde_json::{Value, json};
 use types::SlotId;
 
@@ -126,6 +126,15 @@ pub(crate) struct Rules {
     /// "never": backups of before have them for the officer too.
     #[arg(long)]
     recovery: Option<Recovery>,
+    /// For how many days keys that are deleted can be restored (`key restore`); 0 for none.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..=i64::from(Lifecycle::MOST_DAYS)))]
+    deletion_days: Option<u16>,
+    /// Lets nobody make that less again, not even the security officer, and nobody empty the token while it has keys.
+    #[arg(long)]
+    lock_deletion: bool,
+    /// Whether the dates of keys (CKA_START_DATE, CKA_END_DATE) hold, or are for reference only, as PKCS#11 has it.
+    #[arg(long)]
+    dates: Option<Dates>,
     /// How many wrong PINs in a row lock.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pin_tries: Option<u32>,
@@ -135,6 +144,13 @@ pub(crate) struct Rules {
     /// Passes over that memory.
     #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(PinCost::FLOOR.passes)..=i64::from(PinCost::CAP.passes)))]
     pin_passes: Option<u32>,
+}
+
+/// What the dates of keys are.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Dates {
+    Hold,
+    Reference,
 }
 
 #[derive(Subcommand)]
@@ -322,10 +338,11 @@ fn show(engine: &Engine, token: &Chosen) -> Result<Answer, Fault> {
     let flags: Vec<&str> =
         data.get("flags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let text = format!(
-        "{}\nprofile {}, recovery {}\n{} wrong PINs in a row lock; a PIN costs {} KiB and {} passes\n{}\n",
+        "{}\nprofile {}, recovery {}\n{}\n{} wrong PINs in a row lock; a PIN costs {} KiB and {} passes\n{}\n",
         select::line(token.slot, &Ok(data.clone())),
         text("profile"),
         text("recovery"),
+        kept(&engine.token_summary(token.slot)?.lifecycle),
         number("/pin_tries"),
         number("/pin_cost/memory_kib"),
         number("/pin_cost/passes"),
@@ -334,19 +351,38 @@ fn show(engine: &Engine, token: &Chosen) -> Result<Answer, Fault> {
     Ok(Answer::new(text, data))
 }
 
+/// What becomes of keys that are deleted, in words.
+fn kept(lifecycle: &Lifecycle) -> String {
+    let Lifecycle { deletion_days, locked, dates } = *lifecycle;
+    let kept = match (deletion_days, locked) {
+        (0, _) => "keys that are deleted are gone at once".to_owned(),
+        (days, false) => format!("keys that are deleted can be restored for {days} days"),
+        (days, true) => format!("keys that are deleted can be restored for {days} days, which nobody can shorten"),
+    };
+    if dates { kept + "; their dates hold" } else { kept }
+}
+
 fn set_rules(engine: &Engine, token: &Chosen, rules: &Rules, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
     let summary = engine.token_summary(token.slot)?;
-    let Rules { profile, recovery, pin_tries, pin_memory_kib, pin_passes } = *rules;
+    let Rules { profile, recovery, pin_tries, pin_memory_kib, pin_passes, deletion_days, lock_deletion, dates } =
+        *rules;
+    if lock_deletion && deletion_days.unwrap_or(summary.lifecycle.deletion_days) == 0 {
+        return Err(Fault::Usage(
+            "a token that keeps no keys has nothing to lock: --deletion-days says for how long".into(),
+        ));
+    }
     let pin_cost = (pin_memory_kib.is_some() || pin_passes.is_some()).then(|| PinCost {
         memory_kib: pin_memory_kib.unwrap_or(summary.pin_cost.memory_kib),
         passes: pin_passes.unwrap_or(summary.pin_cost.passes),
         ..summary.pin_cost
     });
+    let dates = dates.map(|dates| dates == Dates::Hold);
+    let rules = NewRules { label: None, profile, recovery, pin_tries, pin_cost, deletion_days, lock_deletion, dates };
     let officer = so_pin.read(OFFICERS)?;
     let needs_user = recovery.is_some() && summary.user_pin_set;
     let user = needs_user.then(|| pin.read(USERS)).transpose()?;
     let pins = Pins { officer: &officer, user: user.as_deref().map(Vec::as_slice) };
-    engine.change_rules(token.slot, &pins, NewRules { label: None, profile, recovery, pin_tries, pin_cost })?;
+    engine.change_rules(token.slot, &pins, rules)?;
     show(engine, token)
 }
 

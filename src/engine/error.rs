@@ -58,6 +58,8 @@ pub enum Error {
     UnwrappingKeyHandleInvalid,
     /// The object says that this may not be done to it.
     ActionProhibited,
+    /// The token keeps keys that are destroyed for so many days: it is not emptied at once.
+    DeletionWindow(u16),
     /// The attribute may not be set here, or not any more.
     AttributeReadOnly(AttributeType),
     /// The attribute's value may not be seen.
@@ -157,6 +159,7 @@ impl From<&Error> for Rv {
             Error::WrappingKeyHandleInvalid => Self::WRAPPING_KEY_HANDLE_INVALID,
             Error::UnwrappingKeyHandleInvalid => Self::UNWRAPPING_KEY_HANDLE_INVALID,
             Error::ActionProhibited => Self::ACTION_PROHIBITED,
+            Error::DeletionWindow(_) => Self::FUNCTION_FAILED,
             Error::AttributeReadOnly(_) => Self::ATTRIBUTE_READ_ONLY,
             Error::AttributeSensitive(_) => Self::ATTRIBUTE_SENSITIVE,
             Error::AttributeTypeInvalid(_) => Self::ATTRIBUTE_TYPE_INVALID,
@@ -236,6 +239,12 @@ impl From<crypto::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::DeletionWindow(days) => {
+                write!(
+                    f,
+                    "the token keeps keys that are destroyed for {days} days: it is not emptied, and that is not shortened, at once"
+                )
+            }
             Self::AttributeReadOnly(name) => write!(f, "{name} may not be set here"),
             Self::AttributeSensitive(name) => write!(f, "{name} may not be seen"),
             Self::AttributeTypeInvalid(name) => write!(f, "such an object has no {name}"),
@@ -338,6 +347,7 @@ impl Error {
             | Self::RolledBack
             | Self::ObjectDamaged
             | Self::Tampered(_)
+            | Self::DeletionWindow(_)
             | Self::Internal(_) => "",
         }
     }

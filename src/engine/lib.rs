@@ -5,6 +5,7 @@
 //! The methods are in `verbs`, a file for each chapter of the specification.
 #![forbid(unsafe_code)]
 
+mod alarms;
 mod curve;
 mod der;
 mod error;
@@ -39,8 +40,8 @@ pub use session::{Access, SessionInfo, State};
 pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
-pub use token::{NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
-pub use verbs::{User, View};
+pub use token::{Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
+pub use verbs::{PendingKey, User, View};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.
 pub const MANUFACTURER: &str = "strongroom";

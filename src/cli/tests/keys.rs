@@ -71,6 +71,46 @@ fn a_key_is_disabled_enabled_and_compromised_and_says_so() {
 }
 
 #[test]
+fn a_key_that_is_deleted_by_mistake_raises_an_alarm_and_is_restored() {
+    let store = Store::new("restore");
+    let set = |option: &[&str]| store.run(&[&["token", "set", "--so-pin", "env:SO_PIN"], option].concat());
+    assert_eq!(refused(&set(&["--lock-deletion"])).0, 2);
+    assert!(said(&set(&["--deletion-days", "30"])).contains("can be restored for 30 days"));
+    for label in ["payroll", "other"] {
+        said(&key(&store, &["create", label, "-k", "p256"]));
+    }
+    let sign = |label: &str| store.run(&["sign", label, "/dev/null", "--pin", "env:PIN"]);
+    assert!(said(&key(&store, &["delete", "payroll", "--yes"])).contains("For 30 days `strongroom key restore`"));
+    let (code, _) = refused(&key(&store, &["show", "payroll"]));
+    assert_eq!(code, 3);
+    let pending = said(&key(&store, &["list", "--pending"]));
+    assert!(pending.lines().count() == 2 && pending.contains("payroll"), "both halves: {pending}");
+    // As another program does: by label.
+    let engine = store.engine();
+    let session = engine.open_session(types::SlotId(0), engine::Access::ReadOnly).unwrap();
+    engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    engine.find_init(session, vec![(types::AttributeType::LABEL, types::Value::bytes("payroll"))]).unwrap();
+    assert!(engine.find(session, 10).unwrap().is_empty());
+    let state = store.tokens().join("state");
+    let alarms = said(&store.command(&["alarms"]).env("STRONGROOM_STATE", state).output().unwrap());
+    assert!(
+        alarms.contains("lookup of the deleted key 'payroll'") && alarms.contains("strongroom key restore unique:"),
+        "{alarms}"
+    );
+    let (code, why) = refused(&store.run(&["token", "delete", "--label", "mine", "--so-pin", "env:SO_PIN"]));
+    assert!(code == 5 && why.contains("--deletion-days"), "{why}");
+    assert_eq!(refused(&key(&store, &["restore", "nothing"])).0, 3);
+    assert!(said(&key(&store, &["restore", "payroll"])).contains("disabled"));
+    assert_eq!(refused(&sign("payroll")).0, 5);
+    said(&key(&store, &["enable", "payroll"]));
+    said(&sign("payroll"));
+    assert!(said(&key(&store, &["list", "--pending"])).contains("no deleted key"));
+    said(&set(&["--lock-deletion"]));
+    let (code, why) = refused(&set(&["--deletion-days", "1"]));
+    assert!(code == 5 && why.contains("unless it is locked"), "{why}");
+}
+
+#[test]
 fn a_key_can_what_it_was_made_for_and_nothing_else() {
     let store = Store::new("uses");
     said(&key(&store, &["create", "wrapping", "-k", "aes-256", "--can", "wrap,unwrap", "--id", "0a:0B"]));

@@ -47,6 +47,11 @@ impl KeyState {
         NUMBERS.iter().find(|(state, ..)| *state == self).map_or(0, |(_, number, _)| *number)
     }
 
+    /// Whether it is not found by what it is.
+    pub(crate) fn is_hidden(self) -> bool {
+        matches!(self, Self::PendingDeletion | Self::Retired)
+    }
+
     /// As an attribute's value.
     #[must_use]
     pub fn value(self) -> Value {

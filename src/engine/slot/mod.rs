@@ -3,6 +3,7 @@
 mod copies;
 mod info;
 mod objects;
+mod pending;
 mod state;
 
 use std::{
@@ -19,8 +20,9 @@ use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 
 use crate::{
     Access, Error, Profile, Report, Settings, Summary,
+    alarms::Alarms,
     object::{Attributes, Object, ObjectLocation, Visibility},
-    token::{Login, NewRules, Pins, Role, Rotated, Token},
+    token::{Domain, Login, NewRules, Pins, Role, Rotated, Token},
 };
 
 use objects::{Entry, Objects, Place};
@@ -29,6 +31,7 @@ use state::{EndedObjects, SessionCount, SlotState};
 pub(crate) use copies::Recent;
 pub use info::{SlotInfo, TokenInfo};
 pub(crate) use objects::Freshness;
+pub(crate) use pending::asks_for_hidden;
 pub(crate) use state::LoginNumber;
 
 /// The slots: one for each token, and one more for the next.
@@ -48,6 +51,7 @@ pub(crate) struct Slot {
     /// Rises when another process has initialised the token anew: sessions from before are not valid.
     generation: AtomicU64,
     objects: Objects,
+    alarms: Alarms,
 }
 
 impl Slots {
@@ -92,7 +96,7 @@ impl Slots {
             return Err(if id == self.free() { Error::TokenNotInitialized } else { Error::SlotIdInvalid });
         };
         let token = Token::open(self.directory.as_ref(), &location, settings)?;
-        let slot = Arc::new(Slot::new(id, token));
+        let slot = Arc::new(Slot::new(id, token, settings));
         // Another thread may have been faster; then its slot is the one.
         Ok(Arc::clone(self.opened.write().entry(id).or_insert(slot)))
     }
@@ -101,7 +105,7 @@ impl Slots {
     pub(crate) fn create(&self, id: SlotId, so_pin: &[u8], label: &[u8; 32], settings: &Settings) -> Result<(), Error> {
         let number = u32::try_from(id.0).map_err(|_| Error::SlotIdInvalid)?;
         let token = Token::create(self.directory.as_ref(), number, so_pin, label, settings)?;
-        self.opened.write().insert(id, Arc::new(Slot::new(id, token)));
+        self.opened.write().insert(id, Arc::new(Slot::new(id, token, settings)));
         Ok(())
     }
 
@@ -135,7 +139,8 @@ impl Slots {
 
 /// Sessions and login.
 impl Slot {
-    fn new(id: SlotId, token: Token) -> Self {
+    fn new(id: SlotId, token: Token, settings: &Settings) -> Self {
+        let alarms = Alarms::new(&settings.state);
         Self {
             id,
             token,
@@ -143,6 +148,7 @@ impl Slot {
             published: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             objects: Objects::new(),
+            alarms,
         }
     }
 
@@ -214,7 +220,14 @@ impl Slot {
         self.transition(|state| {
             // The token may have been made anew since the PIN was tried.
             if self.token.is_known(&login) { state.finish_login(ticket, login) } else { Err(Error::TokenReplaced) }
-        })
+        })?;
+        if role == Role::User
+            && let Err(fault) = self.pending()
+        {
+            // Whoever comes next purges what is due.
+            tracing::debug!(%fault, "keys that are due are not purged");
+        }
+        Ok(())
     }
 
     /// # Errors
@@ -307,6 +320,14 @@ impl Slot {
         }
     }
 
+    /// Whether the dates of keys hold.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn dates_hold(&self) -> Result<bool, Error> {
+        Ok(self.watched(self.token.lifecycle(self.login().as_deref()))?.dates)
+    }
+
     /// Which uses of keys the token allows.
     ///
     /// # Errors
@@ -329,6 +350,12 @@ impl Slot {
         let _ = self.log_out();
         self.objects.forget_all();
         Ok(())
+    }
+
+    /// # Errors
+    /// Those of [`Token::must_not_keep_keys`].
+    pub(crate) fn must_not_keep_keys(&self) -> Result<(), Error> {
+        self.watched(self.token.must_not_keep_keys())
     }
 
     /// # Errors
@@ -444,7 +471,7 @@ impl Slot {
                 let object = match Objects::cached(token, now) {
                     Some(object) => object,
                     None => {
-                        let loaded = self.load(token.record)?;
+                        let loaded = self.load_used(token.record)?;
                         self.objects.cache(entry, loaded, now).ok_or(Error::ObjectHandleInvalid)?
                     }
                 };
@@ -463,7 +490,21 @@ impl Slot {
     /// # Errors
     /// [`Error::ObjectDamaged`], and the store's.
     pub(crate) fn load(&self, record: RecordId) -> Result<Option<Object>, Error> {
-        self.watched(self.token.load(self.login().as_deref(), record))
+        let loaded = self.watched(self.token.load(self.login().as_deref(), record))?;
+        Ok(loaded.filter(|object| !pending::is_pending(&object.attributes)))
+    }
+
+    /// The same, for somebody who has a handle of it: if somebody else has destroyed it meanwhile, there is an alarm.
+    fn load_used(&self, record: RecordId) -> Result<Option<Object>, Error> {
+        let loaded = self.watched(self.token.load(self.login().as_deref(), record))?;
+        let (gone, there) = loaded.map_or((None, None), |object| match pending::is_pending(&object.attributes) {
+            true => (Some(object), None),
+            false => (None, Some(object)),
+        });
+        if let Some(gone) = gone {
+            self.alarm(&gone, "use");
+        }
+        Ok(there)
     }
 
     /// The names of the token objects that may match a template.
@@ -471,7 +512,9 @@ impl Slot {
     /// # Errors
     /// The store's.
     pub(crate) fn search(&self, template: &[(AttributeType, Value)]) -> Result<Vec<RecordId>, Error> {
-        self.watched(self.token.search(self.login().as_deref(), template))
+        self.notice_lookup(template)?;
+        let domain = if asks_for_hidden(template) { Domain::Hidden } else { Domain::Live };
+        self.watched(self.token.search(self.login().as_deref(), domain, template))
     }
 
     /// Whether an object with these attributes exists for who is logged in now.
@@ -540,17 +583,14 @@ impl Slot {
     ///
     /// # Errors
     /// [`Error::ObjectHandleInvalid`] if somebody else was faster, and the store's.
-    pub(crate) fn destroy(&self, handle: ObjectHandle, location: ObjectLocation) -> Result<(), Error> {
-        match location {
+    pub(crate) fn destroy(&self, handle: ObjectHandle, object: &Object) -> Result<(), Error> {
+        match object.location {
             ObjectLocation::Session(session) => {
                 if !self.state.lock().remove(session, handle) {
                     return Err(Error::ObjectHandleInvalid);
                 }
             }
-            ObjectLocation::Token { record, .. } => {
-                let login = self.must_be_logged_in()?;
-                self.watched(self.token.remove(&login, record))?;
-            }
+            ObjectLocation::Token { record, .. } => self.destroy_record(record, &object.attributes)?,
         }
         self.objects.forget(handle);
         Ok(())

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error,
-    object::{Attributes, Visibility},
+    object::{Attributes, KeyState, Visibility},
 };
 
 /// The attributes by which objects are found, the rarest value first.
@@ -27,8 +27,20 @@ const INDEXED: [AttributeType; 11] = [
     AttributeType::CLASS,
 ];
 
-/// The domain of a term: objects that are there. Others (tombstones, holders) get numbers of their own.
-const LIVE: u8 = 1;
+/// The domain of a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Domain {
+    /// Objects that are there.
+    Live = 1,
+    /// Keys that are not found by what they are: destroyed for a time, or replaced by another version.
+    Hidden = 2,
+}
+
+impl Domain {
+    pub(super) fn of(attributes: &Attributes) -> Self {
+        if KeyState::of(attributes).is_hidden() { Self::Hidden } else { Self::Live }
+    }
+}
 
 /// More terms than this are not asked for: what is found is compared with the template anyway.
 const ASKED_AT_MOST: usize = 2;
@@ -55,21 +67,27 @@ impl<'a> Indexer<'a> {
 
     /// The terms by which an object is found.
     pub(super) fn terms(&self, attributes: &Attributes) -> Vec<IndexTerm> {
-        INDEXED.iter().filter_map(|name| Some(self.term(*name, attributes.get(*name)?))).collect()
+        let domain = Domain::of(attributes);
+        // All that are hidden are found by their state.
+        let state = (domain == Domain::Hidden).then_some(AttributeType::SR_KEY_STATE);
+        let names = INDEXED.into_iter().chain(state);
+        names.filter_map(|name| Some(self.term(domain, name, attributes.get(name)?))).collect()
     }
 
     /// The terms that objects like this have; none if the template has nothing that is indexed.
-    pub(super) fn asked(&self, template: &[(AttributeType, Value)]) -> Vec<IndexTerm> {
+    pub(super) fn asked(&self, domain: Domain, template: &[(AttributeType, Value)]) -> Vec<IndexTerm> {
+        let state = (domain == Domain::Hidden).then_some(AttributeType::SR_KEY_STATE);
         let named = |name: AttributeType| template.iter().find(move |(given, _)| *given == name);
-        let terms = INDEXED.iter().filter_map(|name| named(*name).map(|(name, value)| self.term(*name, value)));
+        let names = INDEXED.into_iter().chain(state);
+        let terms = names.filter_map(|name| named(name).map(|(name, value)| self.term(domain, *name, value)));
         terms.take(ASKED_AT_MOST).collect()
     }
 
-    fn term(&self, name: AttributeType, value: &Value) -> IndexTerm {
+    fn term(&self, domain: Domain, name: AttributeType, value: &Value) -> IndexTerm {
         let hasher = match self {
-            Self::Private(domain) => &domain.index,
+            Self::Private(keys) => &keys.index,
             Self::Public(hasher) => hasher,
         };
-        IndexTerm(hasher.hash(&[&[LIVE], &name.0.to_be_bytes(), &value_bytes(value)]))
+        IndexTerm(hasher.hash(&[&[domain as u8], &name.0.to_be_bytes(), &value_bytes(value)]))
     }
 }

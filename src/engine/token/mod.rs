@@ -19,6 +19,7 @@
 mod bytes;
 pub(crate) mod fuzz;
 mod index;
+mod lifecycle;
 mod objects;
 mod people;
 mod pin;
@@ -66,6 +67,8 @@ use crate::{
     },
 };
 
+pub(crate) use index::Domain;
+pub use lifecycle::Lifecycle;
 pub use objects::Report;
 pub use people::Pins;
 pub use policy::{Profile, Recovery};
@@ -93,6 +96,14 @@ impl Role {
     /// The role with this number.
     pub(crate) fn of_number(number: u64) -> Option<Self> {
         [Self::Officer, Self::User].into_iter().find(|role| u64::from(role.number()) == number)
+    }
+
+    /// What people call him.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Officer => "officer",
+            Self::User => "user",
+        }
     }
 
     /// Who has it: there is one officer and one user without a name.
@@ -161,6 +172,8 @@ pub struct Summary {
     pub profile: Profile,
     /// Whether the officer can give a user his private objects back.
     pub recovery: Recovery,
+    /// What holds for the lives of keys.
+    pub lifecycle: Lifecycle,
     /// Whether the PINs need a store secret beside them.
     pub needs_store_secret: bool,
 }
@@ -251,7 +264,9 @@ impl Token {
         let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
         let secret = settings.store_secret.as_deref().map(StoreSecret::read).transpose()?;
         let policy = Policy { profile: settings.profile, recovery: settings.recovery };
-        let (token_header, keys) = found(&serial, FIRST_EPOCH, so_pin, label, (pins, policy), secret.as_ref())?;
+        let lifecycle = if policy.profile == Profile::Strict { Lifecycle::STRICT } else { Lifecycle::default() };
+        let rules = (pins, policy, lifecycle);
+        let (token_header, keys) = found(&serial, FIRST_EPOCH, so_pin, label, rules, secret.as_ref())?;
         let clear = token_header.encode();
         let header = SealedHeader::blank(&keys, Revision(0), &clear)?.seal(&keys)?;
         let location = TokenLocation { slot, serial };
@@ -287,9 +302,10 @@ impl Token {
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`], and the store's.
     pub(crate) fn prepare_reinitialization(&self, so_pin: &[u8], label: &[u8; 32]) -> Result<Reinitialization, Error> {
         let TriedPin { token_header, .. } = self.try_pin(Role::Officer, so_pin)?;
+        self.must_not_keep_keys()?;
         let epoch = token_header.epoch.saturating_add(1);
         let secret = self.secret()?;
-        let rules = (token_header.pins, token_header.policy);
+        let rules = (token_header.pins, token_header.policy, token_header.lifecycle);
         let (token_header, keys) = found(&self.serial, epoch, so_pin, label, rules, secret.as_ref())?;
         Ok(Reinitialization { token_header, keys })
     }
@@ -309,6 +325,8 @@ impl Token {
             if now.epoch.saturating_add(1) != token_header.epoch {
                 return Err(Error::TokenReplaced);
             }
+            // A key may have been made since the PIN was tried.
+            self.must_not_keep_keys()?;
             let header = SealedHeader::blank(keys, next(head.revision), &clear)?.seal(keys)?;
             let records = self.store.find(&[], None, usize::MAX)?;
             let changes = records.into_iter().map(Change::Remove).collect();
@@ -354,6 +372,32 @@ impl Token {
         }
     }
 
+    /// Its serial number.
+    pub(crate) fn serial(&self) -> String {
+        self.serial.as_str().to_owned()
+    }
+
+    /// What holds for the lives of keys.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn lifecycle(&self, login: Option<&Login>) -> Result<Lifecycle, Error> {
+        match login {
+            Some(login) => Ok(self.look(login)?.token_header.lifecycle),
+            None => Ok(self.token_header()?.lifecycle),
+        }
+    }
+
+    /// Refuses to destroy everything at once where keys that are destroyed can be restored.
+    ///
+    /// # Errors
+    /// [`Error::DeletionWindow`] unless the token is empty, and the store's.
+    pub(crate) fn must_not_keep_keys(&self) -> Result<(), Error> {
+        let days = self.token_header()?.lifecycle.deletion_days;
+        let keeps = days > 0 && !self.store.find(&[], None, 1)?.is_empty();
+        if keeps { Err(Error::DeletionWindow(days)) } else { Ok(()) }
+    }
+
     /// What the token tells now.
     pub(crate) fn summary(&self) -> Result<Summary, Error> {
         let token_header = self.token_header()?;
@@ -364,6 +408,7 @@ impl Token {
             user_pin_set: token_header.wrap(Role::User).is_some(),
             profile: token_header.policy.profile,
             recovery: token_header.policy.recovery,
+            lifecycle: token_header.lifecycle,
             write_protected: !self.store.writable(),
             pin_len: usize::from(token_header.pins.shortest)..=usize::from(token_header.pins.longest),
             pin_tries: token_header.pins.tries,
@@ -862,7 +907,7 @@ fn found(
     epoch: u64,
     so_pin: &[u8],
     label: &[u8; 32],
-    (pins, policy): (PinPolicy, Policy),
+    (pins, policy, lifecycle): (PinPolicy, Policy, Lifecycle),
     secret: Option<&StoreSecret>,
 ) -> Result<(TokenHeader, Keys), Error> {
     let ring = Ring::new()?.filtered(|key| match policy.recovery {
@@ -871,7 +916,8 @@ fn found(
     });
     let owner = Owner::of(Role::Officer, serial, epoch);
     let officer = Wrap::make(so_pin, &ring, owner, pins.cost, secret)?;
-    let token_header = TokenHeader::new(serial, epoch, label, pins, policy, officer)?;
+    let mut token_header = TokenHeader::new(serial, epoch, label, pins, policy, officer)?;
+    token_header.lifecycle = lifecycle;
     Ok((token_header, Keys::new(ring, Role::Officer, serial, epoch)?))
 }
 

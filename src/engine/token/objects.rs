@@ -7,7 +7,7 @@ use types::{AttributeType, Value};
 
 use super::{
     Attempt, Current, Login, Role, Token,
-    index::Indexer,
+    index::{Domain, Indexer},
     next,
     record::{self, Opened},
     retrying,
@@ -89,6 +89,34 @@ impl Token {
         Ok(())
     }
 
+    /// Destroys what `is_due` says of these objects, at once. How many they were.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn purge(
+        &self,
+        login: &Login,
+        ids: &[RecordId],
+        is_due: &dyn Fn(&Attributes) -> bool,
+    ) -> Result<usize, Error> {
+        let mut purged = 0;
+        retrying(|attempt| {
+            let mut edit = self.edit(login, attempt)?;
+            purged = 0;
+            for id in ids {
+                // Somebody else may have been faster.
+                if let Some((before, attributes)) = self.opened(login, &edit.current, *id)?
+                    && is_due(&attributes)
+                {
+                    edit.remove(&before)?;
+                    purged += 1;
+                }
+            }
+            if edit.is_empty() { Ok(edit.current.head.revision) } else { edit.commit() }
+        })?;
+        Ok(purged)
+    }
+
     /// An object as it is now; `None` if it is gone, or may not be seen with this login. Without a login a
     /// public object is as its record shows it, which nobody has checked yet.
     ///
@@ -111,13 +139,14 @@ impl Token {
     pub(crate) fn search(
         &self,
         login: Option<&Login>,
+        domain: Domain,
         template: &[(AttributeType, Value)],
     ) -> Result<Vec<RecordId>, Error> {
         let salt = match login {
             Some(login) => self.look(login)?.token_header.salt,
             None => self.token_header()?.salt,
         };
-        let asked = Indexer::public(&salt)?.asked(template);
+        let asked = Indexer::public(&salt)?.asked(domain, template);
         if asked.is_empty() {
             if let Some(login) = login {
                 self.compare_all(login)?;
@@ -126,8 +155,8 @@ impl Token {
         }
         let mut found = self.names(&asked)?;
         if let Some(login) = login.filter(|login| login.keys.role == Role::User) {
-            for domain in login.keys.domains() {
-                found.extend(self.names(&Indexer::Private(domain).asked(template))?);
+            for keys in login.keys.domains() {
+                found.extend(self.names(&Indexer::Private(keys).asked(domain, template))?);
             }
             // A name stands among both only if somebody has put it there.
             found.sort_unstable();

@@ -1,7 +1,7 @@
 //! The rules of a token, changed by its officer: profile, recovery, and what holds for its PINs.
 
 use super::{
-    Role, Token,
+    Lifecycle, Role, Token,
     people::{Person, Pins, Whose},
     pin::least_cost,
     policy::{Profile, Recovery},
@@ -18,6 +18,12 @@ pub struct NewRules {
     pub profile: Option<Profile>,
     /// Whether the officer can give the user his private objects back. It takes the user's PIN to change that.
     pub recovery: Option<Recovery>,
+    /// For how many days keys that are destroyed can be restored.
+    pub deletion_days: Option<u16>,
+    /// From now on nobody makes that less.
+    pub lock_deletion: bool,
+    /// Whether the dates of keys hold.
+    pub dates: Option<bool>,
     /// How many wrong PINs in a row lock a user.
     pub pin_tries: Option<u32>,
     /// What PINs cost. Those that are there become dearer at the next login.
@@ -31,13 +37,17 @@ impl Token {
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user's PIN is missing where it is
     /// needed or a value is out of bounds, and the store's.
     pub(crate) fn change_rules(&self, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
-        let NewRules { label, profile, recovery, pin_tries, pin_cost } = rules;
+        let NewRules { label, profile, recovery, deletion_days, lock_deletion, dates, pin_tries, pin_cost } = rules;
         let bounded = pin_cost.is_none_or(|cost| cost.is_bounded());
-        if pin_tries == Some(0) || !bounded {
+        if pin_tries == Some(0) || !bounded || deletion_days.is_some_and(|days| days > Lifecycle::MOST_DAYS) {
             return Err(Error::ArgumentsBad);
         }
         pin_cost.map_or(Ok(()), |cost| self.must_be_affordable(cost))?;
         loop {
+            let lifecycle = self.token_header()?.lifecycle;
+            if lifecycle.locked && deletion_days.is_some_and(|days| days < lifecycle.deletion_days) {
+                return Err(Error::DeletionWindow(lifecycle.deletion_days));
+            }
             let people = match recovery {
                 Some(_) => self.try_all(pins)?,
                 None => self.try_officer(pins)?,
@@ -48,6 +58,13 @@ impl Token {
                 header.label = label.unwrap_or(header.label);
                 header.policy.profile = profile.unwrap_or(header.policy.profile);
                 header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
+                // Whoever was faster may have locked it.
+                let least = if header.lifecycle.locked { header.lifecycle.deletion_days } else { 0 };
+                header.lifecycle = Lifecycle {
+                    deletion_days: deletion_days.unwrap_or(header.lifecycle.deletion_days).max(least),
+                    locked: header.lifecycle.locked || lock_deletion,
+                    dates: dates.unwrap_or(header.lifecycle.dates),
+                };
                 header.pins.tries = pin_tries.unwrap_or(header.pins.tries);
                 header.pins.cost = pin_cost.unwrap_or(header.pins.cost).max(least_cost(header.policy.profile));
             })?;

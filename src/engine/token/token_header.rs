@@ -3,7 +3,7 @@
 use store::Serial;
 
 use super::{
-    Policy, Role,
+    Lifecycle, Policy, Role,
     bytes::{Reader, Sink},
     pin::{PinPolicy, Wrap},
     seal,
@@ -23,6 +23,7 @@ mod kind {
     pub(super) const PINS: u16 = 3;
     pub(super) const POLICY: u16 = 4;
     pub(super) const PERSON: u16 = 5;
+    pub(super) const LIFECYCLE: u16 = 6;
 }
 
 /// What a token says of itself before anybody has logged in. Its checksum is against accidents; who logs
@@ -39,6 +40,8 @@ pub(super) struct TokenHeader {
     pub(super) pins: PinPolicy,
     /// What holds for the token as a whole.
     pub(super) policy: Policy,
+    /// What holds for the lives of keys.
+    pub(super) lifecycle: Lifecycle,
     /// Who can log in. The user is among them once his PIN was set.
     people: Vec<Person>,
     /// Sections of a newer release that may be kept as they are.
@@ -72,7 +75,8 @@ impl TokenHeader {
         officer: Wrap,
     ) -> Result<Self, Error> {
         let (salt, people, unknown) = (seal::random()?, Vec::new(), Vec::new());
-        let mut header = Self { serial: serial.clone(), epoch, salt, label: *label, pins, policy, people, unknown };
+        let (serial, label, lifecycle) = (serial.clone(), *label, Lifecycle::default());
+        let mut header = Self { serial, epoch, salt, label, pins, policy, lifecycle, people, unknown };
         header.set_wrap(Role::Officer, officer);
         Ok(header)
     }
@@ -89,7 +93,7 @@ impl TokenHeader {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let Self { serial, epoch, salt, label, pins, policy, people, unknown } = self;
+        let Self { serial, epoch, salt, label, pins, policy, lifecycle, people, unknown } = self;
         let mut bytes = Vec::with_capacity(1024);
         bytes.put(MAGIC);
         bytes.put(&FORMAT.to_be_bytes());
@@ -108,6 +112,9 @@ impl TokenHeader {
         Section::required(kind::POLICY, policy.encode().to_vec()).write(&mut bytes);
         for person in people {
             Section::required(kind::PERSON, person.encode()).write(&mut bytes);
+        }
+        if let Some(value) = lifecycle.encode() {
+            Section::required(kind::LIFECYCLE, value).write(&mut bytes);
         }
         unknown.iter().for_each(|section| section.write(&mut bytes));
         let checksum = checksum(&bytes);
@@ -147,7 +154,7 @@ impl TokenHeader {
     fn of_sections(sections: Vec<Section>) -> Result<Self, Error> {
         let nonsense = || damaged("its header makes no sense");
         let mut release = (0, 0);
-        let (mut identity, mut pins, mut policy) = (None, None, None);
+        let (mut identity, mut pins, mut policy, mut lifecycle) = (None, None, None, None);
         let (mut people, mut unknown) = (Vec::<Person>::new(), Vec::new());
         for section in sections {
             let mut reader = Reader::new(&section.value);
@@ -165,7 +172,10 @@ impl TokenHeader {
                     }
                     people.push(person);
                 }
-                kind::IDENTITY | kind::PINS | kind::POLICY => return Err(nonsense()),
+                kind::LIFECYCLE if lifecycle.is_none() => {
+                    lifecycle = Some(Lifecycle::read(&mut reader).ok_or_else(nonsense)?);
+                }
+                kind::IDENTITY | kind::PINS | kind::POLICY | kind::LIFECYCLE => return Err(nonsense()),
                 _ if section.unknown == Unknown::Keep => {
                     unknown.push(section);
                     continue;
@@ -179,7 +189,8 @@ impl TokenHeader {
         let (Some((serial, epoch, salt, label)), Some(pins), Some(policy)) = (identity, pins, policy) else {
             return Err(nonsense());
         };
-        let header = Self { serial, epoch, salt, label, pins, policy, people, unknown };
+        let lifecycle = lifecycle.unwrap_or_default();
+        let header = Self { serial, epoch, salt, label, pins, policy, lifecycle, people, unknown };
         if header.wrap(Role::Officer).is_some() { Ok(header) } else { Err(nonsense()) }
     }
 }

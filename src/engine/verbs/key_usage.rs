@@ -3,9 +3,9 @@ use std::{ops::Deref, sync::Arc};
 use types::{AttributeType, MechanismType, ObjectHandle, Params, Value};
 
 use crate::{
-    Error,
+    Error, alarms,
     mechanism::Mechanism,
-    object::{KeyState, Object, Visibility},
+    object::{Attributes, KeyState, Object, Visibility},
     operation::{ContextLogin, ContextLoginRequest, KeyAuthorization},
     profile::Risk,
     session::Session,
@@ -63,6 +63,9 @@ impl Session {
         if !KeyState::of(attributes).allows(usage.attribute, attributes.class()) {
             return Err(Error::KeyFunctionNotPermitted);
         }
+        if !is_in_time(attributes) && self.slot.dates_hold()? {
+            return Err(Error::KeyFunctionNotPermitted);
+        }
         must_allow(&key, row.id)?;
         if let Some(risk) = row.oracle.filter(|_| usage.attribute == AttributeType::DECRYPT) {
             // Who names CBC with padding for a key knows what it answers.
@@ -106,6 +109,21 @@ impl Deref for UsableKey {
     fn deref(&self) -> &Object {
         &self.object
     }
+}
+
+/// Whether today is between the dates of a key (CKA_START_DATE, CKA_END_DATE), the days themselves included.
+fn is_in_time(key: &Attributes) -> bool {
+    let date = |name| match key.get(name) {
+        Some(Value::Date(date)) => date.map(|date| date.0),
+        _ => None,
+    };
+    let (start, end) = (date(AttributeType::START_DATE), date(AttributeType::END_DATE));
+    if start.is_none() && end.is_none() {
+        return true;
+    }
+    let today = alarms::today();
+    // Digits of years, months and days stand in the order of time.
+    start.is_none_or(|start| start <= today) && end.is_none_or(|end| today <= end)
 }
 
 /// The mechanisms that a key names; none if it names none.

@@ -7,6 +7,7 @@ mod dual;
 mod encryption;
 mod generation;
 mod key_usage;
+mod lifecycle;
 mod login;
 mod objects;
 mod random;
@@ -19,5 +20,6 @@ mod tests;
 mod verification;
 mod wrap;
 
+pub use lifecycle::PendingKey;
 pub use login::User;
 pub use objects::View;

@@ -13,6 +13,10 @@ use crate::{
 pub struct View(Arc<Object>);
 
 impl View {
+    pub(super) fn of(object: Object) -> Self {
+        Self(Arc::new(object))
+    }
+
     /// An attribute's value.
     ///
     /// # Errors
@@ -69,7 +73,7 @@ impl Engine {
         if !object.attributes.flag(AttributeType::DESTROYABLE) {
             return Err(Error::ActionProhibited);
         }
-        session.slot.destroy(handle, object.location)
+        session.slot.destroy(handle, &object)
     }
 
     /// About how many bytes an object takes.

@@ -1,6 +1,12 @@
 use types::{ObjectHandle, SessionHandle, Template};
 
-use crate::{Engine, Error, object, operation::Search, session::Session};
+use crate::{
+    Engine, Error,
+    object::{self, KeyState},
+    operation::Search,
+    session::Session,
+    slot::asks_for_hidden,
+};
 
 impl Engine {
     /// Starts a search. What it finds are the objects that may be seen now and have every attribute of
@@ -73,7 +79,8 @@ impl Session {
                 Err(Error::ObjectDamaged) => return Ok(Some(slot.handle_of_damaged(record, now))),
                 Err(fault) => return Err(fault),
             };
-            if object::matches(&object.attributes, &search.template) {
+            let hidden = KeyState::of(&object.attributes).is_hidden() && !asks_for_hidden(&search.template);
+            if !hidden && object::matches(&object.attributes, &search.template) {
                 return Ok(Some(slot.handle_of(record, object, now)));
             }
         }

@@ -152,6 +152,7 @@ impl Engine {
         opened.must_have_no_session()?;
         opened.verify_pin(Role::Officer, so_pin)?;
         opened.must_have_no_session()?;
+        opened.must_not_keep_keys()?;
         self.slots.remove(slot)
     }
 

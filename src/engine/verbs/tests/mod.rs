@@ -3,6 +3,7 @@
 //! so that no test depends on luck.
 
 mod copies;
+mod deletion;
 mod initialisation;
 mod logins;
 mod objects;
@@ -39,7 +40,16 @@ pub(crate) struct World {
 }
 
 fn settings() -> Settings {
-    Settings { pin_cost: PinCost::FLOOR, pin_tries: 3, ..Settings::without_environment() }
+    // Each test is a thread.
+    let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+    let state = std::env::temp_dir().join(format!("strongroom-engine-{}-{test}", std::process::id()));
+    Settings { pin_cost: PinCost::FLOOR, pin_tries: 3, state, ..Settings::without_environment() }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(settings().state);
+    }
 }
 
 impl World {

@@ -1,0 +1,158 @@
+//! Keys that were destroyed and can be restored for a time.
+
+use store::RecordId;
+use types::{AttributeType, ObjectClass, Value};
+
+use super::Slot;
+use crate::{
+    Error,
+    alarms::{self, Alarm},
+    object::{Attributes, KeyState, Object},
+    token::Domain,
+};
+
+/// By what somebody looks for one key.
+const NAMES: [AttributeType; 3] = [AttributeType::UNIQUE_ID, AttributeType::ID, AttributeType::LABEL];
+
+/// Whether an object is a key: others are destroyed at once.
+fn is_key(attributes: &Attributes) -> bool {
+    let keys = [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
+    attributes.class().is_some_and(|class| keys.contains(&class))
+}
+
+pub(super) fn is_pending(attributes: &Attributes) -> bool {
+    KeyState::of(attributes) == KeyState::PendingDeletion
+}
+
+/// Whether a template asks for what is not found by what it is.
+pub(crate) fn asks_for_hidden(template: &[(AttributeType, Value)]) -> bool {
+    let hidden = [AttributeType::SR_KEY_STATE, AttributeType::SR_KEY_VERSION];
+    template.iter().any(|(name, _)| hidden.contains(name))
+}
+
+impl Slot {
+    /// Destroys a token object; a key only after the token's window, if it has one.
+    pub(super) fn destroy_record(&self, record: RecordId, attributes: &Attributes) -> Result<(), Error> {
+        let login = self.must_be_logged_in()?;
+        let window = self.watched(self.token.lifecycle(Some(&login)))?.window().filter(|_| is_key(attributes));
+        let Some(window) = window else { return self.watched(self.token.remove(&login, record)) };
+        let until = alarms::now().saturating_add(window);
+        self.watched(self.token.update(&login, record, &mut |now| {
+            if is_pending(now) {
+                return Err(Error::ObjectHandleInvalid);
+            }
+            let mut pending = now.duplicate();
+            pending.set(AttributeType::SR_KEY_STATE, KeyState::PendingDeletion.value());
+            pending.set(AttributeType::SR_DELETE_AT, Value::Number(until));
+            Ok(pending)
+        }))
+    }
+
+    /// The keys that can be restored. Those that are due are gone.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn pending(&self) -> Result<Vec<(RecordId, Object)>, Error> {
+        let login = self.must_be_logged_in()?;
+        let state = [(AttributeType::SR_KEY_STATE, KeyState::PendingDeletion.value())];
+        let mut pending = Vec::new();
+        for record in self.watched(self.token.search(Some(&login), Domain::Hidden, &state))? {
+            match self.watched(self.token.load(Some(&login), record)) {
+                Ok(Some(object)) if is_pending(&object.attributes) => pending.push((record, object)),
+                Ok(_) | Err(Error::ObjectDamaged) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        let now = alarms::now();
+        let is_due = |attributes: &Attributes| {
+            is_pending(attributes) && attributes.number(AttributeType::SR_DELETE_AT).is_some_and(|at| at <= now)
+        };
+        let due: Vec<RecordId> =
+            pending.iter().filter(|(_, object)| is_due(&object.attributes)).map(|(record, _)| *record).collect();
+        if !due.is_empty() {
+            self.watched(self.token.purge(&login, &due, &is_due))?;
+            pending.retain(|(record, _)| !due.contains(record));
+        }
+        Ok(pending)
+    }
+
+    /// Brings a key back, disabled.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if it is gone or was restored already, and the store's.
+    pub(crate) fn restore(&self, record: RecordId) -> Result<(), Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.update(&login, record, &mut |now| {
+            if !is_pending(now) {
+                return Err(Error::ObjectHandleInvalid);
+            }
+            let mut restored = now.duplicate();
+            restored.set(AttributeType::SR_KEY_STATE, KeyState::Disabled.value());
+            restored.remove(AttributeType::SR_DELETE_AT);
+            Ok(restored)
+        }))
+    }
+
+    /// Raises an alarm if somebody looks for a key that is pending.
+    pub(super) fn notice_lookup(&self, template: &[(AttributeType, Value)]) -> Result<(), Error> {
+        let Some(login) = self.login() else { return Ok(()) };
+        let named = template.iter().any(|(name, _)| NAMES.contains(name));
+        if !named || self.watched(self.token.lifecycle(Some(&login)))?.window().is_none() {
+            return Ok(());
+        }
+        for record in self.watched(self.token.search(Some(&login), Domain::Hidden, template))? {
+            if let Ok(Some(object)) = self.token.load(Some(&login), record)
+                && is_pending(&object.attributes)
+                && crate::object::matches(&object.attributes, template)
+            {
+                self.alarm(&object, "lookup");
+            }
+        }
+        Ok(())
+    }
+
+    /// Raises an alarm for a key that is pending.
+    pub(super) fn alarm(&self, object: &Object, operation: &'static str) {
+        let attributes = &object.attributes;
+        let text = |name| String::from_utf8_lossy(attributes.bytes(name).unwrap_or_default()).into_owned();
+        let id = attributes.bytes(AttributeType::ID).unwrap_or_default();
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let deadline = attributes.number(AttributeType::SR_DELETE_AT).unwrap_or(0);
+        let serial = self.token.serial();
+        let unique = text(AttributeType::UNIQUE_ID);
+        let facts = [
+            ("unique_id", unique.clone()),
+            ("operation", operation.to_owned()),
+            ("token", serial.clone()),
+            ("key", text(AttributeType::LABEL)),
+            ("id", id),
+            ("user", self.role().map_or("nobody", |role| role.word()).to_owned()),
+            ("gone_at", deadline.to_string()),
+            ("restore", format!("strongroom key restore unique:{unique} --token {serial}")),
+        ];
+        self.alarms.raise(&Alarm { kind: "pending-key", facts: &facts });
+    }
+}
+
+#[cfg(test)]
+impl Slot {
+    /// Lets the deadlines of pending keys be what `deadline` says of their labels.
+    pub(crate) fn set_deadlines(&self, deadline: &dyn Fn(&[u8]) -> u64) -> Result<(), Error> {
+        let login = self.must_be_logged_in()?;
+        for (record, _) in self.pending()? {
+            self.token.update(&login, record, &mut |now| {
+                let mut changed = now.duplicate();
+                let at = deadline(now.bytes(AttributeType::LABEL).unwrap_or_default());
+                changed.set(AttributeType::SR_DELETE_AT, Value::Number(at));
+                Ok(changed)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A pending key, due or not.
+    pub(crate) fn first_pending(&self) -> Option<RecordId> {
+        let state = [(AttributeType::SR_KEY_STATE, KeyState::PendingDeletion.value())];
+        self.token.search(self.login().as_deref(), Domain::Hidden, &state).ok()?.first().copied()
+    }
+}
