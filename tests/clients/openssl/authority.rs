@@ -47,7 +47,8 @@ fn authority(id: &str, way: Way) {
     bench.plain(&format!(
         "req -new -x509 -newkey {kind} -noenc -keyout other.key -subj /CN=authority -extensions authority -out other.pem"
     ));
-    bench.refused("crl -in list.pem -noout -verify -CAfile other.pem", "verify failure");
+    let said = bench.plain("crl -in list.pem -noout -verify -CAfile other.pem");
+    assert!(said.contains("verify failure"), "{said}");
 }
 
 #[test]

@@ -84,7 +84,10 @@ fn signatures(way: Way) {
             signs(&bench, id, digest, "");
         }
     }
-    signs(&bench, RSA, "sha256", &format!("{pss}:0"));
+    // pkcs11-provider 1.0 takes 0 for "not said".
+    if way == Way::Engine {
+        signs(&bench, RSA, "sha256", &format!("{pss}:0"));
+    }
     signs(&bench, RSA, "sha256", &format!("{pss}:max"));
     signs(&bench, RSA, "sha512", &format!("{pss}:11 -sigopt rsa_mgf1_md:sha256"));
 
@@ -109,28 +112,33 @@ fn decryption(way: Way) {
     let bench = Bench::new("decryption", way);
     bench.key(RSA);
     let key = bench.options("inkey", "keyform", RSA);
-    for options in [
-        "-pkeyopt rsa_padding_mode:pkcs1",
-        "-pkeyopt rsa_padding_mode:oaep",
-        "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256",
-        "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha512 -pkeyopt rsa_mgf1_md:sha256",
-        "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_oaep_label:6c6162656c",
-    ] {
+    let mut cases = vec![
+        "pkcs1",
+        "oaep -pkeyopt rsa_oaep_md:sha1 -pkeyopt rsa_mgf1_md:sha1",
+        "oaep -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256",
+        "oaep -pkeyopt rsa_oaep_md:sha512 -pkeyopt rsa_mgf1_md:sha256",
+        "oaep -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256 -pkeyopt rsa_oaep_label:6c6162656c",
+    ];
+    // pkcs11-provider 1.0 names no digest to the token where its caller names none, and that is refused.
+    if way == Way::Engine {
+        cases.extend(["oaep", "oaep -pkeyopt rsa_oaep_md:sha256"]);
+    }
+    for options in cases {
+        let options = format!("-pkeyopt rsa_padding_mode:{options}");
         bench.plain(&format!("pkeyutl -encrypt -pubin -inkey {RSA}.pub {options} -in message -out secret"));
         let _ = std::fs::remove_file(bench.path("opened"));
         bench.token(&format!("pkeyutl -decrypt {key} {options} -in secret -out opened"));
         assert_eq!(bench.read("opened"), bench.read("message"), "{options}");
     }
     // What was changed on its way does not become the message.
-    bench.plain(&format!(
-        "pkeyutl -encrypt -pubin -inkey {RSA}.pub -pkeyopt rsa_padding_mode:oaep -in message -out secret"
-    ));
+    let oaep = "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256";
+    bench.plain(&format!("pkeyutl -encrypt -pubin -inkey {RSA}.pub {oaep} -in message -out secret"));
+    let decrypt = |file| bench.with_token(&format!("pkeyutl -decrypt {key} {oaep} -in {file} -out opened")).output();
+    assert!(decrypt("secret").unwrap().status.success());
     let mut changed = bench.read("secret");
     *changed.last_mut().unwrap() ^= 1;
     std::fs::write(bench.path("changed"), changed).unwrap();
-    let mut command =
-        bench.with_token(&format!("pkeyutl -decrypt {key} -pkeyopt rsa_padding_mode:oaep -in changed -out opened"));
-    let output = command.output().unwrap();
+    let output = decrypt("changed").unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
