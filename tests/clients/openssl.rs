@@ -7,6 +7,7 @@ mod ends;
 mod keys;
 mod messages;
 mod provider;
+mod refusals;
 mod tls;
 mod workers;
 

@@ -62,6 +62,13 @@ unique_subject = no
 commonName = supplied
 ";
 
+/// The provider's configuration as the guide has it.
+fn of_the_guide() -> String {
+    let guide = fs::read_to_string(project("docs/guides/openssl.md")).unwrap();
+    let block = guide.split("```ini\n").nth(1).and_then(|block| block.split("```").next());
+    block.expect("the guide's block").to_owned()
+}
+
 impl Bench {
     pub(super) fn new(name: &str, way: Way) -> Self {
         let bench = Self { store: Store::with_token(&format!("openssl-{name}-{way:?}")), way };
@@ -75,15 +82,10 @@ impl Bench {
                  engine_id = pkcs11\nMODULE_PATH = {}\ninit = 0\n",
                 module().display()
             ),
-            // A child of a fork logs in with `pkcs11-module-token-pin`: the URI's PIN is asked for again (its issue 313).
-            Way::Provider => format!(
-                "openssl_conf = openssl\n[openssl]\nproviders = providers\n[providers]\ndefault = software\n\
-                 pkcs11 = pkcs11\n[software]\nactivate = 1\n[pkcs11]\nmodule = {}\n\
-                 pkcs11-module-path = {}\npkcs11-module-token-pin = file:{}\nactivate = 1\n",
-                provider().display(),
-                module().display(),
-                bench.path("pin").display()
-            ),
+            Way::Provider => of_the_guide()
+                .replace("= pkcs11.so", &format!("= {}", provider().display()))
+                .replace("/usr/lib/strongroom/libstrongroom.so", &module().display().to_string())
+                .replace("/etc/ssl/private/pin", &bench.path("pin").display().to_string()),
         };
         bench.write("token.cnf", &(tokens + CONFIGURATION));
         bench
