@@ -4,6 +4,7 @@
 mod authority;
 mod bench;
 mod ends;
+mod inside;
 mod keys;
 mod messages;
 mod provider;

@@ -11,9 +11,9 @@ use std::{
 use super::bench::{Bench, ED25519, P256, RSA, Way};
 
 /// A server of one connection; whoever asks gets his line back in reverse.
-struct Server {
+pub(super) struct Server {
     process: Child,
-    port: String,
+    pub(super) port: String,
     said: mpsc::Receiver<String>,
 }
 
@@ -23,7 +23,7 @@ fn pass(output: impl Read + Send + 'static, line: mpsc::Sender<String>) {
 }
 
 impl Server {
-    fn new(mut command: Command) -> Self {
+    pub(super) fn new(mut command: Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (line, said) = mpsc::channel();
         pass(process.stdout.take().unwrap(), line.clone());
@@ -41,14 +41,14 @@ impl Server {
     }
 
     /// What it said after its start; it must have ended well.
-    fn ended(mut self) -> String {
+    pub(super) fn ended(mut self) -> String {
         assert!(self.process.wait().unwrap().success());
         self.said.iter().fold(String::new(), |text, line| text + &line + "\n")
     }
 }
 
 /// What a client was told that sends one line. OpenSSL ends the connection itself.
-fn asks(mut command: Command) -> (bool, String) {
+pub(super) fn asks(mut command: Command) -> (bool, String) {
     let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // It may have ended already, if it was refused.
     let _ = process.stdin.take().unwrap().write_all(b"moorgnorts\nCLOSE\n");
@@ -56,8 +56,9 @@ fn asks(mut command: Command) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
-const SERVER: &str = "s_server -accept 127.0.0.1:0 -naccept 1 -rev -verify_return_error";
-const CLIENT: &str = "s_client -CAfile authority.pem -verify_return_error -verify_hostname localhost -ign_eof";
+pub(super) const SERVER: &str = "s_server -accept 127.0.0.1:0 -naccept 1 -rev -verify_return_error";
+pub(super) const CLIENT: &str =
+    "s_client -CAfile authority.pem -verify_return_error -verify_hostname localhost -ign_eof";
 
 fn bench(name: &str, way: Way, keys: &[&str]) -> Bench {
     let bench = Bench::new(name, way);
