@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use super::provider::provider;
+use super::packages::provider;
 use crate::store::{Store, USER_PIN, module, project, succeeded};
 
 /// What OpenSSL reaches the token through.
