@@ -38,6 +38,7 @@ fn ends(way: Way) {
             command.arg("30").arg(&program).arg(order).arg(format!("{way:?}").to_lowercase());
             command.arg(bench.uri(P256)).arg(format!("{P256}.pub")).arg(module());
             command.env("OPENSSL_CONF", bench.path("token.cnf"));
+            command.env_remove("STRONGROOM_LOG").env_remove("STRONGROOM_LOG_FILE");
             if !level.is_empty() {
                 command.env("STRONGROOM_LOG", level);
             }
