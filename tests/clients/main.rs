@@ -6,6 +6,7 @@ mod go;
 mod guide;
 mod java;
 mod node;
+mod openssl;
 mod pkcs11_tool;
 mod python;
 mod store;
