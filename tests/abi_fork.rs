@@ -119,3 +119,21 @@ fn a_fork_while_a_pin_is_tried_leaves_the_turn_with_the_parent() {
     }
     assert_eq!(use_module(), CKR_OK);
 }
+
+#[test]
+fn a_forked_child_goes_on_with_its_parents_settings_whatever_has_become_of_the_environment() {
+    let module = Module::new();
+    let slot = module.slot;
+    let status = forked(fork, || {
+        // As nginx does for its workers.
+        // SAFETY: the child has one thread.
+        unsafe { libc::clearenv() };
+        if p11!(C_Initialize(ptr::null_mut())) != CKR_OK {
+            return 1;
+        }
+        let mut info = CK_TOKEN_INFO::default();
+        let told = p11!(C_GetTokenInfo(slot, &raw mut info));
+        i32::from(told != CKR_OK || !info.label.starts_with(b"test ")) << 1
+    });
+    assert_eq!(status, 0, "1: not initialised; 2: another store");
+}

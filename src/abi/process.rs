@@ -83,7 +83,8 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     let fork_mark = fork_mark()?;
     watch_forks()?;
 
-    let settings = Settings::load();
+    // A forked child goes on with what its parent was set to: hosts as nginx clear the environment of theirs.
+    let settings = current.as_deref().map_or_else(Settings::load, |parent| parent.engine.settings().clone());
     for problem in &settings.problems {
         tracing::error!("{}", problem.text);
     }

@@ -37,8 +37,10 @@ const PROGRAMS: &[Program] = &[
         name: "openssl-provider",
         text: "# A file for OPENSSL_CONF, for the provider of the pkcs11-provider project. Then:\n\
                #   openssl req -new -key \"$(strongroom key uri KEY)\" -subj /CN=example.org\n\
-               openssl_conf = openssl\n[openssl]\nproviders = providers\n[providers]\ndefault = default\npkcs11 = pkcs11\n\
-               [default]\nactivate = 1\n[pkcs11]\nmodule = pkcs11.so\npkcs11-module-path = {module}\nactivate = 1\n",
+               # pkcs11-module-token-pin = file:/path lets it log in without asking.\n\
+               openssl_conf = openssl\n[openssl]\nproviders = providers\n[providers]\ndefault = software\npkcs11 = pkcs11\n\
+               [software]\nactivate = 1\n[pkcs11]\nmodule = pkcs11.so\npkcs11-module-path = {module}\n\
+               pkcs11-module-encode-provider-uri-to-pem = true\nactivate = 1\n[req]\ndistinguished_name = name\n[name]\n",
     },
     Program {
         name: "java",
@@ -76,6 +78,9 @@ const PROGRAMS: &[Program] = &[
     Program {
         name: "nginx",
         text: "# nginx with OpenSSL's engine of libp11; the PIN of the token stands in the URI, so keep the file readable by root only.\n\
+               # At the head of nginx.conf, outside of http:\n\
+               ssl_engine pkcs11;\nenv PKCS11_MODULE_PATH;\nenv STRONGROOM_STORE;\nenv STRONGROOM_STATE;\n\
+               # In the server:\n\
                ssl_certificate     /etc/ssl/server.pem;\n\
                ssl_certificate_key \"engine:pkcs11:{uri};object=KEY;type=private?pin-value=PIN\";\n\
                # and in the environment of the service: PKCS11_MODULE_PATH={module}\n",

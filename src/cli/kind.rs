@@ -71,6 +71,9 @@ const SECP256K1: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x0a];
 const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
 const X25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x6e];
 
+/// The names of curves that have one, as a PrintableString (PKCS#11, "Edwards elliptic curve public key objects").
+const NAMES: [(&[u8], &[u8]); 2] = [(ED25519, b"\x13\x0cedwards25519"), (X25519, b"\x13\x0acurve25519")];
+
 const RSA_PUBLIC: &[Use] = &[Use::Verify, Use::Encrypt, Use::Wrap];
 const RSA_PRIVATE: &[Use] = &[Use::Sign, Use::Decrypt, Use::Unwrap];
 const CIPHER: &[Use] = &[Use::Encrypt, Use::Decrypt, Use::Wrap, Use::Unwrap, Use::Sign, Use::Verify];
@@ -205,7 +208,8 @@ impl Kind {
 pub(crate) fn name_of(key_type: Option<KeyType>, len: Option<u64>, bits: Option<u64>, params: &[u8]) -> String {
     let fits = |kind: &&Kind| match kind.recipe {
         Recipe::Rsa(known) => key_type == Some(KeyType::RSA) && bits == Some(known),
-        Recipe::Curve(_, known) => !params.is_empty() && known == params,
+        // Curves of newer forms have names too (CKA_EC_PARAMS as a PrintableString).
+        Recipe::Curve(_, known) => !params.is_empty() && (known == params || NAMES.contains(&(known, params))),
         Recipe::Secret(id, known) => len == Some(known) && secret_type(id) == key_type,
     };
     match (KINDS.iter().find(fits), key_type, bits, len) {
@@ -225,5 +229,18 @@ fn secret_type(id: M) -> Option<KeyType> {
         M::SHA512_KEY_GEN => Some(KeyType::SHA512_HMAC),
         M::GENERIC_SECRET_KEY_GEN => Some(KeyType::GENERIC_SECRET),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_is_called_the_same_by_its_number_and_by_its_name() {
+        for (key_type, params) in [(KeyType::EC_EDWARDS, ED25519), (KeyType::EC_EDWARDS, b"\x13\x0cedwards25519")] {
+            assert_eq!(name_of(Some(key_type), None, None, params), "ed25519");
+        }
+        assert_eq!(name_of(Some(KeyType::EC_MONTGOMERY), None, None, b"\x13\x0acurve25519"), "x25519");
     }
 }

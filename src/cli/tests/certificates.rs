@@ -119,6 +119,11 @@ fn programs_are_told_of_the_module_in_a_way_that_they_take() {
     };
     assert!(said(&shell.output().unwrap()).contains("tls"), "{line}");
 
+    // OpenSSL takes the provider's file too, and loads what it can of it.
+    let config = store.0.join("provider.cnf");
+    fs::write(&config, said(&store.run(&["integrate", "openssl-provider"]))).unwrap();
+    let listed = Command::new("openssl").args(["list", "-providers"]).env("OPENSSL_CONF", &config).output().unwrap();
+    assert!(text(&listed.stdout).contains("OpenSSL Default Provider"), "{listed:?}");
     let config = store.0.join("openssl.cnf");
     fs::write(&config, said(&store.run(&["integrate", "openssl"]))).unwrap();
     let uri = said(&store.run(&["key", "uri", "tls", "--pin", "env:PIN"])).trim().to_owned() + ";pin-value=user-12345";
