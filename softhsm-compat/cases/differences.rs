@@ -15,6 +15,16 @@ pub(crate) struct Difference {
 pub(crate) const ALL: &[Difference] = &[
     Difference {
         kind: OnPurpose,
+        why: "It is another product. CK_TOKEN_INFO",
+        cases: &[("the token's words about itself", "strongroom strongroom 16")],
+    },
+    Difference {
+        kind: OnPurpose,
+        why: "CKF_DUAL_CRYPTO_OPERATIONS is true here, and no state of an operation can be saved, so that CKF_RESTORE_KEY_NOT_NEEDED says nothing. CK_TOKEN_INFO: flags",
+        cases: &[("all flags of a token", "60d")],
+    },
+    Difference {
+        kind: OnPurpose,
         why: "Locking functions of the caller are not called: without the choice of the system's they are refused. C_Initialize, case 3; README",
         cases: &[("initialise with locking functions and no other choice", "CANT_LOCK")],
     },
@@ -77,7 +87,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         kind: OnPurpose,
-        why: "A MAC's key may be of any length, and of a hash's size at most a megabyte; generic secrets are told in bits, as the mechanism's table says. HMAC mechanisms; Generic secret key generation",
+        why: "A MAC's key may have any length up to a megabyte; the length of a generic secret is told in bits. HMAC mechanisms; Generic secret key generation",
         cases: &[
             ("information about CKM_SHA256_HMAC", "OK 1 1048576 2800"),
             ("information about CKM_GENERIC_SECRET_KEY_GEN", "OK 8 8388608 8000"),
@@ -188,7 +198,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         kind: OnPurpose,
-        why: "An attribute has one value. C_CreateObject; Creating objects: CKR_TEMPLATE_INCONSISTENT",
+        why: "An attribute has one value. C_CreateObject; Creating objects: two values for one attribute are CKR_TEMPLATE_INCONSISTENT",
         cases: &[("create an object with an attribute twice", "TEMPLATE_INCONSISTENT")],
     },
     Difference {
@@ -226,7 +236,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         kind: OnPurpose,
-        why: "Operations of different kinds run beside each other. Sessions: one active operation of each kind; C_FindObjectsInit: CKR_OPERATION_ACTIVE is for a search",
+        why: "Operations of different kinds run beside each other: none prevents another here. Function return values: CKR_OPERATION_ACTIVE is for what prevents another; the example of a search that does is not followed",
         cases: &[
             ("a search beside a digest", "OK OK"),
             ("sign beside an encryption", "OK OK"),
@@ -319,7 +329,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         kind: OnPurpose,
-        why: "No mechanism ends the operation, since 3.0. C_DigestInit: \"pMechanism may be NULL_PTR\" (and CKR_KEY_HANDLE_INVALID is what a key's handle has, C_SignInit, C_EncryptInit)",
+        why: "No mechanism ends the operation, since 3.0. C_DigestInit: it \"can be called with pMechanism set to NULL_PTR to terminate\"; CKR_KEY_HANDLE_INVALID is for keys: C_SignInit, C_EncryptInit",
         cases: &[
             ("a digest by a mechanism that is none", "MECHANISM_INVALID OK"),
             ("sign with no key, by no mechanism, by one for something else", "KEY_HANDLE_INVALID OK MECHANISM_INVALID"),
@@ -331,7 +341,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         kind: OnPurpose,
-        why: "The raw operation takes no more than the modulus has. RSA: X.509 (raw)",
+        why: "The raw operation takes no more bytes than the modulus has; SoftHSM ends the whole process. C_Sign: CKR_DATA_LEN_RANGE; RSA: X.509 (raw)",
         cases: &[("CKM_RSA_X_509 of 129 bytes with 1024 bits", "DATA_LEN_RANGE")],
     },
     Difference {
@@ -365,7 +375,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         kind: OnPurpose,
-        why: "A key that asks for trusted ones is not wrapped by others. Key objects: CKA_WRAP_WITH_TRUSTED. SoftHSM does not let anybody set that on a key",
+        why: "A key that asks for trusted ones is not wrapped by others. Key objects: CKA_WRAP_WITH_TRUSTED. SoftHSM refuses to set it, so its key asks for nothing",
         cases: &[("wrap a key for trusted ones with another", "KEY_NOT_WRAPPABLE")],
     },
     Difference {
@@ -390,7 +400,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         kind: OnPurpose,
-        why: "The session is looked at first. Function return values: errors of the session come before those of arguments",
+        why: "A template of no attributes may be a null pointer. C_CopyObject: ulCount is zero",
         cases: &[(
             "C_CopyObject before the module is initialised, and in no session",
             "CRYPTOKI_NOT_INITIALIZED SESSION_HANDLE_INVALID",

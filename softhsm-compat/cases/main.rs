@@ -85,6 +85,7 @@ impl Place {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("softhsm-compat-{}-{count}", process::id()));
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         fs::create_dir(path.join("tokens")).unwrap();
         let settings =

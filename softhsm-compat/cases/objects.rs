@@ -8,6 +8,17 @@ use crate::{case::Cases, hsm::*, keys::*};
 
 const DATA: &[u8] = b"some bytes";
 
+/// A certificate that OpenSSL made.
+const CERTIFICATE: &str = concat!(
+    "3082012e3081e1a0030201020214779a327d0d54dd548e134c81ace250b99d9161f4300506032b6570300c310a300806",
+    "035504030c01783020170d3236313132373139313131315a180f32313236313130333139313131315a300c310a300806",
+    "035504030c0178302a300506032b6570032100e45f19216e8e68d7e7952369e65e52fe1d60959ac5ba517dd0ee01e091",
+    "74cccea3533051301d0603551d0e041604140536c7bb74046b894cd217c2680d78b6f0b561b0301f0603551d23041830",
+    "1680140536c7bb74046b894cd217c2680d78b6f0b561b0300f0603551d130101ff040530030101ff300506032b657003",
+    "4100597dc53886d29d0df34babc82d96d282be8d16ae6cd0b062856e302bbb2e678c2406c8d8b6dc59b309ac5dd943a8",
+    "0ce675407bf3f547c8908abbf0c9bc3d3e0f"
+);
+
 fn datum(more: &[Attribute]) -> Vec<Attribute> {
     let mut all = vec![number(CKA_CLASS, CKO_DATA), bytes(CKA_VALUE, DATA), bytes(CKA_LABEL, b"datum")];
     all.extend(open());
@@ -185,6 +196,15 @@ pub(crate) fn cases(list: &mut Cases) {
             t.rv(outcome(&t.try_create(&make())));
         });
     }
+    list.add("create a real certificate, and read it and its check value", "OK 3082012e3081e1a0/306 26ab0a/3", |t| {
+        t.user();
+        let mut all = without(certificate(), CKA_VALUE);
+        all.push(bytes(CKA_VALUE, &unhex(CERTIFICATE)));
+        let object = t.try_create(&all);
+        t.rv(outcome(&object));
+        t.answer(t.get(object.unwrap_or(0), CKA_VALUE));
+        t.answer(t.get(object.unwrap_or(0), CKA_CHECK_VALUE));
+    });
     list.add("create an object of nothing", "ARGUMENTS_BAD", |t| {
         let session = t.user();
         let mut object = 0;

@@ -237,6 +237,18 @@ pub(crate) fn cases(list: &mut Cases) {
         t.rv(t.begin(Do::Sign, &plain(CKM_SHA384_HMAC), key));
     });
     list.add(
+        "begin anew after parts of what has none",
+        "OK OPERATION_NOT_INITIALIZED OPERATION_NOT_INITIALIZED OK",
+        |t| {
+            t.user();
+            let (_, private) = rsa_pair(t);
+            t.rv(t.begin(Do::Sign, &plain(CKM_RSA_PKCS), private));
+            t.size(&t.update(Do::Sign, b"abc"));
+            t.size(&t.whole(Do::Sign, b"abc"));
+            t.rv(t.begin(Do::Sign, &plain(CKM_RSA_PKCS), private));
+        },
+    );
+    list.add(
         "verify without a beginning",
         "OPERATION_NOT_INITIALIZED OPERATION_NOT_INITIALIZED OPERATION_NOT_INITIALIZED",
         |t| {
