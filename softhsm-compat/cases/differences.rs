@@ -15,6 +15,11 @@ pub(crate) struct Difference {
 pub(crate) const ALL: &[Difference] = &[
     Difference {
         kind: OnPurpose,
+        why: "A token stays in its slot: there is no new number after C_InitToken. C_GetSlotList; C_InitToken",
+        cases: &[("a token's slot after the end", "same")],
+    },
+    Difference {
+        kind: OnPurpose,
         why: "It is another product. CK_TOKEN_INFO",
         cases: &[("the token's words about itself", "strongroom strongroom 16")],
     },
@@ -36,7 +41,10 @@ pub(crate) const ALL: &[Difference] = &[
     Difference {
         kind: Gap,
         why: "A slot for the next token appears with the token, though nobody asked with a null list. C_GetSlotList: what changed is \"only visible and effective if C_GetSlotList is called again with NULL\"",
-        cases: &[("slots once there is a token", "2 2")],
+        cases: &[
+            ("slots once there is a token", "2 2"),
+            ("the list of slots in the room that was enough before a token was made", "BUFFER_TOO_SMALL 2"),
+        ],
     },
     Difference {
         kind: OnPurpose,

@@ -124,6 +124,21 @@ pub(crate) fn cases(list: &mut Cases) {
         call!(t, C_Initialize(ptr::null_mut()));
         t.word(t.slots(CK_TRUE).len());
     });
+    list.add("a token's slot after the end", "other", |t| {
+        t.officer_only();
+        let before = t.slot;
+        call!(t, C_Finalize(ptr::null_mut()));
+        t.start();
+        t.word(if t.slot == before { "same" } else { "other" });
+    });
+    list.add("the list of slots in the room that was enough before a token was made", "OK 1", |t| {
+        t.start();
+        let (mut slots, mut count) = ([0; 1], 0);
+        call!(t, C_GetSlotList(CK_TRUE, ptr::null_mut(), &raw mut count));
+        t.init_token(OFFICER_PIN, "case");
+        say!(t, C_GetSlotList(CK_TRUE, slots.as_mut_ptr(), &raw mut count));
+        t.word(count);
+    });
     list.add("the list of slots in too small a place", "BUFFER_TOO_SMALL 1", |t| {
         t.start();
         let (mut slots, mut count) = ([0; 1], 0);
