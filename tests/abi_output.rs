@@ -287,6 +287,11 @@ fn lists_are_counted_refused_and_written() {
     assert!(places.iter().all(|place| *place != CK_MECHANISM_TYPE::MAX));
     assert_eq!(p11!(C_GetMechanismList(module.slot, places.as_mut_ptr(), ptr::null_mut())), CKR_ARGUMENTS_BAD);
 
+    // The token was made since the slots were counted.
+    let (mut slot, mut count) = (CK_SLOT_ID::MAX, 1);
+    assert_eq!(p11!(C_GetSlotList(CK_TRUE, &raw mut slot, &raw mut count)), CKR_OK);
+    assert_eq!((slot, count), (module.slot, 1), "as many as were counted");
+    assert_eq!(p11!(C_GetSlotList(CK_TRUE, ptr::null_mut(), &raw mut count)), CKR_OK);
     let (mut slot, mut count) = (CK_SLOT_ID::MAX, 0);
     assert_eq!(p11!(C_GetSlotList(CK_TRUE, &raw mut slot, &raw mut count)), CKR_BUFFER_TOO_SMALL);
     assert_eq!((slot, count), (CK_SLOT_ID::MAX, 2), "the token, and the one that could be made");

@@ -78,7 +78,7 @@ functions! {
         fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST)
             => { place(list)?.write((&raw const LIST_2_40).cast_mut()); Ok(()) };
         fn C_GetSlotList(_token_present: CK_BBOOL, list: *mut CK_SLOT_ID, count: *mut CK_ULONG)
-            => process::with(|engine| { let slots: Vec<CK_SLOT_ID> = engine.slots().iter().map(|slot| to_c(slot.0)).collect(); output::list(list, count, &slots) });
+            => process::with(|engine| { let slots: Vec<CK_SLOT_ID> = engine.slot_list(list.is_null()).iter().map(|slot| to_c(slot.0)).collect(); output::list(list, count, &slots) });
         fn C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO)
             => process::with(|engine| { let place = place(info)?; place.write(info::slot(&engine.slot_info(slot_id(slot))?)); Ok(()) });
         fn C_GetTokenInfo(slot: CK_SLOT_ID, info: *mut CK_TOKEN_INFO)

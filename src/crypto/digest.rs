@@ -1,5 +1,7 @@
 //! Hash functions (FIPS 180-4).
 
+use zeroize::Zeroizing;
+
 /// `DigestInfo` of an algorithm under 2.16.840.1.101.3.4.2 with NULL parameters.
 macro_rules! sha2_digest_info {
     ($arc:literal, $len:literal) => {
@@ -80,6 +82,13 @@ pub trait Digest: Send {
 
     /// Takes more of the message.
     fn update(&mut self, data: &[u8]);
+
+    /// Which one it is.
+    fn hash(&self) -> Hash;
+
+    /// What there is of the message so far, for [`crate::Suite::digest_resume`] of the same backend. It may tell of a key that
+    /// was digested.
+    fn save(&self) -> Zeroizing<Vec<u8>>;
 
     /// Writes the digest to the first [`Digest::output_len`] bytes of `output`, which must have them, and
     /// starts again with an empty message.

@@ -12,6 +12,8 @@ pub struct Suite {
     pub name: &'static str,
     /// Starts a digest.
     pub digest: fn(Hash) -> Result<Box<dyn digest::Digest>, Error>,
+    /// Goes on where a digest was saved; [`Error::InputValue`] for what this backend has not saved.
+    pub digest_resume: fn(Hash, &[u8]) -> Result<Box<dyn digest::Digest>, Error>,
     /// Prepares an HMAC key of any length.
     pub hmac: fn(Hash, &[u8]) -> Prepared<dyn mac::MacKey>,
     /// Prepares an AES key of 16, 24 or 32 bytes.

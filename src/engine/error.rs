@@ -110,6 +110,8 @@ pub enum Error {
     OperationNotInitialized,
     /// The session's operations cannot be saved.
     StateUnsaveable,
+    /// A key was named where none is needed.
+    KeyNotNeeded,
     /// What should be a saved state is not one.
     SavedStateInvalid,
     /// The random generator takes no seed.
@@ -184,6 +186,7 @@ impl From<&Error> for Rv {
             Error::DomainParamsInvalid => Self::DOMAIN_PARAMS_INVALID,
             Error::OperationActive => Self::OPERATION_ACTIVE,
             Error::OperationNotInitialized => Self::OPERATION_NOT_INITIALIZED,
+            Error::KeyNotNeeded => Self::KEY_NOT_NEEDED,
             Error::StateUnsaveable => Self::STATE_UNSAVEABLE,
             Error::SavedStateInvalid => Self::SAVED_STATE_INVALID,
             Error::RandomSeedNotSupported => Self::RANDOM_SEED_NOT_SUPPORTED,
@@ -327,6 +330,7 @@ impl Error {
             Self::DomainParamsInvalid => "the domain parameters are not some",
             Self::OperationActive => "an operation of this kind is going on",
             Self::OperationNotInitialized => "no operation of this kind is going on",
+            Self::KeyNotNeeded => "no key is needed for it",
             Self::StateUnsaveable => "the session's operations cannot be saved",
             Self::SavedStateInvalid => "the saved state is not one",
             Self::RandomSeedNotSupported => "the random generator takes no seed",

@@ -17,6 +17,7 @@ pub mod mechanism;
 mod object;
 mod operation;
 pub mod profile;
+mod saved;
 mod session;
 pub mod settings;
 mod slot;
@@ -26,8 +27,9 @@ mod wrapping;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use store::{TokenDirectory, sqlite::SqliteTokenDirectory};
-use types::SessionHandle;
+use types::{SessionHandle, SlotId};
 
 use handles::Table;
 use session::Session;
@@ -54,6 +56,9 @@ pub const RELEASE: (u8, u8) = (0, 1);
 pub struct Engine {
     slots: Slots,
     sessions: Table<Arc<Session>>,
+    state_key: saved::StateKey,
+    /// The slots as they were last counted for a caller.
+    told: Mutex<Option<Vec<SlotId>>>,
     settings: Settings,
 }
 
@@ -68,7 +73,13 @@ impl Engine {
     /// A module over any store.
     #[must_use]
     pub fn over(token_directory: Arc<dyn TokenDirectory>, settings: Settings) -> Self {
-        Self { slots: Slots::new(token_directory), sessions: Table::new(), settings }
+        Self {
+            slots: Slots::new(token_directory),
+            sessions: Table::new(),
+            state_key: saved::StateKey::default(),
+            told: Mutex::default(),
+            settings,
+        }
     }
 
     /// What the module was set to.

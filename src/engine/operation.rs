@@ -48,6 +48,33 @@ impl Operations {
             || verification_recovery.is_active()
     }
 
+    /// The digest, if nothing else is going on, and whether it has been fed.
+    pub(crate) fn only_digest(&self) -> Option<(&dyn Digest, bool)> {
+        let Self {
+            search,
+            encryption,
+            decryption,
+            digest,
+            signature,
+            signature_recovery,
+            verification,
+            verification_recovery,
+        } = self;
+        let others = search.is_some()
+            || encryption.is_active()
+            || decryption.is_active()
+            || signature.is_active()
+            || signature_recovery.is_active()
+            || verification.is_active()
+            || verification_recovery.is_active();
+        match digest {
+            _ if others => None,
+            Operation::Ready(digest) => Some((digest.as_ref(), false)),
+            Operation::Streaming(digest) => Some((digest.as_ref(), true)),
+            Operation::Idle | Operation::Done(_) => None,
+        }
+    }
+
     /// Ends what only the user may do.
     pub(crate) fn end_private(&mut self) {
         let Self {

@@ -6,6 +6,7 @@ use crate::{
     Access, Engine, Error, SessionInfo,
     handles::Table,
     operation::{Operation, Operations},
+    saved::StateKey,
     session::Session,
 };
 
@@ -86,28 +87,42 @@ impl Engine {
         Ok(())
     }
 
-    /// Operations are not saved: a saved one could be run again with the same nonce.
+    /// Saves a digest that is going on. No other operation is saved: one with a key could be run again with the same nonce, or
+    /// after the login in which it may be.
     ///
     /// # Errors
-    /// [`Error::OperationNotInitialized`] if none is going on, else [`Error::StateUnsaveable`].
-    pub fn operation_state(&self, session: SessionHandle, _room: Output<'_>) -> Result<OutputResult, Error> {
+    /// [`Error::OperationNotInitialized`] if none is going on, [`Error::StateUnsaveable`] for any other than a digest alone.
+    pub fn operation_state(&self, session: SessionHandle, room: Output<'_>) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let operations = session.operations.lock();
-        Err(if operations.any_active() { Error::StateUnsaveable } else { Error::OperationNotInitialized })
+        if !operations.any_active() {
+            return Err(Error::OperationNotInitialized);
+        }
+        let (digest, fed) = operations.only_digest().ok_or(Error::StateUnsaveable)?;
+        match room {
+            Output::LengthQuery => Ok(OutputResult::Length(StateKey::len(digest))),
+            room @ Output::Buffer(_) => Ok(room.put(&self.state_key.seal(digest, fed)?)),
+        }
     }
 
-    /// As no state is ever saved, none can be brought back.
+    /// Goes on with a digest that was saved in this process. What was going on in the session ends.
     ///
     /// # Errors
-    /// [`Error::SavedStateInvalid`].
+    /// [`Error::SavedStateInvalid`], and [`Error::KeyNotNeeded`] if a key is named: a digest has none.
     pub fn set_operation_state(
         &self,
         session: SessionHandle,
-        _state: &[u8],
-        _encryption_key: Option<ObjectHandle>,
-        _authentication_key: Option<ObjectHandle>,
+        state: &[u8],
+        encryption_key: Option<ObjectHandle>,
+        authentication_key: Option<ObjectHandle>,
     ) -> Result<(), Error> {
-        self.session(session)?;
-        Err(Error::SavedStateInvalid)
+        let session = self.session(session)?;
+        let (digest, fed) = self.state_key.open(state)?;
+        if encryption_key.is_some() || authentication_key.is_some() {
+            return Err(Error::KeyNotNeeded);
+        }
+        let digest = if fed { Operation::Streaming(digest) } else { Operation::Ready(digest) };
+        *session.operations.lock() = Operations { digest, ..Operations::default() };
+        Ok(())
     }
 }

@@ -33,6 +33,23 @@ impl Engine {
         slots
     }
 
+    /// The slots as a caller lists them: a change is seen when they are counted again (`C_GetSlotList` with NULL), so that the
+    /// room for as many as were counted is enough.
+    #[must_use]
+    pub fn slot_list(&self, counts: bool) -> Vec<SlotId> {
+        let mut told = self.told.lock();
+        match &*told {
+            Some(known) if !counts => known.clone(),
+            _ => {
+                let slots = self.slots();
+                if counts {
+                    *told = Some(slots.clone());
+                }
+                slots
+            }
+        }
+    }
+
     /// The slots that have a token, for who wants to know why there is none. [`Engine::slots`] logs that only.
     ///
     /// # Errors

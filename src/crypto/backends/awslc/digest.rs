@@ -2,6 +2,7 @@
 //! copy is a copy of a hundred bytes.
 
 use aws_lc_sys as ffi;
+use zeroize::Zeroizing;
 
 use super::handle::Wiped;
 use crate::{Error, Hash, digest::Digest};
@@ -13,7 +14,15 @@ pub(super) trait Sha: Copy + Send + Sync + 'static {
     /// Length of the output in bytes.
     const OUTPUT: usize;
 
+    const HASH: Hash;
+
     fn new() -> Self;
+
+    /// The bytes of the context.
+    fn save(&self) -> Zeroizing<Vec<u8>>;
+
+    /// The context that has these bytes; `None` if none of ours does.
+    fn resume(bytes: &[u8]) -> Option<Self>;
 
     fn update(&mut self, data: &[u8]);
 
@@ -22,12 +31,13 @@ pub(super) trait Sha: Copy + Send + Sync + 'static {
 }
 
 macro_rules! contexts {
-    ($($name:ident($context:ident), $block:literal, $output:literal, $init:ident, $update:ident, $finish:ident;)*) => {$(
+    ($($name:ident($context:ident, $size:literal), $block:literal, $output:literal, $init:ident, $update:ident, $finish:ident;)*) => {$(
         #[derive(Clone, Copy)]
         pub(super) struct $name(ffi::$context);
 
         // Their return values are always 1.
         impl Sha for $name {
+            const HASH: Hash = Hash::$name;
             const BLOCK: usize = $block;
             const OUTPUT: usize = $output;
 
@@ -39,6 +49,21 @@ macro_rules! contexts {
                     ffi::$init(context.as_mut_ptr());
                     Self(context.assume_init())
                 }
+            }
+
+            fn save(&self) -> Zeroizing<Vec<u8>> {
+                const { assert!(size_of::<ffi::$context>() == $size, "the context has padding, or another form") };
+                // SAFETY: the context is integers only, without padding, as the assertion says: each byte has a value.
+                let bytes = unsafe { std::slice::from_raw_parts((&raw const self.0).cast::<u8>(), $size) };
+                Zeroizing::new(bytes.to_vec())
+            }
+
+            fn resume(bytes: &[u8]) -> Option<Self> {
+                let bytes: &[u8; $size] = bytes.try_into().ok()?;
+                // SAFETY: the context is integers only, of as many bytes: every value of them is one of it.
+                let context = unsafe { bytes.as_ptr().cast::<ffi::$context>().read_unaligned() };
+                // How much of a block is there is an index into the block.
+                (usize::try_from(context.num).ok()? < $block).then_some(Self(context))
             }
 
             fn update(&mut self, data: &[u8]) {
@@ -56,11 +81,11 @@ macro_rules! contexts {
 }
 
 contexts! {
-    Sha1(SHA_CTX), 64, 20, SHA1_Init, SHA1_Update, SHA1_Final;
-    Sha224(SHA256_CTX), 64, 28, SHA224_Init, SHA224_Update, SHA224_Final;
-    Sha256(SHA256_CTX), 64, 32, SHA256_Init, SHA256_Update, SHA256_Final;
-    Sha384(SHA512_CTX), 128, 48, SHA384_Init, SHA384_Update, SHA384_Final;
-    Sha512(SHA512_CTX), 128, 64, SHA512_Init, SHA512_Update, SHA512_Final;
+    Sha1(SHA_CTX, 96), 64, 20, SHA1_Init, SHA1_Update, SHA1_Final;
+    Sha224(SHA256_CTX, 112), 64, 28, SHA224_Init, SHA224_Update, SHA224_Final;
+    Sha256(SHA256_CTX, 112), 64, 32, SHA256_Init, SHA256_Update, SHA256_Final;
+    Sha384(SHA512_CTX, 216), 128, 48, SHA384_Init, SHA384_Update, SHA384_Final;
+    Sha512(SHA512_CTX, 216), 128, 64, SHA512_Init, SHA512_Update, SHA512_Final;
 }
 
 pub(super) fn start(hash: Hash) -> Result<Box<dyn Digest>, Error> {
@@ -73,8 +98,22 @@ pub(super) fn start(hash: Hash) -> Result<Box<dyn Digest>, Error> {
     })
 }
 
+pub(super) fn resume(hash: Hash, state: &[u8]) -> Result<Box<dyn Digest>, Error> {
+    match hash {
+        Hash::Sha1 => resumed::<Sha1>(state),
+        Hash::Sha224 => resumed::<Sha224>(state),
+        Hash::Sha256 => resumed::<Sha256>(state),
+        Hash::Sha384 => resumed::<Sha384>(state),
+        Hash::Sha512 => resumed::<Sha512>(state),
+    }
+}
+
 fn running<S: Sha>() -> Box<dyn Digest> {
     Box::new(Running(Wiped(S::new())))
+}
+
+fn resumed<S: Sha>(state: &[u8]) -> Result<Box<dyn Digest>, Error> {
+    Ok(Box::new(Running(Wiped(S::resume(state).ok_or(Error::InputValue)?))))
 }
 
 /// Wiped, as keys are digested too.
@@ -87,6 +126,14 @@ impl<S: Sha> Digest for Running<S> {
 
     fn update(&mut self, data: &[u8]) {
         self.0.0.update(data);
+    }
+
+    fn hash(&self) -> Hash {
+        S::HASH
+    }
+
+    fn save(&self) -> Zeroizing<Vec<u8>> {
+        self.0.0.save()
     }
 
     fn finish(&mut self, output: &mut [u8]) {

@@ -31,6 +31,7 @@ use crate::Suite;
 pub static SUITE: Suite = Suite {
     name: "awslc",
     digest: digest::start,
+    digest_resume: digest::resume,
     hmac: mac::hmac,
     aes: aes::prepare,
     rsa_public: rsa::public,

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use ::hmac::{Hmac, KeyInit};
 use sha1::Sha1;
-use sha2::{Sha224, Sha256, Sha384, Sha512, digest};
+use sha2::{
+    Sha224, Sha256, Sha384, Sha512,
+    digest::{self, common::hazmat::SerializableState},
+};
+use zeroize::Zeroizing;
 
 use crate::{
     Error, Hash,
@@ -49,15 +53,38 @@ pub(super) fn start(hash: Hash) -> Box<dyn Digest> {
     with_hash!(hash, Box::new(Hashing(<D as digest::Digest>::new())))
 }
 
+pub(super) fn resume(hash: Hash, state: &[u8]) -> Result<Box<dyn Digest>, Error> {
+    with_hash!(hash, {
+        let state = state.try_into().map_err(|_| Error::InputValue)?;
+        let state = <D as SerializableState>::deserialize(state).map_err(|_| Error::InputValue)?;
+        Ok(Box::new(Hashing(state)))
+    })
+}
+
 pub(super) fn hmac(hash: Hash, key: &[u8]) -> Result<Arc<dyn MacKey>, Error> {
     with_hash!(hash, Ok(Arc::new(Keyed(<Hmac<D> as KeyInit>::new_from_slice(key).map_err(|_| Error::KeySize)?))))
 }
 
 struct Hashing<D>(D);
 
+/// Which hash function a type of the crate's is.
+trait Named {
+    const HASH: Hash;
+}
+
+macro_rules! names {
+    ($($name:ident)*) => {$(
+        impl Named for $name {
+            const HASH: Hash = Hash::$name;
+        }
+    )*};
+}
+
+names!(Sha1 Sha224 Sha256 Sha384 Sha512);
+
 impl<D> Digest for Hashing<D>
 where
-    D: digest::Digest + digest::FixedOutputReset + Clone + Send + 'static,
+    D: digest::Digest + digest::FixedOutputReset + SerializableState + Named + Clone + Send + 'static,
 {
     fn output_len(&self) -> usize {
         <D as digest::Digest>::output_size()
@@ -65,6 +92,14 @@ where
 
     fn update(&mut self, data: &[u8]) {
         digest::Digest::update(&mut self.0, data);
+    }
+
+    fn hash(&self) -> Hash {
+        D::HASH
+    }
+
+    fn save(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.0.serialize().to_vec())
     }
 
     fn finish(&mut self, output: &mut [u8]) {

@@ -22,6 +22,7 @@ use crate::{Error, Suite};
 pub static SUITE: Suite = Suite {
     name: "rustcrypto",
     digest: hash::digest,
+    digest_resume: hash::resume,
     hmac: hash::hmac,
     aes: aes::key,
     rsa_public: rsa::public,

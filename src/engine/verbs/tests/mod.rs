@@ -12,6 +12,7 @@ mod profiles;
 mod rings;
 mod rotation;
 mod rules;
+mod saving;
 mod states;
 
 use std::sync::Arc;
