@@ -5,15 +5,18 @@ use crate::{Error, Hash, aes, digest, ec, edwards, mac, montgomery, rsa};
 /// What is prepared once and then shared by everyone who uses it.
 pub type Prepared<T> = Result<Arc<T>, Error>;
 
+/// A digest that takes a message.
+pub type Started = Result<Box<dyn digest::Digest>, Error>;
+
 /// What a backend can do: one row per use. What it lacks is [`Error::Unsupported`].
 #[derive(Clone, Copy)]
 pub struct Suite {
     /// The backend's name, for people.
     pub name: &'static str,
     /// Starts a digest.
-    pub digest: fn(Hash) -> Result<Box<dyn digest::Digest>, Error>,
+    pub digest: fn(Hash) -> Started,
     /// Goes on where a digest was saved; [`Error::InputValue`] for what this backend has not saved.
-    pub digest_resume: fn(Hash, &[u8]) -> Result<Box<dyn digest::Digest>, Error>,
+    pub digest_resume: fn(Hash, &[u8]) -> Started,
     /// Prepares an HMAC key of any length.
     pub hmac: fn(Hash, &[u8]) -> Prepared<dyn mac::MacKey>,
     /// Prepares an AES key of 16, 24 or 32 bytes.
