@@ -24,7 +24,7 @@ mod suite;
 pub use digest::Hash;
 pub use error::Error;
 pub use keys::{keys, use_heap};
-pub use suite::{Prepared, SUITE, Suite};
+pub use suite::{Prepared, SUITE, Started, Suite};
 
 /// Bytes that are wiped when they are dropped.
 pub type Secret = zeroize::Zeroizing<Vec<u8>>;
