@@ -276,6 +276,24 @@ impl Recipient<'_> {
     }
 }
 
+/// The key that a blob holds, opened by the key or by a version of it that was current once.
+fn opened(
+    engine: &Engine,
+    session: SessionHandle,
+    key: &Key,
+    blob: &Blob,
+    context: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let by = |key| Recipient { engine, session, key }.open(blob, context);
+    let first = by(key);
+    // Only what could be another version's.
+    if !matches!(first, Err(Fault::Failed(_))) || blob.key_id != key.id {
+        return first;
+    }
+    let older = key::older(engine, session, key)?;
+    older.iter().find_map(|version| by(version).ok()).map_or(first, Ok)
+}
+
 #[derive(Clone, Copy)]
 enum Way {
     Encrypt,
@@ -355,7 +373,7 @@ pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
     }
     let (_, session, key) = choice.choose(engine)?;
     let recipient = Recipient { engine, session, key: &key };
-    let value = recipient.open(&blob, &context).map_err(|fault| named(fault, &name))?;
+    let value = opened(engine, session, &key, &blob, &context).map_err(|fault| named(fault, &name))?;
     let file_key = recipient.file_key(&value)?;
 
     let mut outlet = Outlet::open(out.as_deref())?;
@@ -440,7 +458,7 @@ pub(crate) fn run(engine: &Engine, verb: &DataKeyVerb) -> Result<Answer, Fault> 
         DataKeyVerb::Decrypt { choice, file, context } => {
             let (context, blob) = (context.canonical()?, blob_of(file)?);
             let (_, session, key) = choice.choose(engine)?;
-            let value = base64(&Recipient { engine, session, key: &key }.open(&blob, &context)?);
+            let value = base64(&opened(engine, session, &key, &blob, &context)?);
             Ok(Answer::new(value.clone(), json!({ "key": value })))
         }
         DataKeyVerb::Reencrypt { choice, to, file, context, new_context } => {
@@ -452,7 +470,7 @@ pub(crate) fn run(engine: &Engine, verb: &DataKeyVerb) -> Result<Answer, Fault> 
             };
             let (token, session, key) = choice.choose(engine)?;
             let to = key::choose_in(engine, session, &token, to)?;
-            let value = Recipient { engine, session, key: &key }.open(&blob, &context)?;
+            let value = opened(engine, session, &key, &blob, &context)?;
             let blob = base64(&Recipient { engine, session, key: &to }.seal(Content::DataKey, &value, &new)?);
             Ok(Answer::new(blob.clone(), json!({ "blob": blob })))
         }

@@ -51,6 +51,16 @@ pub(crate) enum KeyVerb {
         #[command(flatten)]
         choice: KeyChoice,
     },
+    /// Puts a new version of a key in its place: same label, id and URI. The old version decrypts and verifies only.
+    Rotate {
+        #[command(flatten)]
+        choice: KeyChoice,
+    },
+    /// Lists the versions of a key, the newest first.
+    Versions {
+        #[command(flatten)]
+        choice: KeyChoice,
+    },
     /// Lets a key that was disabled be used again.
     Enable {
         #[command(flatten)]
@@ -152,6 +162,7 @@ pub(crate) struct Key {
     sensitive: bool,
     local: bool,
     pub(crate) state: KeyState,
+    pub(crate) version: u64,
     /// Its public half (SubjectPublicKeyInfo); empty for a secret key.
     pub(crate) info: Vec<u8>,
 }
@@ -211,13 +222,14 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let halves: Vec<&str> = key.halves.iter().map(|half| word(half.class)).collect();
             let yes = |flag: bool| if flag { "yes" } else { "no" };
             let text = format!(
-                "label        {}\nid           {}\nkind         {}\nis           {}\nstate        {}\ncan          {}\nextractable  {}\n\
+                "label        {}\nid           {}\nkind         {}\nis           {}\nstate        {}\nversion      {}\ncan          {}\nextractable  {}\n\
                  sensitive    {}\nmade here    {}\nuri          {}",
                 key.label,
                 hex(&key.id),
                 key.kind,
                 halves.join(" and "),
                 key.state,
+                key.version,
                 key.can.join(", "),
                 yes(key.extractable),
                 yes(key.sensitive),
@@ -225,6 +237,27 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
                 key.uri(engine, &token)?,
             );
             Ok(Answer::new(text, key.told(engine, &token)?))
+        }
+        KeyVerb::Rotate { choice } => {
+            let (token, session, key) = choice.choose(engine)?;
+            let half = key.half(ObjectClass::SECRET_KEY).map_or_else(|| key.must_have(ObjectClass::PRIVATE_KEY), Ok)?;
+            let bar = progress::spinner("making the key");
+            let rotated = engine.rotate_key(session, half);
+            bar.finish_and_clear();
+            let made = describe(engine, session, rotated?)?;
+            let text = format!(
+                "Key {} of token {} has version {} now. Version {} decrypts and verifies only.",
+                key.label, token.label, made.version, key.version
+            );
+            Ok(Answer::new(text, made.told(engine, &token)?))
+        }
+        KeyVerb::Versions { choice } => {
+            let (_, session, key) = choice.choose(engine)?;
+            let older = older(engine, session, &key)?;
+            let versions = || std::iter::once(&key).chain(&older);
+            let line = |key: &Key| format!("version {:<4}  {:11}  {}\n", key.version, key.state, key.can.join(", "));
+            let told = |key: &Key| json!({ "version": key.version, "state": key.state.to_string(), "can": key.can });
+            Ok(Answer::new(versions().map(line).collect::<String>(), versions().map(told).collect()))
         }
         KeyVerb::Enable { choice } => set_state(engine, choice, KeyState::Enabled),
         KeyVerb::Disable { choice } => set_state(engine, choice, KeyState::Disabled),
@@ -303,9 +336,25 @@ const CLASSES: [ObjectClass; 3] = [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET
 
 /// Every key, halves of a pair together: those with the same public key, id and label.
 pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, Fault> {
+    let mut keys = like(engine, session, Vec::new)?;
+    keys.sort_by(|one, other| (&one.label, &one.id, &one.kind).cmp(&(&other.label, &other.id, &other.kind)));
+    Ok(keys)
+}
+
+/// The older versions of a key, the newest of them first.
+pub(crate) fn older(engine: &Engine, session: SessionHandle, key: &Key) -> Result<Vec<Key>, Fault> {
+    let named = || vec![(A::LABEL, Value::bytes(key.label.as_str())), (A::SR_KEY_STATE, KeyState::Retired.value())];
+    let mut versions: Vec<Key> = like(engine, session, named)?.into_iter().filter(|other| other.id == key.id).collect();
+    versions.sort_by_key(|key| std::cmp::Reverse(key.version));
+    Ok(versions)
+}
+
+/// The keys of the token that a template says, halves of a pair together.
+fn like(engine: &Engine, session: SessionHandle, template: impl Fn() -> Template) -> Result<Vec<Key>, Fault> {
     let mut keys: Vec<Key> = Vec::new();
     for class in CLASSES {
-        let template = vec![(A::TOKEN, Value::Flag(true)), (A::CLASS, Value::Number(class.0))];
+        let class_of_token = [(A::TOKEN, Value::Flag(true)), (A::CLASS, Value::Number(class.0))];
+        let template: Template = template().into_iter().chain(class_of_token).collect();
         for handle in find(engine, session, template)? {
             let mut half = describe(engine, session, handle)?;
             let fits = |known: &&mut Key| {
@@ -321,7 +370,6 @@ pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, F
             }
         }
     }
-    keys.sort_by(|one, other| (&one.label, &one.id, &one.kind).cmp(&(&other.label, &other.id, &other.kind)));
     Ok(keys)
 }
 
@@ -346,6 +394,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
         extractable: flag(A::EXTRACTABLE),
         sensitive: flag(A::SENSITIVE),
         local: flag(A::LOCAL),
+        version: number(A::SR_KEY_VERSION).unwrap_or(1),
         state: number(A::SR_KEY_STATE).map_or(KeyState::Enabled, KeyState::from_number),
         info: bytes(A::PUBLIC_KEY_INFO),
     })
@@ -425,6 +474,7 @@ impl Key {
             "kind": self.kind,
             "objects": halves,
             "state": self.state.to_string(),
+            "version": self.version,
             "can": self.can,
             "extractable": self.extractable,
             "sensitive": self.sensitive,

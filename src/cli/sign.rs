@@ -19,7 +19,7 @@ use crate::{
     ecdsa,
     fault::Fault,
     flow::{Input, Outlet, PART},
-    key::{Hex, Key, KeyChoice, hex},
+    key::{self, Hex, Key, KeyChoice, hex},
     select::TokenChoice,
 };
 
@@ -130,6 +130,9 @@ pub(crate) struct Verify {
     /// As for `sign`.
     #[arg(long, default_value = "der")]
     form: Form,
+    /// The version of the key (`key versions`); the newest if none is given.
+    #[arg(long)]
+    key_version: Option<u64>,
 }
 
 #[derive(Args)]
@@ -144,6 +147,9 @@ pub(crate) struct Mac {
     /// Checks this code, in hexadecimal digits, instead of printing one.
     #[arg(long)]
     check: Option<Hex>,
+    /// The version of the key (`key versions`) that checks; the newest if none is given.
+    #[arg(long, requires = "check")]
+    key_version: Option<u64>,
 }
 
 #[derive(Args)]
@@ -309,10 +315,11 @@ pub(crate) fn sign(engine: &Engine, asked: &Sign) -> Result<Answer, Fault> {
 }
 
 pub(crate) fn verify(engine: &Engine, asked: &Verify) -> Result<Answer, Fault> {
-    let Verify { choice, file, signature, scheme, form } = asked;
+    let Verify { choice, file, signature, scheme, form, key_version } = asked;
     let mut input = Input::open(file.as_deref(), "verifying")?;
     let given = Input::open(Some(signature), "")?.whole(MOST_SIGNATURE * 2)?;
     let (_, session, key) = choice.choose(engine)?;
+    let key = of_version(engine, session, key, *key_version)?;
     let half = key.must_have(ObjectClass::PUBLIC_KEY)?;
     let scheme = Scheme::of(SIGNATURES, scheme.as_deref(), engine, session, &key, half)?;
     let width = key.coordinate_len().unwrap_or(0);
@@ -339,6 +346,24 @@ pub(crate) fn verify(engine: &Engine, asked: &Verify) -> Result<Answer, Fault> {
     }
 }
 
+/// A version of a key.
+fn of_version(engine: &Engine, session: SessionHandle, key: Key, version: Option<u64>) -> Result<Key, Fault> {
+    match version {
+        None => Ok(key),
+        Some(version) if version == key.version => Ok(key),
+        Some(version) => {
+            let older = key::older(engine, session, &key)?;
+            let found = older.into_iter().find(|older| older.version == version);
+            found.ok_or_else(|| {
+                Fault::NotFound(format!(
+                    "key {} has no version {version}: `strongroom key versions` has all",
+                    key.label
+                ))
+            })
+        }
+    }
+}
+
 /// What hexadecimal digits or base64 stand for.
 fn from_text(text: &[u8]) -> Option<Vec<u8>> {
     let text: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
@@ -347,9 +372,10 @@ fn from_text(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 pub(crate) fn mac(engine: &Engine, asked: &Mac) -> Result<Answer, Fault> {
-    let Mac { choice, file, scheme, check } = asked;
+    let Mac { choice, file, scheme, check, key_version } = asked;
     let mut input = Input::open(file.as_deref(), "computing the code")?;
     let (_, session, key) = choice.choose(engine)?;
+    let key = of_version(engine, session, key, *key_version)?;
     let half = key.must_have(ObjectClass::SECRET_KEY)?;
     let scheme = Scheme::of(CODES, scheme.as_deref(), engine, session, &key, half)?;
     match check {

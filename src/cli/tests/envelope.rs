@@ -176,3 +176,29 @@ fn a_data_key_is_made_opened_and_encrypted_for_another_key() {
         refused(&piped(&store, &["decrypt", "k"], &data_encoding::BASE64.decode(only.trim().as_bytes()).unwrap()));
     assert!(code == 2 && why.contains("datakey decrypt"), "{why}");
 }
+
+#[test]
+fn what_was_encrypted_before_a_rotation_is_decrypted_after_it_and_can_be_encrypted_anew() {
+    let store = Store::new("rotation");
+    for (key, kind) in [("aes", "aes-256"), ("rsa", "rsa-2048"), ("curve", "x25519")] {
+        said(&run(&store, &["key", "create", key, "--kind", kind]));
+        let before = encrypted(&store, key, b"before");
+        let blob = said(&run(&store, &["datakey", "generate", key, "--no-plaintext"]));
+        let value = said(&piped(&store, &["datakey", "decrypt", key], blob.as_bytes()));
+        for version in [2, 3] {
+            assert!(said(&run(&store, &["key", "rotate", key])).contains(&format!("has version {version} now")));
+        }
+        assert!(said(&run(&store, &["key", "show", key])).contains("version      3\n"));
+        assert_eq!(said(&run(&store, &["key", "versions", key])).lines().count(), 3);
+        let after = encrypted(&store, key, b"after");
+        for (sealed, plain) in [(&before, b"before".as_slice()), (&after, b"after")] {
+            let opened = piped(&store, &["decrypt", key], sealed);
+            assert!(opened.status.success() && opened.stdout == plain, "{key}: {:?}", opened.stderr);
+        }
+        let anew = said(&piped(&store, &["datakey", "reencrypt", key, key], blob.as_bytes()));
+        assert_ne!(anew, blob);
+        assert_eq!(said(&piped(&store, &["datakey", "decrypt", key], anew.as_bytes())), value);
+        let (code, why) = refused(&piped(&store, &["decrypt", key, "--context", "a=b"], &before));
+        assert!(code == 1 && why.contains("another context"), "{why}");
+    }
+}

@@ -168,3 +168,23 @@ fn what_cannot_be_done_is_said_in_words() {
     let output = store.command(&["sign", "p256", file, "--pin", "env:PIN"]).stdout(full).output().unwrap();
     assert!(!output.status.success() && text(&output.stderr).contains("No space left"), "{output:?}");
 }
+
+#[test]
+fn a_signature_of_an_older_version_is_right_by_that_version() {
+    let store = Store::new("versions");
+    said(&run(&store, &["key", "create", "k", "--kind", "p256"]));
+    fs::write(store.0.join("m"), "a message").unwrap();
+    let (file, signature) = (store.0.join("m"), store.0.join("s"));
+    let (file, signature) = (file.to_str().unwrap(), signature.to_str().unwrap());
+    said(&run(&store, &["sign", "k", file, "--out", signature]));
+    let uri = said(&run(&store, &["key", "uri", "k"]));
+    said(&run(&store, &["key", "rotate", "k"]));
+    assert_eq!(said(&run(&store, &["key", "uri", "k"])), uri, "programs find it where it was");
+    let verify = |more: &[&str]| run(&store, &[&["verify", "k", file, "--signature", signature], more].concat());
+    assert_eq!(refused(&verify(&[])).0, 1);
+    said(&verify(&["--key-version", "1"]));
+    let (code, why) = refused(&verify(&["--key-version", "7"]));
+    assert!(code == 3 && why.contains("has no version 7"), "{why}");
+    said(&run(&store, &["sign", "k", file, "--out", signature]));
+    said(&verify(&[]));
+}

@@ -24,7 +24,7 @@ pub(crate) use change::{copy, modify};
 pub(crate) use reading::{matches, readable, size};
 pub(crate) use rules::Origin;
 pub use state::KeyState;
-pub(crate) use template::{ObjectBuilder, SessionRights};
+pub(crate) use template::{ObjectBuilder, SessionRights, like};
 pub(crate) use uses::ever;
 
 /// An object as it is at one time. Changing an object makes a new one.

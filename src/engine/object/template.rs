@@ -27,6 +27,13 @@ pub(crate) struct ObjectBuilder {
     kind: &'static ObjectKind,
 }
 
+/// The template of a key that is made like this one.
+pub(crate) fn like(object: &Attributes, origin: Origin) -> Template {
+    let Some(kind) = rules::of(object) else { return Template::new() };
+    let inherited = |name| kind.rule(name).is_some_and(|rule| rule.inherited(origin));
+    object.iter().filter(|(name, _)| inherited(*name)).map(|(name, value)| (name, value.duplicate())).collect()
+}
+
 impl ObjectBuilder {
     /// Takes a template in. `preset` is what the call itself decides; who says otherwise contradicts it.
     ///

@@ -1,7 +1,7 @@
 //! Keys that were destroyed and can be restored for a time.
 
 use store::RecordId;
-use types::{AttributeType, ObjectClass, Value};
+use types::{AttributeType, ObjectClass, ObjectHandle, Value};
 
 use super::Slot;
 use crate::{
@@ -18,6 +18,11 @@ const NAMES: [AttributeType; 3] = [AttributeType::UNIQUE_ID, AttributeType::ID, 
 fn is_key(attributes: &Attributes) -> bool {
     let keys = [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
     attributes.class().is_some_and(|class| keys.contains(&class))
+}
+
+/// The version of a key.
+pub(crate) fn version(attributes: &Attributes) -> u64 {
+    attributes.number(AttributeType::SR_KEY_VERSION).unwrap_or(1)
 }
 
 pub(super) fn is_pending(attributes: &Attributes) -> bool {
@@ -91,6 +96,27 @@ impl Slot {
             restored.remove(AttributeType::SR_DELETE_AT);
             Ok(restored)
         }))
+    }
+
+    /// Puts new versions of a key in the place of those that there are, which are retired: all or nothing.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if one is gone or was retired by somebody else, and the store's.
+    pub(crate) fn rotate(&self, new: Vec<Attributes>, old: &[RecordId]) -> Result<Vec<ObjectHandle>, Error> {
+        let login_number = self.login_number();
+        let login = self.must_be_logged_in()?;
+        let retired = |now: &Attributes| {
+            if KeyState::of(now) != KeyState::Enabled {
+                return Err(Error::ObjectHandleInvalid);
+            }
+            let mut retired = now.duplicate();
+            retired.set(AttributeType::SR_KEY_STATE, KeyState::Retired.value());
+            retired.set(AttributeType::SR_KEY_VERSION, Value::Number(version(now)));
+            Ok(retired)
+        };
+        let stored = self.watched(self.token.replace(&login, new, old, &retired))?;
+        let handle = |(record, visibility)| self.objects.handle_of(record, visibility, login_number, None, || true);
+        Ok(stored.into_iter().map(handle).collect())
     }
 
     /// Raises an alarm if somebody looks for a key that is pending.

@@ -75,6 +75,35 @@ impl Token {
         Ok(())
     }
 
+    /// Keeps new objects and changes others, all or none.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if one of the others is gone, what `change` says, and the store's.
+    pub(crate) fn replace(
+        &self,
+        login: &Login,
+        new: Vec<Attributes>,
+        others: &[RecordId],
+        change: &dyn Fn(&Attributes) -> Result<Attributes, Error>,
+    ) -> Result<Vec<(RecordId, Visibility)>, Error> {
+        let named = new
+            .into_iter()
+            .map(|attributes| Ok((RecordId(seal::random()?), attributes)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        retrying(|attempt| {
+            let mut edit = self.edit(login, attempt)?;
+            for id in others {
+                let (before, old) = self.opened(login, &edit.current, *id)?.ok_or(Error::ObjectHandleInvalid)?;
+                edit.put(*id, &change(&old)?, Some(&before))?;
+            }
+            for (id, attributes) in &named {
+                edit.put(*id, attributes, None)?;
+            }
+            edit.commit()
+        })?;
+        Ok(named.into_iter().map(|(id, attributes)| (id, attributes.visibility())).collect())
+    }
+
     /// Destroys an object.
     ///
     /// # Errors

@@ -3,6 +3,7 @@ use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, SessionHandle, 
 use crate::{
     Engine, Error, mechanism,
     object::{Attributes, ObjectBuilder, Origin},
+    session::Session,
 };
 
 impl Engine {
@@ -18,15 +19,7 @@ impl Engine {
         template: Template,
     ) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
-        let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
-        let generate = row.generate.ok_or(Error::MechanismInvalid)?;
-        let preset = preset(ObjectClass::SECRET_KEY, row);
-        let builder = ObjectBuilder::new(template, Origin::Generated(row.id), session.rights()?, &preset)?;
-        session.must_be_able_to_make(&builder)?;
-        let key = crypto::keys(|| {
-            let parts = generate(&mechanism.params, &builder)?;
-            builder.complete(parts)
-        })?;
+        let key = session.made_key(mechanism, template)?;
         session.place(key)
     }
 
@@ -43,14 +36,40 @@ impl Engine {
         private: Template,
     ) -> Result<(ObjectHandle, ObjectHandle), Error> {
         let session = self.session(session)?;
+        let (public, private) = session.made_pair(mechanism, public, private)?;
+        session.place_pair(public, private)
+    }
+}
+
+impl Session {
+    /// A secret key that is nowhere yet.
+    pub(super) fn made_key(&self, mechanism: &Mechanism, template: Template) -> Result<Attributes, Error> {
+        let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
+        let generate = row.generate.ok_or(Error::MechanismInvalid)?;
+        let preset = preset(ObjectClass::SECRET_KEY, row);
+        let builder = ObjectBuilder::new(template, Origin::Generated(row.id), self.rights()?, &preset)?;
+        self.must_be_able_to_make(&builder)?;
+        crypto::keys(|| {
+            let parts = generate(&mechanism.params, &builder)?;
+            builder.complete(parts)
+        })
+    }
+
+    /// A pair that is nowhere yet.
+    pub(super) fn made_pair(
+        &self,
+        mechanism: &Mechanism,
+        public: Template,
+        private: Template,
+    ) -> Result<(Attributes, Attributes), Error> {
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let generate = row.generate_pair.ok_or(Error::MechanismInvalid)?;
-        let rights = session.rights()?;
+        let rights = self.rights()?;
         let origin = || Origin::Generated(row.id);
         let public = ObjectBuilder::new(public, origin(), rights, &preset(ObjectClass::PUBLIC_KEY, row))?;
         let private = ObjectBuilder::new(private, origin(), rights, &preset(ObjectClass::PRIVATE_KEY, row))?;
-        session.must_be_able_to_make(&public)?;
-        session.must_be_able_to_make(&private)?;
+        self.must_be_able_to_make(&public)?;
+        self.must_be_able_to_make(&private)?;
         let nameless = !public.attributes().has(AttributeType::ID) && !private.attributes().has(AttributeType::ID);
         let (mut public, mut private) = crypto::keys(|| {
             let (public_parts, private_parts) = generate(&mechanism.params, &public, &private)?;
@@ -59,7 +78,7 @@ impl Engine {
         if nameless {
             name_after_public_key(&mut public, &mut private)?;
         }
-        session.place_pair(public, private)
+        Ok((public, private))
     }
 }
 

@@ -1,8 +1,13 @@
 use store::RecordId;
-use types::SessionHandle;
+use types::{AttributeType, Mechanism, MechanismType, ObjectClass, ObjectHandle, Params, SessionHandle, Shape, Value};
 
 use super::View;
-use crate::{Engine, Error, alarms};
+use crate::{
+    Engine, Error, alarms, mechanism,
+    object::{self, Attributes, KeyState, Object, ObjectLocation, Origin},
+    session::Session,
+    slot::version,
+};
 
 /// A key that was destroyed and can be restored.
 pub struct PendingKey {
@@ -32,11 +37,74 @@ impl Engine {
         session.slot.restore(key.record)
     }
 
+    /// Puts a new version of a key in its place, with the same label and id: a secret key, or both halves of the pair of a private
+    /// one. The old version decrypts and verifies only, and is found by its state or version, not by its name.
+    ///
+    /// # Errors
+    /// [`Error::KeyHandleInvalid`] if it is no token key that can be made here or has no public half, [`Error::KeyFunctionNotPermitted`]
+    /// if it is not enabled, and those of [`Engine::generate_key`].
+    pub fn rotate_key(&self, session: SessionHandle, key: ObjectHandle) -> Result<ObjectHandle, Error> {
+        let session = self.session(session)?;
+        session.must_be_read_write()?;
+        let object = session.slot.object_or(key, &Error::KeyHandleInvalid)?;
+        let ObjectLocation::Token { record, .. } = object.location else { return Err(Error::KeyHandleInvalid) };
+        if KeyState::of(&object.attributes) != KeyState::Enabled {
+            return Err(Error::KeyFunctionNotPermitted);
+        }
+        let made_here = object.attributes.number(AttributeType::KEY_GEN_MECHANISM).map(MechanismType);
+        let pair = object.attributes.class() == Some(ObjectClass::PRIVATE_KEY);
+        let makes = |row: &&mechanism::Mechanism| {
+            let able = if pair { row.generate_pair.is_some() } else { row.generate.is_some() };
+            able && row.makes == object.attributes.key_type() && row.shape == Shape::None
+        };
+        let row = mechanism::all().filter(makes).max_by_key(|row| Some(row.id) == made_here);
+        let row = row.ok_or(Error::KeyHandleInvalid)?;
+        let mechanism = Mechanism { id: row.id, params: Params::None };
+        let next = version(&object.attributes).saturating_add(1);
+        let numbered = |mut attributes: Attributes| {
+            attributes.set(AttributeType::SR_KEY_VERSION, Value::Number(next));
+            attributes
+        };
+        let origin = Origin::Generated(row.id);
+        if !pair {
+            let made = session.made_key(&mechanism, object::like(&object.attributes, origin))?;
+            let handles = session.slot.rotate(vec![numbered(made)], &[record])?;
+            return handles.first().copied().ok_or(Error::KeyHandleInvalid);
+        }
+        let (public_record, public) = session.public_half(&object.attributes)?;
+        let (public, private) = session.made_pair(
+            &mechanism,
+            object::like(&public.attributes, origin),
+            object::like(&object.attributes, origin),
+        )?;
+        let handles = session.slot.rotate(vec![numbered(private), numbered(public)], &[record, public_record])?;
+        handles.first().copied().ok_or(Error::KeyHandleInvalid)
+    }
+
     /// The alarms that were raised on this machine for this user's tokens, a line of JSON each, the oldest first.
     ///
     /// # Errors
     /// Those of reading a file.
     pub fn alarms(&self) -> std::io::Result<Vec<String>> {
         alarms::read(&self.settings().state)
+    }
+}
+
+impl Session {
+    /// The public half of a private key.
+    fn public_half(&self, private: &Attributes) -> Result<(RecordId, Object), Error> {
+        let info = private.bytes(AttributeType::PUBLIC_KEY_INFO).unwrap_or_default();
+        let id = private.bytes(AttributeType::ID).unwrap_or_default();
+        let template =
+            [(AttributeType::CLASS, Value::Number(ObjectClass::PUBLIC_KEY.0)), (AttributeType::ID, Value::bytes(id))];
+        for record in self.slot.search(&template)? {
+            if let Some(public) = self.slot.load(record)?
+                && object::matches(&public.attributes, &template)
+                && public.attributes.bytes(AttributeType::PUBLIC_KEY_INFO) == Some(info)
+            {
+                return Ok((record, public));
+            }
+        }
+        Err(Error::KeyHandleInvalid)
     }
 }

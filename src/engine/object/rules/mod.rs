@@ -115,6 +115,12 @@ impl Rule {
         self.has(7)
     }
 
+    /// Whether a key that is made like another one takes this from it.
+    pub(crate) fn inherited(&self, origin: Origin) -> bool {
+        let of_its_own = [AttributeType::UNIQUE_ID, AttributeType::PUBLIC_KEY_INFO, AttributeType::CHECK_VALUE];
+        !self.refused(origin) && !self.secret() && !self.officers() && !of_its_own.contains(&self.name)
+    }
+
     /// Whether only the security officer may set it to true.
     pub(crate) fn officers(&self) -> bool {
         self.has(10)

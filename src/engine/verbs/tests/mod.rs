@@ -14,6 +14,7 @@ mod rotation;
 mod rules;
 mod saving;
 mod states;
+mod versions;
 
 use std::sync::Arc;
 

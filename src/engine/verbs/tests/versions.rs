@@ -1,0 +1,174 @@
+//! Keys that are rotated.
+
+use store::faulty::{Fault, Span, When};
+
+use super::*;
+use crate::KeyState;
+
+const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
+
+fn generated(engine: &Engine, session: SessionHandle) -> ObjectHandle {
+    let template = vec![
+        flag(A::TOKEN, true),
+        (A::LABEL, Value::bytes("k")),
+        (A::ID, Value::bytes([1, 2])),
+        (A::VALUE_LEN, Value::Number(32)),
+        flag(A::ENCRYPT, true),
+        flag(A::DECRYPT, true),
+        flag(A::SIGN, false),
+        flag(A::EXTRACTABLE, true),
+    ];
+    engine.generate_key(session, &Mechanism { id: MechanismType::AES_KEY_GEN, params: Params::None }, template).unwrap()
+}
+
+fn by_label() -> Template {
+    vec![(A::LABEL, Value::bytes("k"))]
+}
+
+fn retired() -> Template {
+    vec![(A::LABEL, Value::bytes("k")), (A::SR_KEY_STATE, KeyState::Retired.value())]
+}
+
+fn decrypt(engine: &Engine, session: SessionHandle, key: ObjectHandle, block: &[u8]) -> Result<[u8; 16], Error> {
+    engine.decrypt_init(session, &ecb(), key)?;
+    let mut out = [0; 16];
+    engine.decrypt(session, block, Output::Buffer(&mut out))?;
+    Ok(out)
+}
+
+#[test]
+fn a_rotated_secret_key_keeps_its_name_and_rules_and_the_old_version_decrypts_only() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let other = world.another_process();
+    let theirs = user_session(&other, SlotId(0));
+    let first = generated(engine, session);
+    let [same] = find(&other, theirs, by_label()).unwrap()[..] else { panic!("one key") };
+    let sealed = encrypt(engine, session, first).unwrap();
+    assert!(encrypt(&other, theirs, same).is_ok());
+    let second = engine.rotate_key(session, first).unwrap();
+    assert_eq!(find(engine, session, by_label()).unwrap(), [second], "by its name, the new one");
+    assert_eq!(find(engine, session, vec![]).unwrap(), [second], "and so without a name");
+    assert_ne!(encrypt(engine, session, second).unwrap(), sealed, "another key");
+    let [new, old] = [second, first].map(|key| engine.object(session, key).unwrap());
+    for name in [
+        A::LABEL,
+        A::ID,
+        A::ENCRYPT,
+        A::DECRYPT,
+        A::SIGN,
+        A::EXTRACTABLE,
+        A::SENSITIVE,
+        A::VALUE_LEN,
+        A::KEY_GEN_MECHANISM,
+    ] {
+        assert!(new.attribute(name) == old.attribute(name), "{name}");
+    }
+    assert!(new.attribute(A::UNIQUE_ID) != old.attribute(A::UNIQUE_ID));
+    assert!(
+        new.attribute(A::SR_KEY_VERSION) == Ok(&Value::Number(2))
+            && old.attribute(A::SR_KEY_VERSION) == Ok(&Value::Number(1))
+    );
+    for (engine, session, key) in [(engine, session, first), (&other, theirs, same)] {
+        assert_eq!(encrypt(engine, session, key), Err(Error::KeyFunctionNotPermitted));
+        assert_eq!(decrypt(engine, session, key, &sealed).unwrap(), [1; 16]);
+    }
+    assert_eq!(engine.rotate_key(session, first), Err(Error::KeyFunctionNotPermitted), "only the newest");
+
+    let third = engine.rotate_key(session, second).unwrap();
+    let versions = find(&other, theirs, retired()).unwrap();
+    assert_eq!(versions.len(), 2);
+    let opened = versions.iter().filter(|key| decrypt(&other, theirs, **key, &sealed) == Ok([1; 16])).count();
+    assert_eq!(opened, 1, "another process finds the version that opens it");
+    assert_eq!(find(engine, session, vec![(A::SR_KEY_VERSION, Value::Number(1))]).unwrap(), [first]);
+    assert_eq!(find(engine, session, by_label()).unwrap(), [third]);
+    assert_eq!(engine.check_token(session).unwrap().faults, Vec::<String>::new());
+}
+
+#[test]
+fn a_rotated_pair_signs_with_the_new_half_and_verifies_with_the_old_one() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let common = || vec![flag(A::TOKEN, true), (A::LABEL, Value::bytes("k"))];
+    let public = [common(), vec![(A::EC_PARAMS, Value::bytes(ED25519))]].concat_templates();
+    let mechanism = Mechanism { id: MechanismType::EC_EDWARDS_KEY_PAIR_GEN, params: Params::None };
+    let (old_public, old) = engine.generate_key_pair(session, &mechanism, public, common()).unwrap();
+    let eddsa = Mechanism { id: MechanismType::EDDSA, params: Params::None };
+    let sign = |key| {
+        engine.sign_init(session, &eddsa, key)?;
+        let mut signature = [0; 64];
+        engine.sign(session, b"message", Output::Buffer(&mut signature))?;
+        Ok::<_, Error>(signature)
+    };
+    let verify = |key, signature: &[u8]| {
+        engine.verify_init(session, &eddsa, key)?;
+        engine.verify(session, b"message", signature)
+    };
+    let before = sign(old).unwrap();
+    let new = engine.rotate_key(session, old).unwrap();
+    assert_eq!(sign(old), Err(Error::KeyFunctionNotPermitted));
+    let found = find(engine, session, by_label()).unwrap();
+    assert!(found.len() == 2 && found.contains(&new), "both halves");
+    let new_public = *found.iter().find(|key| **key != new).unwrap();
+    let after = sign(new).unwrap();
+    assert_eq!(verify(new_public, &after), Ok(()));
+    assert!(verify(new_public, &before).is_err());
+    assert_eq!(verify(old_public, &before), Ok(()));
+}
+
+trait Concat {
+    fn concat_templates(self) -> Template;
+}
+
+impl Concat for [Template; 2] {
+    fn concat_templates(self) -> Template {
+        self.into_iter().flatten().collect()
+    }
+}
+
+#[test]
+fn a_rotation_that_fails_leaves_one_key_of_the_name_and_never_two_or_none() {
+    for when in [When::Before, When::After] {
+        for nth in 1..40 {
+            let world = World::new();
+            let session = user_session(&world.engine, SlotId(0));
+            let key = generated(&world.engine, session);
+            world.plan.fail(Fault { verb: None, nth, when, span: Span::Once, error: store::Error::Busy });
+            let rotated = world.engine.rotate_key(session, key);
+            world.plan.heal();
+            let other = world.another_process();
+            let theirs = user_session(&other, SlotId(0));
+            assert_eq!(find(&other, theirs, by_label()).unwrap().len(), 1, "{when:?} {nth}: {rotated:?}");
+            let old = find(&other, theirs, retired()).unwrap().len();
+            assert!(rotated.is_err() || old == 1, "{when:?} {nth}: what was said is so");
+        }
+    }
+}
+
+#[test]
+fn of_two_rotations_at_once_one_happens() {
+    let world = World::new();
+    let session = user_session(&world.engine, SlotId(0));
+    let key = generated(&world.engine, session);
+    let other = world.another_process();
+    let theirs = user_session(&other, SlotId(0));
+    let [same] = find(&other, theirs, by_label()).unwrap()[..] else { panic!("one key") };
+    world.plan.meanwhile(store::faulty::Verb::Commit, 1, move || {
+        other.rotate_key(theirs, same).unwrap();
+    });
+    assert_eq!(world.engine.rotate_key(session, key), Err(Error::ObjectHandleInvalid));
+    assert_eq!(find(&world.engine, session, by_label()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_retired_key_is_kept_by_a_rotation_of_the_tokens_keys_and_found_after_it() {
+    let world = World::new();
+    let session = user_session(&world.engine, SlotId(0));
+    let key = generated(&world.engine, session);
+    world.engine.rotate_key(session, key).unwrap();
+    let pins = crate::Pins { officer: SO_PIN, user: Some(PIN) };
+    world.engine.rotate_keys(SlotId(0), &pins, &mut |_, _| {}).unwrap();
+    let session = user_session(&world.engine, SlotId(0));
+    assert_eq!(find(&world.engine, session, by_label()).unwrap().len(), 1);
+    assert_eq!(find(&world.engine, session, retired()).unwrap().len(), 1);
+}
