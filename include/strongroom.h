@@ -14,7 +14,7 @@
 #define CKS_SR_DISABLED 2UL         /* nothing */
 #define CKS_SR_COMPROMISED 3UL      /* decrypts, verifies and unwraps only; private keys agree */
 #define CKS_SR_PENDING_DELETION 4UL /* nothing; not found. Set by the token */
-#define CKS_SR_RETIRED 5UL          /* as compromised; not found by its name. Set by the token */
+#define CKS_SR_RETIRED 5UL          /* as compromised; found by this or by its version only. Set by the token */
 
 /* CK_ULONG. When a key that was destroyed is gone for good, in seconds since 1970. Only such keys have it. Read-only. */
 #define CKA_SR_DELETE_AT (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0002UL)

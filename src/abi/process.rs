@@ -35,6 +35,9 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Tells a child that was forked by a system call of its host's own, of which no handler knows. Made once.
 static FORK_MARK: ArcSwapOption<ForkMark> = ArcSwapOption::const_empty();
 
+/// The settings that were read last, and by which generation: its children go on with them, and read none.
+static FIRST: ArcSwapOption<(u64, Settings)> = ArcSwapOption::const_empty();
+
 struct Instance {
     engine: Engine,
     generation: u64,
@@ -84,13 +87,16 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     watch_forks()?;
 
     // A forked child goes on with what its parent was set to: hosts as nginx clear the environment of theirs.
-    let settings = current.as_deref().map_or_else(Settings::load, |parent| parent.engine.settings().clone());
+    let settings = inherited().unwrap_or_else(Settings::load);
     for problem in &settings.problems {
         tracing::error!("{}", problem.text);
     }
     if settings.refusal().is_some() {
         // With a default in the place of what was said, keys would be made elsewhere than meant. `strongroom doctor` says why.
         return Err(Rv::GENERAL_ERROR);
+    }
+    if inherited().is_none() {
+        FIRST.store(Some(Arc::new((GENERATION.load(Ordering::Relaxed), settings.clone()))));
     }
     let engine = Engine::new(settings);
     let fresh = Arc::new(Instance { engine, generation: GENERATION.load(Ordering::Relaxed), fork_mark });
@@ -102,6 +108,12 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     // locks that are still its own, so it stays for ever.
     mem::forget(current);
     Ok(())
+}
+
+/// What the process was set to from which this one was forked, if it was initialised once.
+fn inherited() -> Option<Settings> {
+    let first = FIRST.load_full()?;
+    (first.0 != GENERATION.load(Ordering::Relaxed)).then(|| first.1.clone())
 }
 
 /// `C_Finalize`. Calls of other threads that are in the engine finish; the last of them lets it go.

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use engine::Engine;
+use engine::{Engine, KeyState};
 use serde_json::json;
 use types::{
     AttributeType as A, Kdf, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output,
@@ -162,6 +162,9 @@ impl Recipient<'_> {
     /// Wraps a key for it.
     fn seal(&self, content: Content, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, Fault> {
         let wrap = self.wrap()?;
+        if self.key.state != KeyState::Enabled {
+            return Err(engine::Error::KeyFunctionNotPermitted.into());
+        }
         let opens = if wrap == Wrap::Agreement { "derive" } else { "decrypt" };
         if self.key.half(ObjectClass::PUBLIC_KEY).is_none_or(|_| self.key.half(ObjectClass::PRIVATE_KEY).is_some())
             && !self.key.can.contains(&opens)
@@ -201,13 +204,16 @@ impl Recipient<'_> {
 
     /// The key that a blob holds.
     fn open(&self, blob: &Blob, context: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        if blob.key_id != self.key.id || blob.wrap != self.wrap()? {
-            return Err(Fault::Failed(format!(
+        let another = || {
+            Fault::Failed(format!(
                 "it was encrypted for the key with the id {}, and key {} has the id {}",
                 hex(&blob.key_id),
                 self.key.label,
                 hex(&self.key.id)
-            )));
+            ))
+        };
+        if blob.wrap != self.wrap()? {
+            return Err(another());
         }
         let header = Blob::header(blob.content, blob.wrap, &blob.key_id).unwrap_or_default();
         let bound = [&*header, context].concat();
@@ -238,6 +244,8 @@ impl Recipient<'_> {
             }
         };
         opened.map_err(|error| match Rv::from(&error) {
+            // A key that was taken in again may have another id: the tag decides.
+            Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE if blob.key_id != self.key.id => another(),
             Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE => changed(),
             _ => error.into(),
         })
@@ -287,7 +295,7 @@ fn opened(
     let by = |key| Recipient { engine, session, key }.open(blob, context);
     let first = by(key);
     // Only what could be another version's.
-    if !matches!(first, Err(Fault::Failed(_))) || blob.key_id != key.id {
+    if !matches!(first, Err(Fault::Failed(_))) {
         return first;
     }
     let older = key::older(engine, session, key)?;
@@ -376,7 +384,7 @@ pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
     let value = opened(engine, session, &key, &blob, &context).map_err(|fault| named(fault, &name))?;
     let file_key = recipient.file_key(&value)?;
 
-    let mut outlet = Outlet::open(out.as_deref())?;
+    let mut outlet = Outlet::open_private(out.as_deref())?;
     let mut next = vec![0; CHUNK + TAG];
     let mut this = vec![0; CHUNK + TAG];
     let mut opened = Zeroizing::new(vec![0; CHUNK]);

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
@@ -60,6 +61,12 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitStatus, Fault> {
     Ok(status)
 }
 
+/// How a command ended, as a shell says it: 128 and the signal if it was one.
+pub(crate) fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| Some(128 + status.signal()?));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
 /// What a shell has to do to work with a token of its own. The token goes when the shell ends.
 pub(crate) fn env() -> Result<Answer, Fault> {
     let failed = |why: std::io::Error| Fault::Usage(format!("there is no place for a token: {why}"));
@@ -72,10 +79,11 @@ pub(crate) fn env() -> Result<Answer, Fault> {
     let path = |path: &Path| quoted(&path.display().to_string());
     let mut text = format!(
         "export STRONGROOM_STORE={} STRONGROOM_STATE={}\nexport TOKEN_LABEL={LABEL} TOKEN_PIN={pin} TOKEN_SO_PIN={so_pin}\n\
-         unset STRONGROOM_STORE_SECRET\ntrap 'rm -rf {}' EXIT\n",
+         unset STRONGROOM_STORE_SECRET\ntrap {} EXIT\n",
         path(&store),
         path(&state),
-        path(&directory),
+        // A word of a word: the trap is read once more when it is sprung.
+        quoted(&format!("rm -rf -- {}", path(&directory))),
     );
     if let Some(module) = module() {
         let module = path(&module.canonicalize().unwrap_or(module));

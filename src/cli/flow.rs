@@ -98,18 +98,27 @@ enum To {
 impl Outlet {
     /// A file, or standard output for none and for `-`. A file is there as a whole or not at all.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Fault> {
+        Self::with_mode(path, 0o666)
+    }
+
+    /// The same for what only its owner may read.
+    pub(crate) fn open_private(path: Option<&Path>) -> Result<Self, Fault> {
+        Self::with_mode(path, 0o600)
+    }
+
+    fn with_mode(path: Option<&Path>, mode: u32) -> Result<Self, Fault> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else { return Ok(Self(To::Stdout)) };
         let cannot = |why: io::Error| Fault::Usage(format!("{} cannot be written: {why}", path.display()));
-        if let Ok(there) = fs::metadata(path)
-            && !there.is_file()
-        {
+        let there = fs::metadata(path).ok();
+        // What is replaced was readable for whom its owner wanted.
+        let mode = there.as_ref().map_or(mode, |there| there.permissions().mode() & 0o777 & mode);
+        if there.is_some_and(|there| !there.is_file()) {
             let file = File::options().write(true).open(path).map_err(cannot)?;
             return Ok(Self(To::Special(file, path.to_owned())));
         }
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // As any program's file; whoever wants it closer has a umask.
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".strongroom-").permissions(Permissions::from_mode(0o666));
+        builder.prefix(".strongroom-").permissions(Permissions::from_mode(mode));
         let file = builder.tempfile_in(directory).map_err(cannot)?;
         let unfinished = file.path().to_owned();
         // Once is enough: a verb has one output. Without the handler a part is left behind, and nothing else happens.

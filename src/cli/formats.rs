@@ -86,7 +86,7 @@ pub(crate) fn read(name: &str, bytes: &[u8], password: &Password<'_>) -> Result<
 
 /// The first block that is a key.
 fn pem(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
-    let mut last = None;
+    let (mut last, mut found, mut public_half, mut certificates) = (None, None, None, Vec::new());
     for (start, _) in text.match_indices("-----BEGIN ") {
         let block = text.get(start..).unwrap_or_default();
         let end =
@@ -96,24 +96,35 @@ fn pem(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
             return Err(bad("encrypted in the old way of OpenSSL: `openssl pkcs8 -topk8` makes a PKCS#8 of it"));
         }
         if block.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----") {
-            return openssh(block, password);
+            found = Some(openssh(block, password)?);
+            continue;
         }
         let (label, inside) = match pem_rfc7468::decode_vec(block.as_bytes()) {
             Ok((label, inside)) => (label, Zeroizing::new(inside)),
             Err(why) => return Err(bad(format!("the PEM cannot be read: {why}"))),
         };
         match label {
-            "PRIVATE KEY" => return private(inside),
-            "ENCRYPTED PRIVATE KEY" => return decrypted(&inside, password),
-            "RSA PRIVATE KEY" => return pkcs1(&inside),
-            "EC PRIVATE KEY" => return sec1(&inside),
-            "PUBLIC KEY" => return public(inside.to_vec()),
-            "CERTIFICATE" => return certificate(&inside),
+            "PRIVATE KEY" => found = Some(private(inside)?),
+            "ENCRYPTED PRIVATE KEY" => found = Some(decrypted(&inside, password)?),
+            "RSA PRIVATE KEY" => found = Some(pkcs1(&inside)?),
+            "EC PRIVATE KEY" => found = Some(sec1(&inside)?),
+            // A private key may follow.
+            "PUBLIC KEY" => public_half = Some(public(inside.to_vec())?),
+            "CERTIFICATE" => {
+                public_half = public_half.or(Some(certificate(&inside)?));
+                certificates.push(inside.to_vec());
+            }
             "EC PARAMETERS" => {}
             other => last = Some(other.to_owned()),
         }
     }
-    Err(bad(format!("there is no key in it, but {}", last.unwrap_or("nothing that is known".into()))))
+    match (found, public_half) {
+        (Some(Found::Private(info, _)), _) => Ok(Found::Private(info, certificates)),
+        (Some(other), _) | (None, Some(other)) => Ok(other),
+        (None, None) => {
+            Err(bad(format!("there is no key in it, but {}", last.unwrap_or("nothing that is known".into()))))
+        }
+    }
 }
 
 /// DER does not say what it is: what it can be read as, it is.
@@ -288,7 +299,9 @@ fn pkcs12(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
     let text = std::str::from_utf8(&password).map_err(|_| bad("the password of a PKCS#12 is text"))?;
     let archive = Pkcs12Archive::from_pkcs12(bytes, text)
         .map_err(|why| bad(format!("the PKCS#12 does not open: the password is wrong, or {why}")))?;
-    let certificates = archive.certs.iter().map(|bag| Certificate::as_der(&bag.cert).to_vec()).collect();
+    let certificates: Vec<Vec<u8>> = archive.certs.iter().map(|bag| Certificate::as_der(&bag.cert).to_vec()).collect();
+    // Before anything is in the token.
+    certificates.iter().try_for_each(|bytes| certificate(bytes).map(drop))?;
     match &archive.keys[..] {
         [bag] => match private(Zeroizing::new(bag.key.as_der().to_vec()))? {
             Found::Private(info, _) => Ok(Found::Private(info, certificates)),

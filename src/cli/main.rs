@@ -95,7 +95,7 @@ enum Noun {
         command: Vec<OsString>,
     },
     /// Prints what a shell has to do to work with a token of its own, which is gone when the shell ends:
-    /// `eval "$(strongroom env --ephemeral)"`. It sets the variables of `exec`.
+    /// `eval "$(strongroom env --ephemeral)"`. It sets the variables of `exec`, and the shell's trap for EXIT.
     Env {
         /// There is no other way yet; written out, so that nobody expects his own token.
         #[arg(long, required = true)]
@@ -224,10 +224,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         Noun::Digest(asked) => sign::digest(&engine, &asked),
         Noun::Exec { command, .. } => {
             let status = ephemeral::run(&command)?;
-            Ok(Answer {
-                code: status.code().and_then(|code| u8::try_from(code).ok()).or(Some(1)),
-                ..Answer::new("", json!({}))
-            })
+            Ok(Answer { code: Some(ephemeral::code(status)), ..Answer::new("", json!({})) })
         }
         Noun::Alarms => pending::alarms(&engine),
         Noun::Env { .. } => ephemeral::env(),

@@ -83,7 +83,14 @@ pub(crate) fn restore(engine: &Engine, wanted: &str, login: &UserLogin) -> Resul
         (None, Some(unique)) => row.unique == unique,
         (None, None) => row.label == wanted,
     };
-    let found: Vec<Row> = rows(engine, session)?.into_iter().filter(fits).collect();
+    let rows = rows(engine, session)?;
+    // Of a pair, both halves, whichever was named.
+    let whole: Vec<(String, Vec<u8>)> =
+        rows.iter().filter(|row| fits(row)).map(|row| (row.label.clone(), row.id.clone())).collect();
+    let of_it = |row: &Row| {
+        fits(row) || unique.is_some() && whole.iter().any(|(label, id)| (label, id) == (&row.label, &row.id))
+    };
+    let found: Vec<Row> = rows.into_iter().filter(of_it).collect();
     let Some(first) = found.first() else {
         return Err(Fault::NotFound(format!(
             "no key '{wanted}' of token {} can be restored: `strongroom key list --pending` has those that can",

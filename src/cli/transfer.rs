@@ -316,6 +316,7 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
     };
     let (token, session) = login.log_in(engine)?;
     let given = id.as_ref().map(|Hex(id)| id.clone());
+    let public_only = matches!(found, Found::Public(_));
     let made = match found {
         Found::Secret(value) => {
             let kind = match kind {
@@ -351,8 +352,11 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
         }
     };
     let made = key::describe(engine, session, made)?;
-    let words =
-        if *extractable { "" } else { " The file still has it: delete it if the token's copy is to be the only one." };
+    let words = match (public_only, *extractable) {
+        (true, _) => " Only its public half was in the file.",
+        (false, true) => "",
+        (false, false) => " The file still has it: delete it if the token's copy is to be the only one.",
+    };
     Ok(Answer::new(
         format!("Key {label} of kind {} is in token {}.{words}", made.kind, token.label),
         made.told(engine, &token)?,
@@ -460,7 +464,7 @@ pub(crate) fn export(engine: &Engine, asked: &Export) -> Result<Answer, Fault> {
         })?;
         pem_answer("PUBLIC KEY", &info)?
     };
-    answered(out, text, data)
+    answered(out, *private, text, data)
 }
 
 fn pem_answer(label: &str, bytes: &[u8]) -> Result<(String, Json), Fault> {
@@ -469,11 +473,11 @@ fn pem_answer(label: &str, bytes: &[u8]) -> Result<(String, Json), Fault> {
 }
 
 /// To a file, or to standard output.
-fn answered(out: &Option<PathBuf>, text: String, data: Json) -> Result<Answer, Fault> {
+fn answered(out: &Option<PathBuf>, private: bool, text: String, data: Json) -> Result<Answer, Fault> {
     match out {
         None => Ok(Answer::new(text, data)),
         Some(path) => {
-            let mut outlet = Outlet::open(Some(path))?;
+            let mut outlet = if private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
             outlet.put(text.as_bytes())?;
             outlet.finish()?;
             Ok(Answer::new("", data))

@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
-    io::Write,
+    fs::{self, File, OpenOptions},
+    io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -119,13 +119,24 @@ fn flags() -> i32 {
 pub(crate) fn read(state: &Path) -> std::io::Result<Vec<String>> {
     let mut lines = Vec::new();
     for file in [BEFORE, FILE] {
-        match fs::read_to_string(state.join(file)) {
-            Ok(text) => lines.extend(text.lines().map(str::to_owned)),
+        let opened = OpenOptions::new().read(true).custom_flags(flags()).open(state.join(file));
+        match opened.and_then(regular) {
+            Ok(bytes) => lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned)),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
             Err(why) => return Err(why),
         }
     }
     Ok(lines)
+}
+
+/// What is in a file, if it is one.
+fn regular(mut file: File) -> std::io::Result<Vec<u8>> {
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A string of JSON (RFC 8259, 7).

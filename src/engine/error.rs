@@ -243,10 +243,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DeletionWindow(days) => {
-                write!(
-                    f,
-                    "the token keeps keys that are destroyed for {days} days: it is not emptied, and that is not shortened, at once"
-                )
+                write!(f, "the token keeps keys that are destroyed for {days} days, so this is not done at once")
             }
             Self::AttributeReadOnly(name) => write!(f, "{name} may not be set here"),
             Self::AttributeSensitive(name) => write!(f, "{name} may not be seen"),
@@ -320,7 +317,7 @@ impl Error {
             Self::KeySizeRange => "the key has a size that the mechanism does not take",
             Self::WrappingKeySizeRange => "the wrapping key is too weak, or of a wrong size",
             Self::UnwrappingKeySizeRange => "the unwrapping key has a wrong size",
-            Self::KeyFunctionNotPermitted => "the key was not made for this use",
+            Self::KeyFunctionNotPermitted => "the key may not be used for this",
             Self::KeyNotWrappable => "the key cannot be wrapped in this way",
             Self::KeyUnextractable => "the key may not leave the token",
             Self::KeyIndigestible => "the key cannot be digested",

@@ -202,3 +202,50 @@ fn what_was_encrypted_before_a_rotation_is_decrypted_after_it_and_can_be_encrypt
         assert!(code == 1 && why.contains("another context"), "{why}");
     }
 }
+
+#[test]
+fn nothing_is_encrypted_for_a_key_that_is_disabled_or_compromised_and_what_was_is_still_opened_by_the_latter() {
+    let store = Store::new("states");
+    for kind in ["aes-256", "rsa-2048", "x25519"] {
+        said(&run(&store, &["key", "create", kind, "--kind", kind]));
+        let sealed = encrypted(&store, kind, b"before");
+        said(&run(&store, &["key", "disable", kind]));
+        assert_eq!(refused(&piped(&store, &["encrypt", kind], b"x")).0, 5, "{kind}");
+        assert_eq!(refused(&piped(&store, &["decrypt", kind], &sealed)).0, 5, "{kind}");
+        said(&run(&store, &["key", "enable", kind]));
+        said(&run(&store, &["key", "compromised", kind, "--yes"]));
+        assert_eq!(refused(&piped(&store, &["encrypt", kind], b"x")).0, 5, "{kind}");
+        assert_eq!(refused(&run(&store, &["datakey", "generate", kind])).0, 5, "{kind}");
+        assert!(piped(&store, &["decrypt", kind], &sealed).status.success(), "{kind}");
+    }
+}
+
+#[test]
+fn what_only_its_owner_may_read_is_written_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let store = Store::new("modes");
+    let path = |name: &str| store.0.join(name).to_str().unwrap().to_owned();
+    let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
+    said(&run(&store, &["key", "create", "k", "--kind", "aes-256", "--extractable"]));
+    fs::write(path("plain"), "a secret").unwrap();
+    said(&run(&store, &["encrypt", "k", &path("plain"), "-o", &path("sealed")]));
+    said(&run(&store, &["decrypt", "k", &path("sealed"), "-o", &path("opened")]));
+    said(&run(&store, &["key", "export", "k", "--private", "--plain", "-o", &path("key")]));
+    assert_eq!([mode("opened"), mode("key")], [0o600; 2]);
+    fs::set_permissions(path("sealed"), fs::Permissions::from_mode(0o640)).unwrap();
+    said(&run(&store, &["encrypt", "k", &path("plain"), "-o", &path("sealed")]));
+    assert_eq!(mode("sealed") & 0o7, 0, "a file that is replaced is not opened to more people");
+}
+
+#[test]
+fn a_key_that_was_taken_in_again_opens_its_files_whatever_its_id() {
+    let store = Store::new("again");
+    let file = store.0.join("key").to_str().unwrap().to_owned();
+    said(&run(&store, &["key", "create", "k", "--kind", "aes-256", "--extractable"]));
+    let sealed = encrypted(&store, "k", b"a secret");
+    said(&run(&store, &["key", "export", "k", "--private", "--plain", "-o", &file]));
+    said(&run(&store, &["key", "delete", "k", "--yes"]));
+    said(&run(&store, &["key", "import", &file, "-l", "k", "-k", "aes-256"]));
+    let opened = piped(&store, &["decrypt", "k"], &sealed);
+    assert!(opened.status.success() && opened.stdout == b"a secret", "{opened:?}");
+}

@@ -137,3 +137,21 @@ fn a_shell_works_with_a_token_of_its_own_that_goes_with_it() {
     assert!(lines[2].trim().parse::<u32>().unwrap() > 0, "{output}");
     assert!(!fs::exists(lines[1]).unwrap(), "it is gone");
 }
+
+#[test]
+fn the_shells_own_token_is_removed_and_nothing_else_wherever_it_is() {
+    let store = Store::new("quoting");
+    for odd in ["a blank", "it's", "semi;touch pwned;", "$(touch pwned)"] {
+        let place = store.0.join(odd);
+        fs::create_dir_all(&place).unwrap();
+        let beside = store.0.join(odd.split(' ').next().unwrap()).join("beside");
+        fs::create_dir_all(&beside).unwrap();
+        let line =
+            "eval \"$(\"$STRONGROOM\" env --ephemeral)\"; test -d \"$STRONGROOM_STORE\"; echo \"$STRONGROOM_STORE\"";
+        let mut shell = Command::new("bash");
+        shell.args(["-ec", line]).env("STRONGROOM", env!("CARGO_BIN_EXE_strongroom")).env("TMPDIR", &place);
+        let output = said(&shell.current_dir(&store.0).output().unwrap());
+        assert!(!fs::exists(output.trim()).unwrap(), "{odd}: it is gone");
+        assert!(beside.exists() && !store.0.join("pwned").exists(), "{odd}: and nothing else has happened");
+    }
+}

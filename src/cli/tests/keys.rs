@@ -99,6 +99,14 @@ fn a_key_that_is_deleted_by_mistake_raises_an_alarm_and_is_restored() {
     );
     let (code, why) = refused(&store.run(&["token", "delete", "--label", "mine", "--so-pin", "env:SO_PIN"]));
     assert!(code == 5 && why.contains("--deletion-days"), "{why}");
+    // What is in the place of the file is not waited for.
+    let file = store.tokens().join("state/alarms.jsonl");
+    fs::remove_file(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(made.success());
+    let state = store.tokens().join("state");
+    let (code, why) = refused(&store.command(&["alarms"]).env("STRONGROOM_STATE", state).output().unwrap());
+    assert!(code == 1 && why.contains("it is no file"), "{why}");
     assert_eq!(refused(&key(&store, &["restore", "nothing"])).0, 3);
     assert!(said(&key(&store, &["restore", "payroll"])).contains("disabled"));
     assert_eq!(refused(&sign("payroll")).0, 5);

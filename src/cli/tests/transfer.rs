@@ -324,3 +324,26 @@ fn what_is_no_key_or_has_another_password_is_refused_in_words_and_leaves_nothing
     }
     assert!(text(&run(&store, &["key", "list"]).stdout).contains("there is no key yet"));
 }
+
+#[test]
+fn a_private_key_is_found_wherever_it_is_in_a_file_and_a_public_one_is_called_that() {
+    let store = Store::new("order");
+    sh(
+        &store,
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -subj /CN=both -out cert.pem 2>/dev/null",
+    );
+    sh(
+        &store,
+        "cat cert.pem key.pem >first && cat key.pem cert.pem >last && openssl pkey -in key.pem -pubout -out public.pem",
+    );
+    for file in ["first", "last"] {
+        said(&run(&store, &["key", "import", file, "-l", file]));
+        let shown = said(&run(&store, &["key", "show", file]));
+        assert!(shown.contains("is           private key and public key"), "{file}: {shown}");
+        assert!(said(&run(&store, &["cert", "list"])).contains("CN=both"), "{file}");
+        said(&run(&store, &["key", "delete", file, "--yes"]));
+        said(&run(&store, &["cert", "delete", file, "--yes"]));
+    }
+    let made = said(&run(&store, &["key", "import", "public.pem", "-l", "p"]));
+    assert!(made.contains("Only its public half") && !made.contains("delete it"), "{made}");
+}

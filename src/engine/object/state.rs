@@ -73,12 +73,20 @@ impl KeyState {
         }
     }
 
+    /// What a key is that was destroyed in this state and is restored: never more than it was.
+    pub(crate) fn restored(self) -> Self {
+        match self {
+            Self::Compromised | Self::Retired => self,
+            Self::Enabled | Self::Disabled | Self::PendingDeletion => Self::Disabled,
+        }
+    }
+
     /// Whether a user may bring a key from this state to another by hand (`C_SetAttributeValue`).
     pub(crate) fn may_become(self, next: &Value) -> bool {
         let Some(next) = NUMBERS.iter().find(|(_, number, _)| next.as_number() == Some(*number)) else { return false };
         match (self, next.0) {
             (Self::Enabled | Self::Disabled, Self::Enabled | Self::Disabled | Self::Compromised) => true,
-            (Self::Retired, Self::Disabled | Self::Compromised) => true,
+            (Self::Retired, Self::Compromised) => true,
             (now, next) => now == next,
         }
     }
@@ -124,7 +132,7 @@ mod tests {
         assert_eq!(reached(KeyState::Disabled), [KeyState::Enabled, KeyState::Compromised]);
         assert_eq!(reached(KeyState::Compromised), []);
         assert_eq!(reached(KeyState::PendingDeletion), []);
-        assert_eq!(reached(KeyState::Retired), [KeyState::Disabled, KeyState::Compromised]);
+        assert_eq!(reached(KeyState::Retired), [KeyState::Compromised]);
         assert!(!KeyState::Enabled.may_become(&Value::Number(99)));
     }
 }

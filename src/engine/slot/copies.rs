@@ -4,7 +4,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering, fence},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -77,7 +77,8 @@ impl Copies {
             return None;
         }
         let mut place = self.0.get_or_init(Box::default).get(lane)?.0.write();
-        // Whoever ends the handle says so first, and then empties each place.
+        // Whoever ends the handle says so first, and then empties each place that he sees.
+        fence(Ordering::SeqCst);
         if ended.load(Ordering::Acquire) {
             return None;
         }

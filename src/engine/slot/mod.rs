@@ -22,7 +22,7 @@ use crate::{
     Access, Error, Profile, Report, Settings, Summary,
     alarms::Alarms,
     object::{Attributes, Object, ObjectLocation, Visibility},
-    token::{Domain, Login, NewRules, Pins, Role, Rotated, Token},
+    token::{Login, NewRules, Pins, Role, Rotated, Token},
 };
 
 use objects::{Entry, Objects, Place};
@@ -513,8 +513,15 @@ impl Slot {
     /// The store's.
     pub(crate) fn search(&self, template: &[(AttributeType, Value)]) -> Result<Vec<RecordId>, Error> {
         self.notice_lookup(template)?;
-        let domain = if asks_for_hidden(template) { Domain::Hidden } else { Domain::Live };
-        self.watched(self.token.search(self.login().as_deref(), domain, template))
+        let login = self.login();
+        let mut found = Vec::new();
+        for domain in pending::domains(template) {
+            found.extend(self.watched(self.token.search(login.as_deref(), *domain, template))?);
+        }
+        // Without anything that is indexed, each is in both.
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
     }
 
     /// Whether an object with these attributes exists for who is logged in now.

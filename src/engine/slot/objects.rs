@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
     },
 };
 
@@ -232,6 +232,8 @@ impl Objects {
         let entry = self.entries.remove(handle.0)?;
         // A session may remember the entry, and has to find nothing in it.
         entry.ended.store(true, Ordering::Release);
+        // Either whoever makes a copy sees that, or its place is seen here.
+        fence(Ordering::SeqCst);
         entry.copies.clear();
         match &entry.place {
             Place::Session(session) => {

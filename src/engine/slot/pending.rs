@@ -14,6 +14,9 @@ use crate::{
 /// By what somebody looks for one key.
 const NAMES: [AttributeType; 3] = [AttributeType::UNIQUE_ID, AttributeType::ID, AttributeType::LABEL];
 
+/// So many seconds after a key was first seen to be late it is destroyed, if it is late then.
+const SECOND_LOOK: u64 = 86_400;
+
 /// Whether an object is a key: others are destroyed at once.
 fn is_key(attributes: &Attributes) -> bool {
     let keys = [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
@@ -29,10 +32,19 @@ pub(super) fn is_pending(attributes: &Attributes) -> bool {
     KeyState::of(attributes) == KeyState::PendingDeletion
 }
 
-/// Whether a template asks for what is not found by what it is.
+/// Where a template looks: keys that are not found by what they are, are found by their state or version.
+pub(crate) fn domains(template: &[(AttributeType, Value)]) -> &'static [Domain] {
+    let named = |name| template.iter().find(|(given, _)| *given == name).map(|(_, value)| value);
+    let state = named(AttributeType::SR_KEY_STATE).and_then(Value::as_number).map(KeyState::from_number);
+    match (state, named(AttributeType::SR_KEY_VERSION)) {
+        (Some(state), _) if state.is_hidden() => &[Domain::Hidden],
+        (None, Some(_)) => &[Domain::Live, Domain::Hidden],
+        _ => &[Domain::Live],
+    }
+}
+
 pub(crate) fn asks_for_hidden(template: &[(AttributeType, Value)]) -> bool {
-    let hidden = [AttributeType::SR_KEY_STATE, AttributeType::SR_KEY_VERSION];
-    template.iter().any(|(name, _)| hidden.contains(name))
+    domains(template).contains(&Domain::Hidden)
 }
 
 impl Slot {
@@ -47,6 +59,7 @@ impl Slot {
                 return Err(Error::ObjectHandleInvalid);
             }
             let mut pending = now.duplicate();
+            pending.set(AttributeType::PAST_STATE, KeyState::of(now).value());
             pending.set(AttributeType::SR_KEY_STATE, KeyState::PendingDeletion.value());
             pending.set(AttributeType::SR_DELETE_AT, Value::Number(until));
             Ok(pending)
@@ -69,9 +82,31 @@ impl Slot {
             }
         }
         let now = alarms::now();
-        let is_due = |attributes: &Attributes| {
-            is_pending(attributes) && attributes.number(AttributeType::SR_DELETE_AT).is_some_and(|at| at <= now)
+        let at = |attributes: &Attributes, name| attributes.number(name);
+        let late = |attributes: &Attributes| {
+            is_pending(attributes) && at(attributes, AttributeType::SR_DELETE_AT).is_some_and(|at| at <= now)
         };
+        // One clock that is wrong for a while destroys nothing: a key is late, and a day later it is so still.
+        let is_due = |attributes: &Attributes| {
+            let seen = at(attributes, AttributeType::DUE_SEEN);
+            late(attributes) && seen.is_some_and(|seen| seen.saturating_add(SECOND_LOOK) <= now)
+        };
+        for (record, object) in &pending {
+            let seen = at(&object.attributes, AttributeType::DUE_SEEN);
+            if self.token.is_writable() && late(&object.attributes) != seen.is_some() {
+                self.watched(self.token.update(&login, *record, &mut |attributes| {
+                    let mut noted = attributes.duplicate();
+                    match late(attributes) {
+                        true if !attributes.has(AttributeType::DUE_SEEN) => {
+                            noted.set(AttributeType::DUE_SEEN, Value::Number(now));
+                        }
+                        true => {}
+                        false => drop(noted.remove(AttributeType::DUE_SEEN)),
+                    }
+                    Ok(noted)
+                }))?;
+            }
+        }
         let due: Vec<RecordId> =
             pending.iter().filter(|(_, object)| is_due(&object.attributes)).map(|(record, _)| *record).collect();
         if !due.is_empty() {
@@ -81,7 +116,7 @@ impl Slot {
         Ok(pending)
     }
 
-    /// Brings a key back, disabled.
+    /// Brings a key back: disabled, or what it was if it could do less than that is.
     ///
     /// # Errors
     /// [`Error::ObjectHandleInvalid`] if it is gone or was restored already, and the store's.
@@ -92,8 +127,11 @@ impl Slot {
                 return Err(Error::ObjectHandleInvalid);
             }
             let mut restored = now.duplicate();
-            restored.set(AttributeType::SR_KEY_STATE, KeyState::Disabled.value());
+            let before = restored.remove(AttributeType::PAST_STATE).and_then(|state| state.as_number());
+            let before = before.map_or(KeyState::Disabled, KeyState::from_number);
+            restored.set(AttributeType::SR_KEY_STATE, before.restored().value());
             restored.remove(AttributeType::SR_DELETE_AT);
+            restored.remove(AttributeType::DUE_SEEN);
             Ok(restored)
         }))
     }
@@ -162,14 +200,14 @@ impl Slot {
 
 #[cfg(test)]
 impl Slot {
-    /// Lets the deadlines of pending keys be what `deadline` says of their labels.
-    pub(crate) fn set_deadlines(&self, deadline: &dyn Fn(&[u8]) -> u64) -> Result<(), Error> {
+    /// Changes an attribute of pending keys to what `number` says of their labels.
+    pub(crate) fn set_pending(&self, name: AttributeType, number: &dyn Fn(&[u8]) -> u64) -> Result<(), Error> {
         let login = self.must_be_logged_in()?;
-        for (record, _) in self.pending()? {
+        let state = [(AttributeType::SR_KEY_STATE, KeyState::PendingDeletion.value())];
+        for record in self.token.search(Some(&login), Domain::Hidden, &state)? {
             self.token.update(&login, record, &mut |now| {
                 let mut changed = now.duplicate();
-                let at = deadline(now.bytes(AttributeType::LABEL).unwrap_or_default());
-                changed.set(AttributeType::SR_DELETE_AT, Value::Number(at));
+                changed.set(name, Value::Number(number(now.bytes(AttributeType::LABEL).unwrap_or_default())));
                 Ok(changed)
             })?;
         }

@@ -372,6 +372,11 @@ impl Token {
         }
     }
 
+    /// Whether this process can write it.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.store.writable()
+    }
+
     /// Its serial number.
     pub(crate) fn serial(&self) -> String {
         self.serial.as_str().to_owned()
@@ -673,6 +678,11 @@ impl Token {
             header.revision = next(head.revision);
             if let Some(domain) = new_domain {
                 header.domain = domain;
+                let window = token_header.lifecycle;
+                if window.deletion_days > 0 && token_header.wrap(Role::User).is_some() {
+                    // What is lost with the PIN would be lost at once.
+                    return Err(Error::DeletionWindow(window.deletion_days));
+                }
                 for lost in self.records_of_others(officer)? {
                     let marked = record::seal_lost(officer, lost.id, header.revision, &record::remains(&lost))?;
                     header.strike(officer, &record::digest_of(&lost))?;

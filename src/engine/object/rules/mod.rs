@@ -45,6 +45,9 @@ pub(crate) struct Rule {
     silent: Silent,
 }
 
+/// What the token remembers of an object, and nobody else sees.
+const INTERNAL: [AttributeType; 3] = [AttributeType::PAST_USES, AttributeType::PAST_STATE, AttributeType::DUE_SEEN];
+
 /// Not a footnote of the specification: may be chosen anew when the object is copied.
 const COPY: u8 = 0x10;
 /// Not a footnote of the specification: may be made empty later, and nothing else.
@@ -182,7 +185,7 @@ impl Rule {
 /// A template that is an attribute's value: one level deep, and every attribute one that some object has.
 fn check_embedded(outer: AttributeType, template: &[(AttributeType, Value)]) -> Result<(), Error> {
     for (index, (name, value)) in template.iter().enumerate() {
-        let kind = name.kind().filter(|_| *name != AttributeType::PAST_USES);
+        let kind = name.kind().filter(|_| !INTERNAL.contains(name));
         let kind = kind.ok_or(Error::AttributeTypeInvalid(*name))?;
         if kind == Kind::Template {
             return Err(Error::AttributeValueInvalid(outer));

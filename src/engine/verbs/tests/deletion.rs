@@ -122,12 +122,9 @@ fn what_is_due_is_gone_for_good_at_the_next_login_and_what_is_not_stays() {
         let key = engine.create_object(session, named(label)).unwrap();
         engine.destroy_object(session, key).unwrap();
     }
-    engine
-        .session(session)
-        .unwrap()
-        .slot
-        .set_deadlines(&|label| if label == b"due" { 1 } else { u64::MAX >> 1 })
-        .unwrap();
+    let slot = Arc::clone(&engine.session(session).unwrap().slot);
+    slot.set_pending(A::SR_DELETE_AT, &|label| if label == b"due" { 1 } else { u64::MAX >> 1 }).unwrap();
+    slot.set_pending(A::DUE_SEEN, &|_| 2).unwrap();
     engine.logout(session).unwrap();
     let report = |session| engine.check_token(session).unwrap().whole;
     engine.login(session, User::User, PIN).unwrap();
@@ -142,8 +139,9 @@ fn a_key_that_is_restored_while_another_process_purges_it_stays() {
     let engine = Arc::clone(&world.engine);
     let key = engine.create_object(session, named("k")).unwrap();
     engine.destroy_object(session, key).unwrap();
-    engine.session(session).unwrap().slot.set_deadlines(&|_| 1).unwrap();
     let slot = Arc::clone(&engine.session(session).unwrap().slot);
+    slot.set_pending(A::SR_DELETE_AT, &|_| 1).unwrap();
+    slot.set_pending(A::DUE_SEEN, &|_| 2).unwrap();
     let record = slot.first_pending().unwrap();
     let restores = Arc::clone(&slot);
     world.plan.meanwhile(Verb::Commit, 1, move || restores.restore(record).unwrap());
@@ -236,4 +234,68 @@ fn dates_hold_where_the_token_says_so() {
     for (key, _) in keys {
         assert!(encrypt(engine, session, key).is_ok());
     }
+}
+
+#[test]
+fn a_clock_that_is_wrong_for_a_while_destroys_nothing() {
+    let (world, session) = keeping();
+    let engine = &world.engine;
+    let key = engine.create_object(session, named("k")).unwrap();
+    engine.destroy_object(session, key).unwrap();
+    let slot = Arc::clone(&engine.session(session).unwrap().slot);
+    // As if the clock were far ahead: the key is late, and is seen to be.
+    slot.set_pending(A::SR_DELETE_AT, &|_| 1).unwrap();
+    for _ in 0..3 {
+        assert_eq!(engine.pending_keys(session).unwrap().len(), 1, "not at once");
+    }
+    // The clock is right again: it is not late any more, and what was seen is forgotten.
+    slot.set_pending(A::SR_DELETE_AT, &|_| u64::MAX >> 1).unwrap();
+    assert_eq!(engine.pending_keys(session).unwrap().len(), 1);
+    slot.set_pending(A::SR_DELETE_AT, &|_| 1).unwrap();
+    assert_eq!(engine.pending_keys(session).unwrap().len(), 1, "the day begins anew");
+    engine.restore_key(session, &engine.pending_keys(session).unwrap()[0]).unwrap();
+    assert_eq!(find(engine, session, by_label("k")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_key_that_is_destroyed_and_restored_can_do_no_more_than_before() {
+    let (world, session) = keeping();
+    let engine = &world.engine;
+    let key = engine.create_object(session, named("k")).unwrap();
+    engine.set_attributes(session, key, vec![(A::SR_KEY_STATE, KeyState::Compromised.value())]).unwrap();
+    engine.destroy_object(session, key).unwrap();
+    engine.restore_key(session, &engine.pending_keys(session).unwrap()[0]).unwrap();
+    let [back] = find(engine, session, by_label("k")).unwrap()[..] else { panic!("it is found") };
+    let view = engine.object(session, back).unwrap();
+    assert!(view.attribute(A::SR_KEY_STATE) == Ok(&KeyState::Compromised.value()));
+    assert!(view.attribute(A::PAST_STATE).is_err() && view.attribute(A::DUE_SEEN).is_err(), "the token's own");
+    let enable = engine.set_attributes(session, back, vec![(A::SR_KEY_STATE, KeyState::Enabled.value())]);
+    assert_eq!(enable, Err(Error::AttributeReadOnly(A::SR_KEY_STATE)));
+}
+
+#[test]
+fn keys_are_found_by_the_state_that_they_are_in() {
+    let (world, session) = keeping();
+    let engine = &world.engine;
+    let [enabled, disabled, gone] = ["a", "b", "c"].map(|label| engine.create_object(session, named(label)).unwrap());
+    engine.set_attributes(session, disabled, vec![(A::SR_KEY_STATE, KeyState::Disabled.value())]).unwrap();
+    engine.destroy_object(session, gone).unwrap();
+    let by = |state: KeyState| find(engine, session, vec![(A::SR_KEY_STATE, state.value())]).unwrap();
+    assert_eq!(by(KeyState::Enabled), [enabled]);
+    assert_eq!(by(KeyState::Disabled), [disabled]);
+    assert_eq!(by(KeyState::PendingDeletion), [], "by nobody");
+}
+
+#[test]
+fn an_officer_does_not_destroy_by_a_new_pin_what_the_token_keeps() {
+    let world = World::with(Settings { recovery: crate::Recovery::Never, ..settings() });
+    set(&world, NewRules { deletion_days: Some(30), ..NewRules::default() }).unwrap();
+    let session = user_session(&world.engine, SlotId(0));
+    world.engine.create_object(session, named("k")).unwrap();
+    world.engine.logout(session).unwrap();
+    world.engine.login(session, User::Officer, SO_PIN).unwrap();
+    assert_eq!(world.engine.init_pin(session, b"another-pin"), Err(Error::DeletionWindow(30)));
+    world.engine.logout(session).unwrap();
+    world.engine.login(session, User::User, PIN).unwrap();
+    assert_eq!(find(&world.engine, session, by_label("k")).unwrap().len(), 1);
 }
