@@ -1,8 +1,12 @@
 //! How hard a key is to find, in bits (NIST SP 800-57 part 1, table 2).
 
-use types::{AttributeType, KeyType, ObjectClass};
+use ::types::AttributeType;
 
-use crate::{curve::Curve, object::Object};
+use super::types;
+use crate::{
+    curve::Curve,
+    object::{Attributes, Object},
+};
 
 /// Bits of an RSA modulus, and the strength from there on.
 const RSA: [(usize, usize); 6] = [(15360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80), (0, 0)];
@@ -12,24 +16,34 @@ const MOST: usize = 256;
 
 /// The strength of a key; 0 for what is none.
 pub(crate) fn of(key: &Object) -> usize {
-    let attributes = &key.attributes;
-    let len = |name| attributes.bytes(name).map_or(0, <[u8]>::len);
-    match (attributes.class(), attributes.key_type()) {
-        (Some(ObjectClass::SECRET_KEY), _) => len(AttributeType::VALUE).saturating_mul(8).min(MOST),
-        (_, Some(KeyType::RSA)) => {
-            let bits = len(AttributeType::MODULUS).saturating_mul(8);
-            RSA.iter().find(|(least, _)| bits >= *least).map_or(0, |(_, strength)| *strength)
-        }
-        _ => {
-            let params = attributes.bytes(AttributeType::EC_PARAMS).unwrap_or_default();
-            match Curve::of(params) {
-                Ok(Curve::Weierstrass(curve)) => (curve.bits() / 2).min(MOST),
-                // Both of 25519.
-                Ok(Curve::Edwards(_) | Curve::Montgomery(_)) => 128,
-                Err(_) => 0,
-            }
-        }
+    let row = key.attributes.key_type().and_then(types::find);
+    row.map_or(0, |row| (row.strength)(&key.attributes))
+}
+
+/// That of a secret key: its length.
+pub(super) fn of_secret(attributes: &Attributes) -> usize {
+    len(attributes, AttributeType::VALUE).saturating_mul(8).min(MOST)
+}
+
+/// That of an RSA key, by its modulus.
+pub(super) fn of_rsa(attributes: &Attributes) -> usize {
+    let bits = len(attributes, AttributeType::MODULUS).saturating_mul(8);
+    RSA.iter().find(|(least, _)| bits >= *least).map_or(0, |(_, strength)| *strength)
+}
+
+/// That of a key of an elliptic curve: half of what its field has.
+pub(super) fn of_curve(attributes: &Attributes) -> usize {
+    let params = attributes.bytes(AttributeType::EC_PARAMS).unwrap_or_default();
+    match Curve::of(params) {
+        Ok(Curve::Weierstrass(curve)) => (curve.bits() / 2).min(MOST),
+        // Both of 25519.
+        Ok(Curve::Edwards(_) | Curve::Montgomery(_)) => 128,
+        Err(_) => 0,
     }
+}
+
+fn len(attributes: &Attributes, name: AttributeType) -> usize {
+    attributes.bytes(name).map_or(0, <[u8]>::len)
 }
 
 #[cfg(test)]
