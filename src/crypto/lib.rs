@@ -20,6 +20,7 @@ mod padding;
 pub mod room;
 pub mod rsa;
 mod suite;
+pub mod tdes;
 
 pub use digest::Hash;
 pub use error::Error;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{Error, Hash, aes, digest, ec, edwards, mac, montgomery, rsa};
+use crate::{Error, Hash, aes, digest, ec, edwards, mac, montgomery, rsa, tdes};
 
 /// What is prepared once and then shared by everyone who uses it.
 pub type Prepared<T> = Result<Arc<T>, Error>;
@@ -16,6 +16,8 @@ pub struct Suite {
     pub hmac: fn(Hash, &[u8]) -> Prepared<dyn mac::MacKey>,
     /// Prepares an AES key of 16, 24 or 32 bytes.
     pub aes: fn(&[u8]) -> Prepared<dyn aes::AesKey>,
+    /// Prepares a Triple DES key of 16 or 24 bytes, whatever its parity.
+    pub tdes: fn(&[u8]) -> Prepared<dyn tdes::TdesKey>,
     /// Prepares an RSA public key from modulus and exponent; [`Error::KeySize`] outside
     /// [`rsa::MIN_BITS`] to [`rsa::MAX_BITS`].
     pub rsa_public: fn(&[u8], &[u8]) -> Prepared<dyn rsa::PublicKey>,
@@ -44,10 +46,12 @@ pub struct Suite {
 }
 
 /// The suite that the module uses: AWS-LC, RustCrypto where it is much faster, and RustCrypto alone in a
-/// portable build. AWS-LC lacks none of this.
+/// portable build. Of what AWS-LC lacks here
+/// it is RustCrypto that does it.
 #[cfg(feature = "awslc")]
 pub static SUITE: Suite = Suite {
     name: "awslc",
+    tdes: crate::backends::rustcrypto::SUITE.tdes,
     ec_public: overlay::ec_public,
     ec_private: overlay::ec_private,
     ec_generate: overlay::ec_generate,

@@ -5,7 +5,7 @@ pub(crate) mod types;
 use std::sync::{Arc, OnceLock};
 
 use ::types::{AttributeType, KeyType};
-use crypto::{Hash, SUITE, Secret, aes::AesKey, ec, edwards, mac::MacKey, montgomery, rsa};
+use crypto::{Hash, SUITE, Secret, aes::AesKey, ec, edwards, mac::MacKey, montgomery, rsa, tdes::TdesKey};
 
 use crate::{Error, object::Attributes};
 
@@ -15,6 +15,8 @@ use self::types::Keys;
 pub(crate) enum Material {
     /// An AES key.
     Aes(Aes),
+    /// A Triple DES key.
+    Tdes(Arc<dyn TdesKey>),
     /// Bytes for HMAC, or to derive from.
     Secret(Bytes),
     /// An RSA public key.
@@ -85,6 +87,13 @@ impl Material {
         }
     }
 
+    pub(crate) fn tdes(&self) -> Result<&Arc<dyn TdesKey>, Error> {
+        match self {
+            Self::Tdes(key) => Ok(key),
+            _ => Err(Error::KeyTypeInconsistent),
+        }
+    }
+
     pub(crate) fn secret(&self) -> Result<&Bytes, Error> {
         match self {
             Self::Secret(key) => Ok(key),
@@ -151,12 +160,17 @@ impl Lengths {
         }
     }
 
-    /// The length that a template asks for (CKA_VALUE_LEN), if it does.
+    /// The length that a template asks for (CKA_VALUE_LEN), if it does or if there is only one.
     ///
     /// # Errors
     /// [`Error::AttributeValueInvalid`] if no key of the type has it.
     pub(crate) fn wanted(self, template: &Attributes) -> Result<Option<usize>, Error> {
-        let Some(len) = template.number(AttributeType::VALUE_LEN) else { return Ok(None) };
+        let Some(len) = template.number(AttributeType::VALUE_LEN) else {
+            return Ok(match self {
+                Self::OneOf([only]) => Some(*only),
+                Self::OneOf(_) | Self::UpTo(_) => None,
+            });
+        };
         match usize::try_from(len) {
             Ok(len) if self.allows(len) => Ok(Some(len)),
             _ => Err(Error::AttributeValueInvalid(AttributeType::VALUE_LEN)),

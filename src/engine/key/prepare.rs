@@ -22,6 +22,10 @@ pub(super) fn aes(attributes: &Attributes) -> Result<Material, Error> {
     Ok(Material::Aes(Aes { key: (SUITE.aes)(value)?, cmac: OnceLock::new() }))
 }
 
+pub(super) fn tdes(attributes: &Attributes) -> Result<Material, Error> {
+    Ok(Material::Tdes((SUITE.tdes)(part(attributes, AttributeType::VALUE)?)?))
+}
+
 pub(super) fn secret(attributes: &Attributes) -> Result<Material, Error> {
     let value = part(attributes, AttributeType::VALUE)?;
     Ok(Material::Secret(Bytes { value: Secret::new(value.to_vec()), hmac: Default::default() }))

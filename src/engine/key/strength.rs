@@ -25,6 +25,15 @@ pub(super) fn of_secret(attributes: &Attributes) -> usize {
     len(attributes, AttributeType::VALUE).saturating_mul(8).min(MOST)
 }
 
+/// That of a Triple DES key: of two keys, and of three.
+pub(super) fn of_tdes(attributes: &Attributes) -> usize {
+    match len(attributes, AttributeType::VALUE) {
+        24 => 112,
+        16 => 80,
+        _ => 0,
+    }
+}
+
 /// That of an RSA key, by its modulus.
 pub(super) fn of_rsa(attributes: &Attributes) -> usize {
     let bits = len(attributes, AttributeType::MODULUS).saturating_mul(8);

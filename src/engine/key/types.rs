@@ -53,6 +53,7 @@ pub(crate) struct Encoding {
     pub(crate) read: fn(&PrivateKeyInfoRef<'_>) -> Result<Option<Parts>, Error>,
 }
 
+const CIPHER: &[A] = &[A::ENCRYPT, A::DECRYPT, A::WRAP, A::UNWRAP, A::SIGN, A::VERIFY];
 const MAC: &[A] = &[A::SIGN, A::VERIFY];
 
 /// A secret key without an algorithm of its own.
@@ -69,6 +70,24 @@ macro_rules! bytes {
                 check_value: check_value::of_bytes,
             },
             strength: strength::of_secret,
+        }
+    };
+}
+
+/// A key of a block cipher.
+macro_rules! cipher {
+    ($id:ident, $groups:ident, $lengths:expr, $prepare:expr, $settle:expr, $check_value:expr, $strength:expr) => {
+        TypeOfKey {
+            id: KeyType::$id,
+            keys: Keys::Secret {
+                key: Half {
+                    object: ObjectKind::key(C::SECRET_KEY, KeyType::$id, groups::$groups, CIPHER, $settle),
+                    prepare: $prepare,
+                },
+                lengths: Lengths::OneOf($lengths),
+                check_value: $check_value,
+            },
+            strength: $strength,
         }
     };
 }
@@ -140,24 +159,9 @@ static TYPES: &[TypeOfKey] = &[
     curve!(EC_EDWARDS, &[A::VERIFY], &[A::SIGN], der::curve::read_edwards),
     // By the specification no key derives unless somebody says so. These can do nothing else.
     curve!(EC_MONTGOMERY, &[], &[A::DERIVE], der::curve::read_montgomery),
-    TypeOfKey {
-        id: KeyType::AES,
-        keys: Keys::Secret {
-            key: Half {
-                object: ObjectKind::key(
-                    C::SECRET_KEY,
-                    KeyType::AES,
-                    groups::SECRET,
-                    &[A::ENCRYPT, A::DECRYPT, A::WRAP, A::UNWRAP, A::SIGN, A::VERIFY],
-                    parts::secret,
-                ),
-                prepare: prepare::aes,
-            },
-            lengths: Lengths::OneOf(&[16, 24, 32]),
-            check_value: check_value::of_aes,
-        },
-        strength: strength::of_secret,
-    },
+    cipher!(AES, SECRET, &[16, 24, 32], prepare::aes, parts::secret, check_value::of_aes, strength::of_secret),
+    cipher!(DES2, SECRET_OF_ONE_LENGTH, &[16], prepare::tdes, parts::tdes, check_value::of_tdes, strength::of_tdes),
+    cipher!(DES3, SECRET_OF_ONE_LENGTH, &[24], prepare::tdes, parts::tdes, check_value::of_tdes, strength::of_tdes),
     bytes!(GENERIC_SECRET),
     bytes!(SHA_1_HMAC),
     bytes!(SHA224_HMAC),

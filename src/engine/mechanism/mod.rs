@@ -10,6 +10,7 @@ mod mac;
 mod rsa;
 mod secret;
 mod signature;
+mod tdes;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +62,8 @@ pub struct Mechanism {
     pub(crate) integrity: Integrity,
     /// What decrypting with it lets be asked, if it does.
     pub(crate) oracle: Option<Risk>,
+    /// What is wrong with protecting anything by it from now on, if something is.
+    pub(crate) outdated: Option<Risk>,
 }
 
 /// Whether a wrapping notices a change.
@@ -169,10 +172,11 @@ pub fn all() -> impl ExactSizeIterator<Item = &'static Mechanism> {
 fn table() -> &'static [&'static Mechanism] {
     static TABLE: std::sync::OnceLock<Vec<&'static Mechanism>> = std::sync::OnceLock::new();
     TABLE.get_or_init(|| {
-        let families: [&'static [Mechanism]; 6] = [
+        let families: [&'static [Mechanism]; 7] = [
             rsa::MECHANISMS,
             ec::MECHANISMS,
             aes::MECHANISMS,
+            tdes::MECHANISMS,
             secret::MECHANISMS,
             hmac::MECHANISMS,
             digest::MECHANISMS,
@@ -254,6 +258,7 @@ impl Mechanism {
         padding: Padding::None,
         integrity: Integrity::Unchecked,
         oracle: None,
+        outdated: None,
     };
 
     /// The `CKF_` flags of `C_GetMechanismInfo`.

@@ -1,7 +1,7 @@
 //! Checksums of keys and certificates (CKA_CHECK_VALUE): three bytes that tell whether two tokens have the
 //! same thing, and nothing about it.
 
-use crypto::{Hash, SUITE, aes::Mode};
+use crypto::{Hash, SUITE, aes::Mode, tdes};
 
 use crate::Error;
 
@@ -18,6 +18,14 @@ pub(crate) fn of_aes(value: &[u8]) -> Result<[u8; LEN], Error> {
     let mut output = [0; crypto::aes::BLOCK];
     let mut cipher = (SUITE.aes)(value)?.encryptor(Mode::Ecb)?;
     cipher.once(&zeros, &mut output)?;
+    Ok(beginning(&output))
+}
+
+/// That of a Triple DES key.
+pub(crate) fn of_tdes(value: &[u8]) -> Result<[u8; LEN], Error> {
+    let zeros = [0; tdes::BLOCK];
+    let mut output = [0; tdes::BLOCK];
+    (SUITE.tdes)(value)?.encryptor(tdes::Mode::Ecb).once(&zeros, &mut output)?;
     Ok(beginning(&output))
 }
 
@@ -42,6 +50,13 @@ mod tests {
     fn the_check_value_of_an_aes_key_is_an_encrypted_block_of_zeros() {
         // FIPS 197's key of zeros: AES-128 of a zero block is 66e94bd4…
         assert_eq!(of_aes(&[0; 16]), Ok([0x66, 0xe9, 0x4b]));
+    }
+
+    #[test]
+    fn the_check_value_of_a_triple_des_key_is_an_encrypted_block_of_zeros() {
+        // Three keys alike are DES (FIPS 46-3): of zeros with 0101…01 it is 8ca64de9c1b123a7 (SP 800-17, table A.1).
+        assert_eq!(of_tdes(&[1; 24]), Ok([0x8c, 0xa6, 0x4d]));
+        assert_eq!(of_tdes(&[1; 16]), Ok([0x8c, 0xa6, 0x4d]));
     }
 
     #[test]

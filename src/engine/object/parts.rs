@@ -2,7 +2,10 @@
 //! outside, and what follows from it computed.
 
 use ::types::{AttributeType, CertificateType, KeyType, Value};
-use crypto::Error as Fault;
+use crypto::{
+    Error as Fault,
+    tdes::{has_odd_parity, set_odd_parity},
+};
 
 use super::{Attributes, Origin, check_value};
 use crate::{
@@ -75,6 +78,23 @@ pub(crate) fn secret(attributes: &mut Attributes, origin: Origin) -> Result<(), 
     }
     attributes.set(AttributeType::VALUE_LEN, Value::Number(len));
     set_check_value(attributes, computed)
+}
+
+/// A Triple DES key has odd parity (PKCS#11, "DES3 secret key objects").
+pub(crate) fn tdes(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    let value = attributes.bytes(AttributeType::VALUE).unwrap_or_default();
+    if !has_odd_parity(value) {
+        match origin {
+            Origin::Created => return Err(Error::AttributeValueInvalid(AttributeType::VALUE)),
+            Origin::Unwrapped => return Err(Error::WrappedKeyInvalid),
+            Origin::Generated(_) | Origin::Derived { .. } => {
+                let mut odd = ::types::Buffer::new(value.to_vec());
+                set_odd_parity(&mut odd);
+                attributes.set(AttributeType::VALUE, Value::Bytes(odd.into()));
+            }
+        }
+    }
+    secret(attributes, origin)
 }
 
 pub(crate) fn rsa_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod aes;
+mod chain;
 mod ec;
 mod edwards;
 mod hash;
@@ -12,6 +13,7 @@ mod montgomery;
 mod oaep;
 mod pss;
 mod rsa;
+mod tdes;
 
 use getrandom::SysRng;
 
@@ -24,6 +26,7 @@ pub static SUITE: Suite = Suite {
     digest: hash::digest,
     hmac: hash::hmac,
     aes: aes::key,
+    tdes: tdes::key,
     rsa_public: rsa::public,
     rsa_private: rsa::private,
     rsa_generate: rsa::generate,

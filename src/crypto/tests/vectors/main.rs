@@ -17,6 +17,7 @@ mod curve;
 mod rsa;
 mod standard;
 mod symmetric;
+mod tdes;
 
 use std::{
     collections::BTreeMap,

@@ -60,9 +60,10 @@ fn refuses(id: MechanismType, params: &Params) {
 
 #[test]
 fn a_parameter_of_another_shape_is_refused_everywhere() {
-    let others: [(&[Shape], Params); 4] = [
+    let others: [(&[Shape], Params); 5] = [
         (&[Shape::None, Shape::OptionalIv(4), Shape::OptionalIv(8), Shape::OptionalEddsa], Params::None),
         (&[Shape::OutputLength], Params::OutputLength(8)),
+        (&[Shape::Iv(8), Shape::OptionalIv(8)], Params::Iv(vec![0; 8])),
         (&[Shape::Iv(16)], Params::Iv(vec![0; 16])),
         (&[], Params::Iv(vec![0; 15])),
     ];
@@ -83,6 +84,7 @@ fn generators_take_no_parameter() {
         let builder = |class| {
             let params = |curve: Curve| vec![(AttributeType::EC_PARAMS, Value::bytes(curve.params().unwrap()))];
             let template = match (class, key_type) {
+                (ObjectClass::SECRET_KEY, KeyType::DES3) => vec![],
                 (ObjectClass::SECRET_KEY, _) => vec![number(AttributeType::VALUE_LEN, 16)],
                 (ObjectClass::PUBLIC_KEY, KeyType::RSA) => vec![number(AttributeType::MODULUS_BITS, 1024)],
                 (ObjectClass::PUBLIC_KEY, _) => params(Curve::Weierstrass(crypto::ec::Curve::P256)),

@@ -5,6 +5,7 @@ use crypto::{
     aes::Mode,
     backends::rustcrypto::SUITE,
     rsa::{self, Oaep, Pss},
+    tdes,
 };
 use types::{AttributeType, KeyType, MechanismType, Params, Shape};
 
@@ -98,6 +99,10 @@ pub(super) fn check_signature(row: &Mechanism, params: &Params, keys: &Pair, mes
             let key = (SUITE.edwards_private)(crypto::edwards::Curve::Ed25519, seed).unwrap();
             assert_eq!(key.sign(message).unwrap(), signature, "{name}");
         }
+        KeyType::DES2 | KeyType::DES3 => {
+            let key = (SUITE.tdes)(bytes(&keys.private, AttributeType::VALUE)).unwrap().cmac();
+            check_code(&*key, message, signature, name);
+        }
         KeyType::AES => {
             let key = (SUITE.aes)(bytes(&keys.private, AttributeType::VALUE)).unwrap().cmac();
             check_code(&*key, message, signature, name);
@@ -122,6 +127,19 @@ pub(super) fn encrypted(row: &Mechanism, params: &Params, key: &Object, message:
     }
     if row.id == MechanismType::RSA_X_509 {
         return Some(rsa_public(key).raw(message).unwrap());
+    }
+    if row.keys.contains(&KeyType::DES3) {
+        let key = (SUITE.tdes)(bytes(key, AttributeType::VALUE)).unwrap();
+        let mode = match (params, row.id) {
+            (Params::Iv(iv), MechanismType::DES3_CBC) => tdes::Mode::Cbc { iv: iv.as_slice().try_into().unwrap() },
+            (Params::Iv(iv), _) => tdes::Mode::CbcPad { iv: iv.as_slice().try_into().unwrap() },
+            _ => tdes::Mode::Ecb,
+        };
+        let mut cipher = key.encryptor(mode);
+        let mut output = vec![0; cipher.once_len(message.len())];
+        let len = cipher.once(message, &mut output).unwrap();
+        output.truncate(len);
+        return Some(output);
     }
     let aes = (SUITE.aes)(bytes(key, AttributeType::VALUE)).unwrap();
     let mode = match (params, row.id) {
