@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use crate::{Error, Hash, aes, digest, ec, edwards, mac, montgomery, rsa, tdes};
+use crate::{Error, Hash, Secret, aes, digest, dsa, ec, edwards, mac, montgomery, rsa, tdes};
 
 /// What is prepared once and then shared by everyone who uses it.
 pub type Prepared<T> = Result<Arc<T>, Error>;
+
+/// See [`Suite::power`].
+pub type Power = fn(&[u8], &[u8], &[u8]) -> Result<Secret, Error>;
 
 /// What a backend can do: one row per use. What it lacks is [`Error::Unsupported`].
 #[derive(Clone, Copy)]
@@ -41,6 +44,13 @@ pub struct Suite {
     pub montgomery_private: fn(montgomery::Curve, &[u8]) -> Prepared<dyn montgomery::PrivateKey>,
     /// Makes a Montgomery key pair.
     pub montgomery_generate: fn(montgomery::Curve) -> Result<montgomery::KeyPair, Error>,
+    /// A power modulo an odd number: modulus, base (below it), exponent, each without leading zeros. As long as the
+    /// modulus, and in a time that depends on lengths only.
+    pub power: Power,
+    /// Prepares a DSA public key from its group and value.
+    pub dsa_public: fn(dsa::Group<'_>, &[u8]) -> Prepared<dyn dsa::PublicKey>,
+    /// Prepares a DSA private key from its group and value.
+    pub dsa_private: fn(dsa::Group<'_>, &[u8]) -> Prepared<dyn dsa::PrivateKey>,
     /// Fills a buffer with random bytes fit for keys.
     pub random: fn(&mut [u8]) -> Result<(), Error>,
 }

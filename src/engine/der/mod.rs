@@ -1,6 +1,8 @@
 //! Keys as other programs write them: SubjectPublicKeyInfo (RFC 5280) and PKCS#8 (RFC 5208, RFC 5958).
 
 pub(crate) mod curve;
+pub(crate) mod dh;
+pub(crate) mod dsa;
 pub(crate) mod rsa;
 
 use crypto::Secret;
@@ -99,6 +101,11 @@ fn not_a_key(_: der::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
+
     use types::{AttributeType, Value};
 
     use super::*;
@@ -162,6 +169,8 @@ mod tests {
         let mut pairs: Vec<_> = crypto::ec::Curve::ALL.map(|known| ("EC", curve(Curve::Weierstrass(known)))).into();
         pairs.push(("RSA", fixture::rsa_pair(1024)));
         pairs.push(("Ed25519", curve(Curve::Edwards(crypto::edwards::Curve::Ed25519))));
+        pairs.push(("DH", fixture::dh_pair()));
+        pairs.extend(fixture::dsa_pairs().map(|pair| ("DSA", pair)));
         pairs.push(("X25519", curve(Curve::Montgomery(crypto::montgomery::Curve::X25519))));
         pairs
     }
@@ -173,6 +182,39 @@ mod tests {
             assert!(info.is_some(), "{name}");
             assert_eq!(info, public_key_info(&pair.private.attributes).unwrap(), "{name}");
         }
+    }
+
+    /// What the command `openssl` makes of its input.
+    fn openssl(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut child = Command::new("openssl")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command openssl is there");
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        output.stdout
+    }
+
+    #[test]
+    fn openssl_reads_keys_modulo_a_prime_and_finds_the_same_public_key() {
+        for (name, pair) in pairs().into_iter().filter(|(name, _)| ["DH", "DSA"].contains(name)) {
+            let private = private_key_info(&pair.private.attributes).unwrap();
+            let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &private);
+            assert_eq!(public_key_info(&pair.public.attributes).unwrap(), Some(public), "{name}");
+            let written = openssl(&["pkcs8", "-topk8", "-nocrypt", "-inform", "DER", "-outform", "DER"], &private);
+            assert_eq!(written, *private, "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_modulo_a_prime_that_openssl_has_made_are_read() {
+        let dh = ["genpkey", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-outform", "DER"];
+        let key = imported(&openssl(&dh, b""));
+        assert_eq!(key.attributes.key_type(), Some(KeyType::DH));
+        assert!(key.material().is_ok());
     }
 
     #[test]

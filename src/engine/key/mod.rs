@@ -1,11 +1,11 @@
-mod prepare;
+pub(crate) mod prepare;
 pub(crate) mod strength;
 pub(crate) mod types;
 
 use std::sync::{Arc, OnceLock};
 
 use ::types::{AttributeType, KeyType};
-use crypto::{Hash, SUITE, Secret, aes::AesKey, ec, edwards, mac::MacKey, montgomery, rsa, tdes::TdesKey};
+use crypto::{Hash, SUITE, Secret, aes::AesKey, dh, dsa, ec, edwards, mac::MacKey, montgomery, rsa, tdes::TdesKey};
 
 use crate::{Error, object::Attributes};
 
@@ -36,6 +36,14 @@ pub(crate) enum Material {
     MontgomeryPublic,
     /// The private key of a Montgomery curve.
     MontgomeryPrivate(montgomery::Curve, Arc<dyn montgomery::PrivateKey>),
+    /// A Diffie-Hellman public key. As that of a Montgomery curve, it is only ever the other side of an agreement.
+    DhPublic,
+    /// A Diffie-Hellman private key.
+    DhPrivate(Arc<dh::PrivateKey>),
+    /// A DSA public key.
+    DsaPublic(Arc<dyn dsa::PublicKey>),
+    /// A DSA private key.
+    DsaPrivate(Arc<dyn dsa::PrivateKey>),
     /// Nothing here computes with such an object.
     None,
 }

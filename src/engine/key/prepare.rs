@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crypto::{SUITE, Secret, rsa};
+use crypto::{SUITE, Secret, dh, dsa, rsa};
 use types::{AttributeType, KeyType};
 
 use super::{Aes, Bytes, Material};
@@ -83,4 +83,38 @@ fn curve(attributes: &Attributes) -> Result<Curve, Error> {
     let curve = Curve::of(part(attributes, AttributeType::EC_PARAMS)?)?;
     let fits: Option<KeyType> = attributes.key_type();
     if fits == Some(curve.key_type()) { Ok(curve) } else { Err(Error::CurveNotSupported) }
+}
+
+/// The group of a Diffie-Hellman key.
+pub(crate) fn dh_group(attributes: &Attributes) -> Result<dh::Group<'_>, Error> {
+    Ok(dh::Group { p: part(attributes, AttributeType::PRIME)?, g: part(attributes, AttributeType::BASE)? })
+}
+
+pub(super) fn dh_public(attributes: &Attributes) -> Result<Material, Error> {
+    dh_group(attributes)?.check_public(part(attributes, AttributeType::VALUE)?)?;
+    Ok(Material::DhPublic)
+}
+
+pub(super) fn dh_private(attributes: &Attributes) -> Result<Material, Error> {
+    let value = part(attributes, AttributeType::VALUE)?;
+    Ok(Material::DhPrivate(dh_group(attributes)?.private(value)?))
+}
+
+/// The group of a DSA key.
+pub(crate) fn dsa_group(attributes: &Attributes) -> Result<dsa::Group<'_>, Error> {
+    Ok(dsa::Group {
+        p: part(attributes, AttributeType::PRIME)?,
+        q: part(attributes, AttributeType::SUBPRIME)?,
+        g: part(attributes, AttributeType::BASE)?,
+    })
+}
+
+pub(super) fn dsa_public(attributes: &Attributes) -> Result<Material, Error> {
+    let value = part(attributes, AttributeType::VALUE)?;
+    Ok(Material::DsaPublic((SUITE.dsa_public)(dsa_group(attributes)?, value)?))
+}
+
+pub(super) fn dsa_private(attributes: &Attributes) -> Result<Material, Error> {
+    let value = part(attributes, AttributeType::VALUE)?;
+    Ok(Material::DsaPrivate((SUITE.dsa_private)(dsa_group(attributes)?, value)?))
 }

@@ -8,8 +8,8 @@ use crate::{
     object::{Attributes, Object},
 };
 
-/// Bits of an RSA modulus, and the strength from there on.
-const RSA: [(usize, usize); 6] = [(15360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80), (0, 0)];
+/// Bits of an RSA modulus or of the prime of a group, and the strength from there on.
+const MODULUS: [(usize, usize); 6] = [(15360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80), (0, 0)];
 
 /// Nothing is stronger.
 const MOST: usize = 256;
@@ -36,8 +36,23 @@ pub(super) fn of_tdes(attributes: &Attributes) -> usize {
 
 /// That of an RSA key, by its modulus.
 pub(super) fn of_rsa(attributes: &Attributes) -> usize {
-    let bits = len(attributes, AttributeType::MODULUS).saturating_mul(8);
-    RSA.iter().find(|(least, _)| bits >= *least).map_or(0, |(_, strength)| *strength)
+    of_modulus(attributes, AttributeType::MODULUS)
+}
+
+/// That of a Diffie-Hellman key, by its prime.
+pub(super) fn of_dh(attributes: &Attributes) -> usize {
+    of_modulus(attributes, AttributeType::PRIME)
+}
+
+/// That of a DSA key, by its prime and its subprime.
+pub(super) fn of_dsa(attributes: &Attributes) -> usize {
+    let subprime = len(attributes, AttributeType::SUBPRIME).saturating_mul(8);
+    of_modulus(attributes, AttributeType::PRIME).min(subprime / 2)
+}
+
+fn of_modulus(attributes: &Attributes, name: AttributeType) -> usize {
+    let bits = len(attributes, name).saturating_mul(8);
+    MODULUS.iter().find(|(least, _)| bits >= *least).map_or(0, |(_, strength)| *strength)
 }
 
 /// That of a key of an elliptic curve: half of what its field has.
@@ -64,6 +79,9 @@ mod tests {
     fn strengths_are_those_of_nist() {
         assert_eq!(of(&fixture::rsa_pair(1024).private), 80);
         assert_eq!(of(&fixture::rsa_pair(2048).public), 112);
+        assert_eq!(of(&fixture::dh_pair().private), 112);
+        assert_eq!(fixture::dsa_pairs().map(|pair| of(&pair.public)), [80, 112]);
+        assert_eq!(of(&fixture::secret(::types::KeyType::DES3, &[1; 24])), 112);
         for (curve, strength) in [
             (Curve::Weierstrass(crypto::ec::Curve::P256), 128),
             (Curve::Weierstrass(crypto::ec::Curve::P384), 192),

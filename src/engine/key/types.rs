@@ -159,6 +159,51 @@ static TYPES: &[TypeOfKey] = &[
     curve!(EC_EDWARDS, &[A::VERIFY], &[A::SIGN], der::curve::read_edwards),
     // By the specification no key derives unless somebody says so. These can do nothing else.
     curve!(EC_MONTGOMERY, &[], &[A::DERIVE], der::curve::read_montgomery),
+    // As those of a Montgomery curve, these can do nothing else.
+    TypeOfKey {
+        id: KeyType::DH,
+        keys: Keys::Pair {
+            public: Half {
+                object: ObjectKind::key(C::PUBLIC_KEY, KeyType::DH, groups::PUBLIC_DH, &[], parts::finite),
+                prepare: prepare::dh_public,
+            },
+            private: Half {
+                object: ObjectKind::key(
+                    C::PRIVATE_KEY,
+                    KeyType::DH,
+                    groups::PRIVATE_DH,
+                    &[A::DERIVE],
+                    parts::dh_private,
+                ),
+                prepare: prepare::dh_private,
+            },
+            encoding: Encoding {
+                public_info: der::dh::public_info,
+                private_info: der::dh::private_info,
+                read: der::dh::read,
+            },
+        },
+        strength: strength::of_dh,
+    },
+    TypeOfKey {
+        id: KeyType::DSA,
+        keys: Keys::Pair {
+            public: Half {
+                object: ObjectKind::key(C::PUBLIC_KEY, KeyType::DSA, groups::PUBLIC_DSA, &[A::VERIFY], parts::finite),
+                prepare: prepare::dsa_public,
+            },
+            private: Half {
+                object: ObjectKind::key(C::PRIVATE_KEY, KeyType::DSA, groups::PRIVATE_DSA, &[A::SIGN], parts::finite),
+                prepare: prepare::dsa_private,
+            },
+            encoding: Encoding {
+                public_info: der::dsa::public_info,
+                private_info: der::dsa::private_info,
+                read: der::dsa::read,
+            },
+        },
+        strength: strength::of_dsa,
+    },
     cipher!(AES, SECRET, &[16, 24, 32], prepare::aes, parts::secret, check_value::of_aes, strength::of_secret),
     cipher!(DES2, SECRET_OF_ONE_LENGTH, &[16], prepare::tdes, parts::tdes, check_value::of_tdes, strength::of_tdes),
     cipher!(DES3, SECRET_OF_ONE_LENGTH, &[24], prepare::tdes, parts::tdes, check_value::of_tdes, strength::of_tdes),

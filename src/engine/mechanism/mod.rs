@@ -3,7 +3,9 @@
 //! What a mechanism cannot do is `None`; its `CKF_` flags follow from what it can.
 
 mod aes;
+mod dh;
 mod digest;
+mod dsa;
 mod ec;
 mod hmac;
 mod mac;
@@ -172,9 +174,11 @@ pub fn all() -> impl ExactSizeIterator<Item = &'static Mechanism> {
 fn table() -> &'static [&'static Mechanism] {
     static TABLE: std::sync::OnceLock<Vec<&'static Mechanism>> = std::sync::OnceLock::new();
     TABLE.get_or_init(|| {
-        let families: [&'static [Mechanism]; 7] = [
+        let families: [&'static [Mechanism]; 9] = [
             rsa::MECHANISMS,
             ec::MECHANISMS,
+            dh::MECHANISMS,
+            dsa::MECHANISMS,
             aes::MECHANISMS,
             tdes::MECHANISMS,
             secret::MECHANISMS,

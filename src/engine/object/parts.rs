@@ -196,6 +196,26 @@ pub(crate) fn ec_private(attributes: &mut Attributes, origin: Origin) -> Result<
     set_public_key_info(attributes)
 }
 
+/// What keys modulo a prime are made of.
+const FINITE: [AttributeType; 4] =
+    [AttributeType::PRIME, AttributeType::SUBPRIME, AttributeType::BASE, AttributeType::VALUE];
+
+/// A Diffie-Hellman public key, and a DSA key of either half.
+pub(crate) fn finite(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    for name in FINITE {
+        trim(attributes, name);
+    }
+    must_be_a_key(attributes, origin, AttributeType::VALUE)?;
+    set_public_key_info(attributes)
+}
+
+pub(crate) fn dh_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    finite(attributes, origin)?;
+    let bits = bits(attributes.bytes(AttributeType::VALUE).unwrap_or_default());
+    attributes.set(AttributeType::VALUE_BITS, Value::Number(bits));
+    Ok(())
+}
+
 fn curve(attributes: &Attributes) -> Result<Curve, Error> {
     let params = attributes.bytes(AttributeType::EC_PARAMS).unwrap_or_default();
     let curve = Curve::of(params)?;

@@ -11,6 +11,7 @@
 mod aes;
 mod bignum;
 mod digest;
+mod dsa;
 mod ec;
 mod edwards;
 mod gcm;
@@ -46,6 +47,9 @@ pub static SUITE: Suite = Suite {
     edwards_generate: edwards::generate,
     montgomery_private: montgomery::private,
     montgomery_generate: montgomery::generate,
+    power: bignum::power,
+    dsa_public: dsa::public,
+    dsa_private: dsa::private,
     random: random::fill,
 };
 

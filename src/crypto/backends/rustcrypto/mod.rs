@@ -4,6 +4,7 @@
 
 mod aes;
 mod chain;
+mod dsa;
 mod ec;
 mod edwards;
 mod hash;
@@ -11,6 +12,7 @@ mod key_wrap;
 mod mode;
 mod montgomery;
 mod oaep;
+mod power;
 mod pss;
 mod rsa;
 mod tdes;
@@ -38,6 +40,9 @@ pub static SUITE: Suite = Suite {
     edwards_generate: edwards::generate,
     montgomery_private: montgomery::private,
     montgomery_generate: montgomery::generate,
+    power: power::power,
+    dsa_public: dsa::public,
+    dsa_private: dsa::private,
     random,
 };
 

@@ -14,6 +14,7 @@
 )]
 
 mod curve;
+mod finite;
 mod rsa;
 mod standard;
 mod symmetric;

@@ -4,6 +4,7 @@ use crypto::{
     Hash,
     aes::Mode,
     backends::rustcrypto::SUITE,
+    dsa,
     rsa::{self, Oaep, Pss},
     tdes,
 };
@@ -92,6 +93,13 @@ pub(super) fn check_signature(row: &Mechanism, params: &Params, keys: &Pair, mes
             };
             let point = Curve::Weierstrass(curve).point(bytes(&keys.public, AttributeType::EC_POINT)).unwrap();
             let key = (SUITE.ec_public)(curve, point).unwrap();
+            key.verify(digest.as_deref().unwrap_or(message), signature).unwrap();
+        }
+        KeyType::DSA => {
+            let number = |name| bytes(&keys.public, name);
+            let (p, q, g) =
+                (number(AttributeType::PRIME), number(AttributeType::SUBPRIME), number(AttributeType::BASE));
+            let key = (SUITE.dsa_public)(dsa::Group { p, q, g }, number(AttributeType::VALUE)).unwrap();
             key.verify(digest.as_deref().unwrap_or(message), signature).unwrap();
         }
         KeyType::EC_EDWARDS => {
@@ -186,6 +194,12 @@ pub(super) fn agreed(private: &Object, public: &Object) -> Vec<u8> {
         Curve::Montgomery(curve) => (SUITE.montgomery_private)(curve, value).unwrap().agree(point).unwrap().to_vec(),
         Curve::Edwards(_) => panic!("nothing is agreed on an Edwards curve"),
     }
+}
+
+/// The shared secret of a Diffie-Hellman key and a public value.
+pub(super) fn agreed_modulo_a_prime(private: &Object, public: &[u8]) -> Vec<u8> {
+    let number = |name| bytes(private, name);
+    (SUITE.power)(number(AttributeType::PRIME), public, number(AttributeType::VALUE)).unwrap().to_vec()
 }
 
 /// The key derivation function of ANSI X9.63, written out again.

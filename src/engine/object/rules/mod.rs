@@ -315,6 +315,10 @@ pub(crate) mod groups {
     pub(crate) const PUBLIC_EC: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::EC];
     pub(crate) const PRIVATE_RSA: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::RSA];
     pub(crate) const PRIVATE_EC: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::EC];
+    pub(crate) const PUBLIC_DH: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::DH];
+    pub(crate) const PRIVATE_DH: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::DH];
+    pub(crate) const PUBLIC_DSA: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::DSA];
+    pub(crate) const PRIVATE_DSA: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::DSA];
     pub(crate) const SECRET: &[&[Rule]] = &[storage::RULES, key::RULES, secret_key::RULES, secret_key::LENGTH];
     pub(crate) const SECRET_OF_ONE_LENGTH: &[&[Rule]] =
         &[storage::RULES, key::RULES, secret_key::RULES, secret_key::ONLY_LENGTH];
