@@ -49,6 +49,7 @@ unsafe fn parameter(shape: Shape, ptr: *const CK_BYTE, len: CK_ULONG) -> Result<
         Shape::Ecdh => unsafe { ecdh(plain(bytes)?) },
         // SAFETY: by our caller's promise.
         Shape::OptionalEddsa => unsafe { eddsa(bytes) },
+        Shape::PublicValue => public_value(bytes),
         // SAFETY: by our caller's promise.
         Shape::RsaAesWrap => unsafe { rsa_aes_wrap(plain(bytes)?) },
     }
@@ -59,6 +60,16 @@ fn iv(bytes: &[u8], len: usize) -> Result<Params, Rv> {
         return Err(INVALID);
     }
     memory::owned(bytes).map(Params::Iv).map_err(Fault::of(INVALID))
+}
+
+/// No public value is longer, in bytes.
+const PUBLIC_VALUE_MAX: usize = 1 << 14;
+
+fn public_value(bytes: &[u8]) -> Result<Params, Rv> {
+    if bytes.is_empty() || bytes.len() > PUBLIC_VALUE_MAX {
+        return Err(INVALID);
+    }
+    memory::owned(bytes).map(Params::PublicValue).map_err(Fault::of(INVALID))
 }
 
 fn counter(params: CK_AES_CTR_PARAMS) -> Result<Params, Rv> {

@@ -9,22 +9,26 @@
 
 pub mod aes;
 pub mod backends;
+pub mod dh;
 pub mod digest;
+pub mod dsa;
 pub mod ec;
 pub mod edwards;
 mod error;
 mod keys;
 pub mod mac;
 pub mod montgomery;
+mod number;
 mod padding;
 pub mod room;
 pub mod rsa;
 mod suite;
+pub mod tdes;
 
 pub use digest::Hash;
 pub use error::Error;
 pub use keys::{keys, use_heap};
-pub use suite::{Prepared, SUITE, Started, Suite};
+pub use suite::{Power, Prepared, SUITE, Started, Suite};
 
 /// Bytes that are wiped when they are dropped.
 pub type Secret = zeroize::Zeroizing<Vec<u8>>;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater, ConstantTimeLess};
 use zeroize::Zeroizing;
 
-use crate::{Error, Hash, Secret, aes::BLOCK, mac::MacKey};
+use crate::{Error, Hash, Secret, mac::MacKey};
 
 /// `00 02`, eight bytes that are not zero, `00` (RFC 8017, 7.2.1).
 pub(crate) const PKCS1_OVERHEAD: usize = 11;
@@ -55,16 +55,19 @@ pub(crate) fn unpad_pkcs1(em: &[u8], d: &[u8], ciphertext: &[u8], hmac: Hmac) ->
 
 /// Takes the padding off the last block of a message (RFC 5652, 6.3). Only whether it is right, and the
 /// length of what is left, can be seen from outside.
-pub(crate) fn unpad_block(block: &[u8; BLOCK]) -> Option<&[u8]> {
-    let [.., pad] = *block;
+pub(crate) fn unpad_block<const N: usize>(block: &[u8; N]) -> Option<&[u8]> {
+    let pad = *block.last()?;
+    let mut wide = Zeroizing::new([0; 16]);
+    wide.get_mut(16_usize.checked_sub(N)?..)?.copy_from_slice(block);
     let right = u128::from(pad) * (u128::MAX / 0xff);
     // Only the last `pad` bytes are compared; what this gives for a `pad` out of range does not matter.
     let compared = u128::MAX >> (8 * (16_u8.wrapping_sub(pad) & 15));
-    let wrong = (u128::from_be_bytes(*block) ^ right) & compared;
-    if !bool::from(wrong.ct_eq(&0) & pad.ct_gt(&0) & pad.ct_lt(&17)) {
+    let wrong = (u128::from_be_bytes(*wide) ^ right) & compared;
+    let most = u8::try_from(N).ok()?;
+    if !bool::from(wrong.ct_eq(&0) & pad.ct_gt(&0) & !pad.ct_gt(&most)) {
         return None;
     }
-    block.get(..BLOCK.checked_sub(usize::from(pad))?)
+    block.get(..N.checked_sub(usize::from(pad))?)
 }
 
 /// Whether the padding is right, and where the message then begins.
@@ -119,6 +122,7 @@ fn expand(key: &dyn MacKey, purpose: &[u8], bits: u16, output: &mut [u8]) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aes::BLOCK;
     use crate::{
         SUITE,
         rsa::{PrivateKey, PrivateParts},

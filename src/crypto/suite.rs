@@ -1,12 +1,15 @@
 use std::sync::Arc;
 
-use crate::{Error, Hash, aes, digest, ec, edwards, mac, montgomery, rsa};
+use crate::{Error, Hash, Secret, aes, digest, dsa, ec, edwards, mac, montgomery, rsa, tdes};
 
 /// What is prepared once and then shared by everyone who uses it.
 pub type Prepared<T> = Result<Arc<T>, Error>;
 
 /// A digest that takes a message.
 pub type Started = Result<Box<dyn digest::Digest>, Error>;
+
+/// See [`Suite::power`].
+pub type Power = fn(&[u8], &[u8], &[u8]) -> Result<Secret, Error>;
 
 /// What a backend can do: one row per use. What it lacks is [`Error::Unsupported`].
 #[derive(Clone, Copy)]
@@ -21,6 +24,8 @@ pub struct Suite {
     pub hmac: fn(Hash, &[u8]) -> Prepared<dyn mac::MacKey>,
     /// Prepares an AES key of 16, 24 or 32 bytes.
     pub aes: fn(&[u8]) -> Prepared<dyn aes::AesKey>,
+    /// Prepares a Triple DES key of 16 or 24 bytes, whatever its parity.
+    pub tdes: fn(&[u8]) -> Prepared<dyn tdes::TdesKey>,
     /// Prepares an RSA public key from modulus and exponent; [`Error::KeySize`] outside
     /// [`rsa::MIN_BITS`] to [`rsa::MAX_BITS`].
     pub rsa_public: fn(&[u8], &[u8]) -> Prepared<dyn rsa::PublicKey>,
@@ -44,15 +49,24 @@ pub struct Suite {
     pub montgomery_private: fn(montgomery::Curve, &[u8]) -> Prepared<dyn montgomery::PrivateKey>,
     /// Makes a Montgomery key pair.
     pub montgomery_generate: fn(montgomery::Curve) -> Result<montgomery::KeyPair, Error>,
+    /// A power modulo an odd number: modulus, base (below it), exponent, each without leading zeros. As long as the
+    /// modulus, and in a time that depends on lengths only.
+    pub power: Power,
+    /// Prepares a DSA public key from its group and value.
+    pub dsa_public: fn(dsa::Group<'_>, &[u8]) -> Prepared<dyn dsa::PublicKey>,
+    /// Prepares a DSA private key from its group and value.
+    pub dsa_private: fn(dsa::Group<'_>, &[u8]) -> Prepared<dyn dsa::PrivateKey>,
     /// Fills a buffer with random bytes fit for keys.
     pub random: fn(&mut [u8]) -> Result<(), Error>,
 }
 
 /// The suite that the module uses: AWS-LC, RustCrypto where it is much faster, and RustCrypto alone in a
-/// portable build. AWS-LC lacks none of this.
+/// portable build. Of what AWS-LC lacks here
+/// it is RustCrypto that does it.
 #[cfg(feature = "awslc")]
 pub static SUITE: Suite = Suite {
     name: "awslc",
+    tdes: crate::backends::rustcrypto::SUITE.tdes,
     ec_public: overlay::ec_public,
     ec_private: overlay::ec_private,
     ec_generate: overlay::ec_generate,

@@ -31,6 +31,8 @@ pub enum Risk {
     Pkcs1Decryption,
     /// Decryption that answers questions about CBC's padding.
     CbcPadDecryption,
+    /// Encryption, wrapping and signing by Triple DES, which NIST has disallowed.
+    TripleDes,
     /// A MAC of less than 4 bytes.
     TinyMac,
     /// A MAC of 4 to 7 bytes.
@@ -99,7 +101,7 @@ const ROWS: &[Row] = &[
     ),
     Row(
         Risk::OpenWrapping,
-        "wrap or unwrap without integrity: AES-CBC, RSA PKCS #1 v1.5, AES-GCM with the caller's IV",
+        "wrap or unwrap without integrity: CBC, RSA PKCS #1 v1.5, AES-GCM with the caller's IV",
         Refused::InStrict,
         Rv::MECHANISM_INVALID,
     ),
@@ -119,7 +121,13 @@ const ROWS: &[Row] = &[
     Row(Risk::Pkcs1Decryption, "decrypt RSA PKCS #1 v1.5", Refused::InStrict, Rv::MECHANISM_INVALID),
     Row(
         Risk::CbcPadDecryption,
-        "decrypt AES-CBC-PAD, unless `CKA_ALLOWED_MECHANISMS` of the key names it",
+        "decrypt CBC-PAD, unless `CKA_ALLOWED_MECHANISMS` of the key names it",
+        Refused::InStrict,
+        Rv::MECHANISM_INVALID,
+    ),
+    Row(
+        Risk::TripleDes,
+        "encrypt, wrap or sign by 3DES (disallowed by NIST SP 800-131A)",
         Refused::InStrict,
         Rv::MECHANISM_INVALID,
     ),

@@ -34,6 +34,8 @@ pub enum Shape {
     OptionalEddsa,
     /// A `CK_RSA_AES_KEY_WRAP_PARAMS`.
     RsaAesWrap,
+    /// The peer's public value, a number of any length.
+    PublicValue,
 }
 
 /// The parameters of a mechanism. Nothing is checked yet but that they could be read.
@@ -95,6 +97,8 @@ pub enum Params {
         /// The context.
         context: Vec<u8>,
     },
+    /// Diffie-Hellman: the peer's public value.
+    PublicValue(Vec<u8>),
     /// A key wrapped by an AES key that is wrapped by RSA-OAEP.
     RsaAesWrap {
         /// Size of the AES key in bits.

@@ -1,16 +1,22 @@
+pub(crate) mod prepare;
 pub(crate) mod strength;
+pub(crate) mod types;
 
 use std::sync::{Arc, OnceLock};
 
-use crypto::{Hash, SUITE, Secret, aes::AesKey, ec, edwards, mac::MacKey, montgomery, rsa};
-use types::{AttributeType, KeyType, ObjectClass};
+use ::types::{AttributeType, KeyType};
+use crypto::{Hash, SUITE, Secret, aes::AesKey, dh, dsa, ec, edwards, mac::MacKey, montgomery, rsa, tdes::TdesKey};
 
-use crate::{Error, curve::Curve, object::Attributes};
+use crate::{Error, object::Attributes};
+
+use self::types::Keys;
 
 /// A key that is ready to compute with.
 pub(crate) enum Material {
     /// An AES key.
     Aes(Aes),
+    /// A Triple DES key.
+    Tdes(Arc<dyn TdesKey>),
     /// Bytes for HMAC, or to derive from.
     Secret(Bytes),
     /// An RSA public key.
@@ -30,6 +36,14 @@ pub(crate) enum Material {
     MontgomeryPublic,
     /// The private key of a Montgomery curve.
     MontgomeryPrivate(montgomery::Curve, Arc<dyn montgomery::PrivateKey>),
+    /// A Diffie-Hellman public key. As that of a Montgomery curve, it is only ever the other side of an agreement.
+    DhPublic,
+    /// A Diffie-Hellman private key.
+    DhPrivate(Arc<dh::PrivateKey>),
+    /// A DSA public key.
+    DsaPublic(Arc<dyn dsa::PublicKey>),
+    /// A DSA private key.
+    DsaPrivate(Arc<dyn dsa::PrivateKey>),
     /// Nothing here computes with such an object.
     None,
 }
@@ -66,29 +80,24 @@ impl Material {
     /// # Errors
     /// [`crypto::Error::KeyInvalid`] if attributes are missing or their numbers are no key,
     /// [`crypto::Error::KeySize`] if the key is too small or too large to be used, and those of
-    /// [`Curve::of`].
+    /// [`crate::curve::Curve::of`].
     pub(crate) fn prepare(attributes: &Attributes) -> Result<Self, Error> {
-        let (Some(class), Some(key_type)) = (attributes.class(), attributes.key_type()) else {
-            return Ok(Self::None);
-        };
-        match (class, key_type) {
-            (ObjectClass::SECRET_KEY, KeyType::AES) => aes(attributes),
-            (ObjectClass::SECRET_KEY, other) if Lengths::of(other).is_some() => secret(attributes),
-            (ObjectClass::PUBLIC_KEY, KeyType::RSA) => rsa_public(attributes),
-            (ObjectClass::PRIVATE_KEY, KeyType::RSA) => rsa_private(attributes),
-            (ObjectClass::PUBLIC_KEY, KeyType::EC | KeyType::EC_EDWARDS | KeyType::EC_MONTGOMERY) => {
-                point(key_type, attributes)
-            }
-            (ObjectClass::PRIVATE_KEY, KeyType::EC | KeyType::EC_EDWARDS | KeyType::EC_MONTGOMERY) => {
-                scalar(key_type, attributes)
-            }
-            _ => Ok(Self::None),
+        match types::half_of(attributes) {
+            Some(half) => (half.prepare)(attributes),
+            None => Ok(Self::None),
         }
     }
 
     pub(crate) fn aes(&self) -> Result<&Aes, Error> {
         match self {
             Self::Aes(key) => Ok(key),
+            _ => Err(Error::KeyTypeInconsistent),
+        }
+    }
+
+    pub(crate) fn tdes(&self) -> Result<&Arc<dyn TdesKey>, Error> {
+        match self {
+            Self::Tdes(key) => Ok(key),
             _ => Err(Error::KeyTypeInconsistent),
         }
     }
@@ -146,15 +155,9 @@ impl Bytes {
 impl Lengths {
     /// Those of a type of secret key; `None` for types that are not offered.
     pub(crate) fn of(key_type: KeyType) -> Option<Self> {
-        match key_type {
-            KeyType::AES => Some(Self::OneOf(&[16, 24, 32])),
-            KeyType::GENERIC_SECRET
-            | KeyType::SHA_1_HMAC
-            | KeyType::SHA224_HMAC
-            | KeyType::SHA256_HMAC
-            | KeyType::SHA384_HMAC
-            | KeyType::SHA512_HMAC => Some(Self::UpTo(MAX_SECRET_LEN)),
-            _ => None,
+        match types::find(key_type)?.keys {
+            Keys::Secret { lengths, .. } => Some(lengths),
+            Keys::Pair { .. } => None,
         }
     }
 
@@ -165,83 +168,20 @@ impl Lengths {
         }
     }
 
-    /// The length that a template asks for (CKA_VALUE_LEN), if it does.
+    /// The length that a template asks for (CKA_VALUE_LEN), if it does or if there is only one.
     ///
     /// # Errors
     /// [`Error::AttributeValueInvalid`] if no key of the type has it.
     pub(crate) fn wanted(self, template: &Attributes) -> Result<Option<usize>, Error> {
-        let Some(len) = template.number(AttributeType::VALUE_LEN) else { return Ok(None) };
+        let Some(len) = template.number(AttributeType::VALUE_LEN) else {
+            return Ok(match self {
+                Self::OneOf([only]) => Some(*only),
+                Self::OneOf(_) | Self::UpTo(_) => None,
+            });
+        };
         match usize::try_from(len) {
             Ok(len) if self.allows(len) => Ok(Some(len)),
             _ => Err(Error::AttributeValueInvalid(AttributeType::VALUE_LEN)),
         }
     }
-}
-
-/// An attribute without which there is no key.
-fn part(attributes: &Attributes, name: AttributeType) -> Result<&[u8], Error> {
-    attributes.bytes(name).ok_or(Error::Crypto(crypto::Error::KeyInvalid))
-}
-
-fn aes(attributes: &Attributes) -> Result<Material, Error> {
-    let value = part(attributes, AttributeType::VALUE)?;
-    Ok(Material::Aes(Aes { key: (SUITE.aes)(value)?, cmac: OnceLock::new() }))
-}
-
-fn secret(attributes: &Attributes) -> Result<Material, Error> {
-    let value = part(attributes, AttributeType::VALUE)?;
-    Ok(Material::Secret(Bytes { value: Secret::new(value.to_vec()), hmac: Default::default() }))
-}
-
-fn rsa_public(attributes: &Attributes) -> Result<Material, Error> {
-    let n = part(attributes, AttributeType::MODULUS)?;
-    let e = part(attributes, AttributeType::PUBLIC_EXPONENT)?;
-    Ok(Material::RsaPublic((SUITE.rsa_public)(n, e)?))
-}
-
-fn rsa_private(attributes: &Attributes) -> Result<Material, Error> {
-    let number = |name| attributes.bytes(name).filter(|number| !number.is_empty());
-    // What makes it fast is all there or of no use.
-    let crt = || {
-        Some(rsa::CrtParts {
-            p: number(AttributeType::PRIME_1)?,
-            q: number(AttributeType::PRIME_2)?,
-            dp: number(AttributeType::EXPONENT_1)?,
-            dq: number(AttributeType::EXPONENT_2)?,
-            qinv: number(AttributeType::COEFFICIENT)?,
-        })
-    };
-    let parts = rsa::PrivateParts {
-        n: part(attributes, AttributeType::MODULUS)?,
-        e: number(AttributeType::PUBLIC_EXPONENT).unwrap_or_default(),
-        d: part(attributes, AttributeType::PRIVATE_EXPONENT)?,
-        crt: crt(),
-    };
-    Ok(Material::RsaPrivate((SUITE.rsa_private)(parts)?))
-}
-
-fn point(key_type: KeyType, attributes: &Attributes) -> Result<Material, Error> {
-    let curve = curve(key_type, attributes)?;
-    let encoded = part(attributes, AttributeType::EC_POINT)?;
-    let point = curve.point(encoded).ok_or(Error::Crypto(crypto::Error::KeyInvalid))?;
-    Ok(match curve {
-        Curve::Weierstrass(curve) => Material::EcPublic(curve, (SUITE.ec_public)(curve, point)?),
-        Curve::Edwards(curve) => Material::EdwardsPublic(curve, (SUITE.edwards_public)(curve, point)?),
-        Curve::Montgomery(_) => Material::MontgomeryPublic,
-    })
-}
-
-fn scalar(key_type: KeyType, attributes: &Attributes) -> Result<Material, Error> {
-    let value = part(attributes, AttributeType::VALUE)?;
-    Ok(match curve(key_type, attributes)? {
-        Curve::Weierstrass(curve) => Material::EcPrivate(curve, (SUITE.ec_private)(curve, value)?),
-        Curve::Edwards(curve) => Material::EdwardsPrivate(curve, (SUITE.edwards_private)(curve, value)?),
-        Curve::Montgomery(curve) => Material::MontgomeryPrivate(curve, (SUITE.montgomery_private)(curve, value)?),
-    })
-}
-
-/// The curve of a key, which must be of the form that the type of key is for.
-fn curve(key_type: KeyType, attributes: &Attributes) -> Result<Curve, Error> {
-    let curve = Curve::of(part(attributes, AttributeType::EC_PARAMS)?)?;
-    if curve.key_type() == key_type { Ok(curve) } else { Err(Error::CurveNotSupported) }
 }

@@ -240,7 +240,7 @@ impl Cipher for Bounded {
 }
 
 /// A key with the zeros that its mechanism puts after it.
-fn filled(plain: &[u8], padding: Padding) -> Result<Secret, Fault> {
+pub(super) fn filled(plain: &[u8], padding: Padding) -> Result<Secret, Fault> {
     let len = match padding {
         Padding::Zeros(block) => plain.len().next_multiple_of(block),
         Padding::None | Padding::Concealed => plain.len(),
@@ -249,7 +249,7 @@ fn filled(plain: &[u8], padding: Padding) -> Result<Secret, Fault> {
 }
 
 /// A whole message in one step.
-fn run(mut cipher: Box<dyn Cipher>, input: &[u8]) -> Result<Secret, Error> {
+pub(super) fn run(mut cipher: Box<dyn Cipher>, input: &[u8]) -> Result<Secret, Error> {
     let mut output = room::zeros(cipher.once_len(input.len()))?;
     let len = cipher.once(input, &mut output)?;
     output.truncate(len);

@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 use crate::{
     Error,
     curve::Curve,
-    key::{Lengths, Material},
+    key::Material,
     object::{Object, ObjectBuilder},
 };
 
 use super::{
-    Mechanism, Parts, Signing, Verifying, no_parameter, put,
+    Mechanism, Parts, Signing, Verifying, no_parameter, put, secret,
     signature::{self, Check, Sign},
 };
 
@@ -232,16 +232,14 @@ fn derive(key: &Object, params: &Params, builder: &ObjectBuilder) -> Result<Secr
         None => return Err(Error::MechanismParamInvalid),
     };
     let template = builder.attributes();
-    let key_type = template.key_type().unwrap_or(KeyType::GENERIC_SECRET);
-    let lengths = Lengths::of(key_type).ok_or(Error::TemplateInconsistent("such a key cannot be derived"))?;
+    let lengths = secret::lengths_of(template)?;
     let wanted = lengths.wanted(template)?;
     let secret = agree(key, public)?;
     match (hash, wanted) {
         (Some(hash), Some(len)) => expand(hash, &secret, shared, len),
-        (None, Some(len)) => truncated(&secret, len),
-        (None, None) if lengths.allows(secret.len()) => Ok(secret),
-        // A KDF gives any length, and of a secret that is no key of the type there may be several.
-        _ => Err(Error::TemplateIncomplete(AttributeType::VALUE_LEN)),
+        (None, wanted) => secret::of_agreed(secret, lengths, wanted),
+        // A KDF gives any length.
+        (Some(_), None) => Err(Error::TemplateIncomplete(AttributeType::VALUE_LEN)),
     }
 }
 
@@ -253,12 +251,6 @@ fn agree(key: &Object, public: &[u8]) -> Result<Secret, Error> {
         Material::MontgomeryPrivate(curve, key) => Ok(key.agree(peer(Curve::Montgomery(*curve))?)?),
         _ => Err(Error::KeyTypeInconsistent),
     }
-}
-
-/// The end of a secret: what is too much is taken away at the front (PKCS#11, ECDH key derivation).
-fn truncated(secret: &[u8], len: usize) -> Result<Secret, Error> {
-    let excess = secret.len().checked_sub(len).ok_or(Error::KeySizeRange)?;
-    Ok(Secret::new(secret.get(excess..).unwrap_or_default().to_vec()))
 }
 
 /// The key derivation function of ANSI X9.63 (SEC 1, 3.6.1).

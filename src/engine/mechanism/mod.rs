@@ -3,13 +3,16 @@
 //! What a mechanism cannot do is `None`; its `CKF_` flags follow from what it can.
 
 mod aes;
+mod dh;
 mod digest;
+mod dsa;
 mod ec;
 mod hmac;
 mod mac;
 mod rsa;
 mod secret;
 mod signature;
+mod tdes;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +64,8 @@ pub struct Mechanism {
     pub(crate) integrity: Integrity,
     /// What decrypting with it lets be asked, if it does.
     pub(crate) oracle: Option<Risk>,
+    /// What is wrong with protecting anything by it from now on, if something is.
+    pub(crate) outdated: Option<Risk>,
 }
 
 /// Whether a wrapping notices a change.
@@ -169,10 +174,13 @@ pub fn all() -> impl ExactSizeIterator<Item = &'static Mechanism> {
 fn table() -> &'static [&'static Mechanism] {
     static TABLE: std::sync::OnceLock<Vec<&'static Mechanism>> = std::sync::OnceLock::new();
     TABLE.get_or_init(|| {
-        let families: [&'static [Mechanism]; 6] = [
+        let families: [&'static [Mechanism]; 9] = [
             rsa::MECHANISMS,
             ec::MECHANISMS,
+            dh::MECHANISMS,
+            dsa::MECHANISMS,
             aes::MECHANISMS,
+            tdes::MECHANISMS,
             secret::MECHANISMS,
             hmac::MECHANISMS,
             digest::MECHANISMS,
@@ -254,6 +262,7 @@ impl Mechanism {
         padding: Padding::None,
         integrity: Integrity::Unchecked,
         oracle: None,
+        outdated: None,
     };
 
     /// The `CKF_` flags of `C_GetMechanismInfo`.

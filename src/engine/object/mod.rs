@@ -2,10 +2,10 @@
 
 mod attributes;
 mod change;
-mod check_value;
-mod parts;
+pub(crate) mod check_value;
+pub(crate) mod parts;
 mod reading;
-mod rules;
+pub(crate) mod rules;
 mod state;
 mod template;
 #[cfg(test)]

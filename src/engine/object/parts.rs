@@ -1,19 +1,22 @@
 //! What an object is made of: brought into the one form in which it is kept, checked when it comes from
 //! outside, and what follows from it computed.
 
-use crypto::Error as Fault;
-use types::{AttributeType, CertificateType, KeyType, Value};
+use ::types::{AttributeType, CertificateType, KeyType, Value};
+use crypto::{
+    Error as Fault,
+    tdes::{has_odd_parity, set_odd_parity},
+};
 
 use super::{Attributes, Origin, check_value};
 use crate::{
     Error,
     curve::Curve,
     der,
-    key::{Lengths, Material},
+    key::{Material, types},
 };
 
 /// Settles the parts of a new object that has all that it cannot be without.
-pub(super) type Settle = fn(&mut Attributes, Origin) -> Result<(), Error>;
+pub(crate) type Settle = fn(&mut Attributes, Origin) -> Result<(), Error>;
 
 /// For what means nothing here.
 pub(super) fn nothing(_: &mut Attributes, _: Origin) -> Result<(), Error> {
@@ -51,18 +54,21 @@ pub(super) fn certificate(attributes: &mut Attributes, _: Origin) -> Result<(), 
     }
 }
 
-pub(super) fn secret(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+pub(crate) fn secret(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
     let key_type = attributes.key_type();
     let value = attributes.bytes(AttributeType::VALUE).unwrap_or_default();
     let len = value.len();
-    if !key_type.and_then(Lengths::of).is_some_and(|lengths| lengths.allows(len)) {
+    let Some((lengths, check_value)) = key_type.and_then(types::secret) else {
+        return Err(Error::Internal("a secret key of no type"));
+    };
+    if !lengths.allows(len) {
         return Err(match origin {
             Origin::Created => Error::AttributeValueInvalid(AttributeType::VALUE),
             Origin::Unwrapped => Error::WrappedKeyLenRange,
             Origin::Generated(_) | Origin::Derived { .. } => Error::KeySizeRange,
         });
     }
-    let computed = check_value::of_key(key_type, value)?;
+    let computed = check_value(value)?;
     let len = u64::try_from(len).map_err(|_| Error::KeySizeRange)?;
     if attributes.number(AttributeType::VALUE_LEN).is_some_and(|said| said != len) {
         return Err(match origin {
@@ -74,7 +80,24 @@ pub(super) fn secret(attributes: &mut Attributes, origin: Origin) -> Result<(), 
     set_check_value(attributes, computed)
 }
 
-pub(super) fn rsa_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+/// A Triple DES key has odd parity (PKCS#11, "DES3 secret key objects").
+pub(crate) fn tdes(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    let value = attributes.bytes(AttributeType::VALUE).unwrap_or_default();
+    if !has_odd_parity(value) {
+        match origin {
+            Origin::Created => return Err(Error::AttributeValueInvalid(AttributeType::VALUE)),
+            Origin::Unwrapped => return Err(Error::WrappedKeyInvalid),
+            Origin::Generated(_) | Origin::Derived { .. } => {
+                let mut odd = ::types::Buffer::new(value.to_vec());
+                set_odd_parity(&mut odd);
+                attributes.set(AttributeType::VALUE, Value::Bytes(odd.into()));
+            }
+        }
+    }
+    secret(attributes, origin)
+}
+
+pub(crate) fn rsa_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
     for name in [AttributeType::MODULUS, AttributeType::PUBLIC_EXPONENT] {
         trim(attributes, name);
     }
@@ -84,7 +107,7 @@ pub(super) fn rsa_public(attributes: &mut Attributes, origin: Origin) -> Result<
     set_public_key_info(attributes)
 }
 
-pub(super) fn rsa_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+pub(crate) fn rsa_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
     for name in [
         AttributeType::MODULUS,
         AttributeType::PUBLIC_EXPONENT,
@@ -136,7 +159,7 @@ fn is_product(n: &[u8], p: &[u8], q: &[u8]) -> bool {
     if n.len() > crypto::rsa::MAX_BITS / 8 || digits < n.len() || digits > n.len() + 1 {
         return false;
     }
-    let mut product = types::Buffer::new(vec![0; p.len() + q.len()]);
+    let mut product = ::types::Buffer::new(vec![0; p.len() + q.len()]);
     for (shift, factor) in p.iter().rev().enumerate() {
         let mut carry = 0_u16;
         let others = q.iter().rev().chain(std::iter::once(&0));
@@ -150,7 +173,7 @@ fn is_product(n: &[u8], p: &[u8], q: &[u8]) -> bool {
     without_zeros(&product) == n
 }
 
-pub(super) fn ec_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+pub(crate) fn ec_public(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
     let curve = curve(attributes)?;
     let point = attributes.bytes(AttributeType::EC_POINT).and_then(|point| curve.encode_point(point));
     let point = point.ok_or(Error::AttributeValueInvalid(AttributeType::EC_POINT))?;
@@ -159,7 +182,7 @@ pub(super) fn ec_public(attributes: &mut Attributes, origin: Origin) -> Result<(
     set_public_key_info(attributes)
 }
 
-pub(super) fn ec_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+pub(crate) fn ec_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
     match curve(attributes)? {
         // As long as the order of the curve (SEC 1, C.4): that is what programs read that take the bytes as they are.
         Curve::Weierstrass(curve) => {
@@ -171,6 +194,26 @@ pub(super) fn ec_private(attributes: &mut Attributes, origin: Origin) -> Result<
     }
     must_be_a_key(attributes, origin, AttributeType::VALUE)?;
     set_public_key_info(attributes)
+}
+
+/// What keys modulo a prime are made of.
+const FINITE: [AttributeType; 4] =
+    [AttributeType::PRIME, AttributeType::SUBPRIME, AttributeType::BASE, AttributeType::VALUE];
+
+/// A Diffie-Hellman public key, and a DSA key of either half.
+pub(crate) fn finite(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    for name in FINITE {
+        trim(attributes, name);
+    }
+    must_be_a_key(attributes, origin, AttributeType::VALUE)?;
+    set_public_key_info(attributes)
+}
+
+pub(crate) fn dh_private(attributes: &mut Attributes, origin: Origin) -> Result<(), Error> {
+    finite(attributes, origin)?;
+    let bits = bits(attributes.bytes(AttributeType::VALUE).unwrap_or_default());
+    attributes.set(AttributeType::VALUE_BITS, Value::Number(bits));
+    Ok(())
 }
 
 fn curve(attributes: &Attributes) -> Result<Curve, Error> {
@@ -207,7 +250,7 @@ fn trim(attributes: &mut Attributes, name: AttributeType) {
 fn fill(attributes: &mut Attributes, name: AttributeType, len: usize) {
     let number = attributes.bytes(name).unwrap_or_default();
     let Some(missing) = len.checked_sub(number.len()).filter(|missing| *missing > 0) else { return };
-    let mut filled = types::Buffer::new(Vec::with_capacity(len));
+    let mut filled = ::types::Buffer::new(Vec::with_capacity(len));
     filled.resize(missing, 0);
     filled.extend_from_slice(number);
     attributes.set(name, Value::Bytes(filled.into()));

@@ -74,6 +74,12 @@ impl Session {
                 return Err(Error::MechanismInvalid);
             }
         }
+        let protects = [AttributeType::ENCRYPT, AttributeType::WRAP, AttributeType::SIGN].contains(&usage.attribute);
+        if let Some(risk) = row.outdated.filter(|_| protects)
+            && self.slot.profile()?.refuses(risk)
+        {
+            return Err(Error::MechanismInvalid);
+        }
         Ok(UsableKey { object: key, login })
     }
 

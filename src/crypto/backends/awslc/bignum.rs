@@ -192,6 +192,18 @@ impl<'a> Modulus<'a> {
     }
 }
 
+/// A power modulo an odd number, as long as it.
+pub(super) fn power(modulus: &[u8], base: &[u8], exponent: &[u8]) -> Result<Secret, Error> {
+    let (number, base, exponent) = (Number::from_be(modulus)?, Number::from_be(base)?, Number::from_be(exponent)?);
+    if base >= number {
+        return Err(Error::KeyInvalid);
+    }
+    let power = Modulus::new(&number)?.power(&base, &exponent)?;
+    let mut output = Secret::new(vec![0; modulus.len()]);
+    power.write_be(&mut output)?;
+    Ok(output)
+}
+
 /// The greatest common divisor, in time that depends on lengths only.
 pub(super) fn gcd(one: &Number, other: &Number) -> Result<Number, Error> {
     let mut scratch = Scratch::new()?;

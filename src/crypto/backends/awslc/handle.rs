@@ -92,6 +92,8 @@ objects! {
     BIGNUM => BN_clear_free;
     BN_CTX => BN_CTX_free;
     BN_MONT_CTX => BN_MONT_CTX_free;
+    DSA => DSA_free;
+    DSA_SIG => DSA_SIG_free;
     ECDSA_SIG => ECDSA_SIG_free;
     EC_KEY => EC_KEY_free;
     EC_POINT => EC_POINT_free;
@@ -104,6 +106,9 @@ objects! {
 
 // SAFETY: aead.h: a context may be used by several threads once it is initialised; seal and open take it `const`.
 unsafe impl Shared for ffi::EVP_AEAD_CTX {}
+// SAFETY: dsa.h: functions that take it as `const` may run in several threads; Montgomery contexts that appear during
+// use are behind the key's own lock.
+unsafe impl Shared for ffi::DSA {}
 // SAFETY: ec_key.h: concurrent use of a key that nobody changes is safe.
 unsafe impl Shared for ffi::EC_KEY {}
 // SAFETY: evp.h: the same; an `EVP_PKEY_CTX` made from it is per thread.

@@ -11,6 +11,7 @@
 mod aes;
 mod bignum;
 mod digest;
+mod dsa;
 mod ec;
 mod edwards;
 mod gcm;
@@ -25,7 +26,7 @@ mod stream;
 
 pub use heap::use_heap;
 
-use crate::Suite;
+use crate::{Error, Suite};
 
 /// AWS-LC alone.
 pub static SUITE: Suite = Suite {
@@ -34,6 +35,8 @@ pub static SUITE: Suite = Suite {
     digest_resume: digest::resume,
     hmac: mac::hmac,
     aes: aes::prepare,
+    // It has Triple DES, which nobody waits for.
+    tdes: |_| Err(Error::Unsupported),
     rsa_public: rsa::public,
     rsa_private: rsa::private,
     rsa_generate: rsa::generate,
@@ -45,6 +48,9 @@ pub static SUITE: Suite = Suite {
     edwards_generate: edwards::generate,
     montgomery_private: montgomery::private,
     montgomery_generate: montgomery::generate,
+    power: bignum::power,
+    dsa_public: dsa::public,
+    dsa_private: dsa::private,
     random: random::fill,
 };
 

@@ -9,7 +9,7 @@ use ::aes::{
 use cmac::Cmac;
 use ghash::GHash;
 
-use super::{hash::Keyed, key_wrap, mode};
+use super::{chain::BlockCipher, hash::Keyed, key_wrap, mode};
 use crate::{
     Error, Secret,
     aes::{AesKey, BLOCK, Cipher, KeyWrap, Mode},
@@ -62,6 +62,16 @@ impl Blocks {
             Self::Aes192(aes) => aes.decrypt_blocks(blocks),
             Self::Aes256(aes) => aes.decrypt_blocks(blocks),
         }
+    }
+}
+
+impl BlockCipher<BLOCK> for Blocks {
+    fn encrypt(&self, blocks: &mut [[u8; BLOCK]]) {
+        self.encrypt(Block::cast_slice_from_core_mut(blocks));
+    }
+
+    fn decrypt(&self, blocks: &mut [[u8; BLOCK]]) {
+        self.decrypt(Block::cast_slice_from_core_mut(blocks));
     }
 }
 

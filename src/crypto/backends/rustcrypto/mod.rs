@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod aes;
+mod chain;
+mod dsa;
 mod ec;
 mod edwards;
 mod hash;
@@ -10,8 +12,10 @@ mod key_wrap;
 mod mode;
 mod montgomery;
 mod oaep;
+mod power;
 mod pss;
 mod rsa;
+mod tdes;
 
 use getrandom::SysRng;
 
@@ -25,6 +29,7 @@ pub static SUITE: Suite = Suite {
     digest_resume: hash::resume,
     hmac: hash::hmac,
     aes: aes::key,
+    tdes: tdes::key,
     rsa_public: rsa::public,
     rsa_private: rsa::private,
     rsa_generate: rsa::generate,
@@ -36,6 +41,9 @@ pub static SUITE: Suite = Suite {
     edwards_generate: edwards::generate,
     montgomery_private: montgomery::private,
     montgomery_generate: montgomery::generate,
+    power: power::power,
+    dsa_public: dsa::public,
+    dsa_private: dsa::private,
     random,
 };
 

@@ -1,4 +1,4 @@
-//! The modes of operation, over whole runs of blocks so that the cipher can work on several at once.
+//! The modes of operation of AES but ECB and CBC, over whole runs of blocks so that the cipher can work on several at once.
 
 use std::sync::Arc;
 
@@ -7,11 +7,14 @@ use ghash::{GHash, universal_hash::UniversalHash};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::aes::Blocks;
+use super::{
+    aes::Blocks,
+    chain::{self, Chaining, once, xor},
+};
 use crate::{
     Error,
     aes::{BLOCK, Cipher, Mode},
-    padding, room,
+    room,
 };
 
 /// How many blocks are worked on in one step where a copy is needed.
@@ -27,9 +30,9 @@ pub(super) fn encryptor(
 ) -> Result<Box<dyn Cipher>, Error> {
     let aes = Arc::clone(aes);
     Ok(match mode {
-        Mode::Ecb => Box::new(Whole::new(EcbEncryption(aes), Ending::Encryption)),
-        Mode::Cbc { iv } => Box::new(Whole::new(CbcEncryption { aes, last: *iv }, Ending::Encryption)),
-        Mode::CbcPad { iv } => Box::new(Whole::new(CbcEncryption { aes, last: *iv }, Ending::PaddedEncryption)),
+        Mode::Ecb => chain::encryptor(aes, Chaining::Ecb),
+        Mode::Cbc { iv } => chain::encryptor(aes, Chaining::Cbc(iv)),
+        Mode::CbcPad { iv } => chain::encryptor(aes, Chaining::CbcPad(iv)),
         Mode::Ctr { block, counter_bits } => Box::new(counter_mode(aes, block, counter_bits)?),
         Mode::Gcm { iv, aad, tag_len } => Box::new(GcmEncryption(Gcm::new(aes, iv, aad, tag_len, ghash)?)),
     })
@@ -42,180 +45,14 @@ pub(super) fn decryptor(
 ) -> Result<Box<dyn Cipher>, Error> {
     let aes = Arc::clone(aes);
     Ok(match mode {
-        Mode::Ecb => Box::new(Whole::new(EcbDecryption(aes), Ending::Decryption)),
-        Mode::Cbc { iv } => Box::new(Whole::new(CbcDecryption { aes, last: *iv }, Ending::Decryption)),
-        Mode::CbcPad { iv } => Box::new(Whole::new(CbcDecryption { aes, last: *iv }, Ending::PaddedDecryption)),
+        Mode::Ecb => chain::decryptor(aes, Chaining::Ecb),
+        Mode::Cbc { iv } => chain::decryptor(aes, Chaining::Cbc(iv)),
+        Mode::CbcPad { iv } => chain::decryptor(aes, Chaining::CbcPad(iv)),
         Mode::Ctr { block, counter_bits } => Box::new(counter_mode(aes, block, counter_bits)?),
         Mode::Gcm { iv, aad, tag_len } => {
             Box::new(GcmDecryption { gcm: Gcm::new(aes, iv, aad, tag_len, ghash)?, ciphertext: Vec::new() })
         }
     })
-}
-
-/// What is done to a run of blocks, in place.
-trait Chain: Send {
-    fn run(&mut self, blocks: &mut [Block]);
-}
-
-struct EcbEncryption(Arc<Blocks>);
-
-impl Chain for EcbEncryption {
-    fn run(&mut self, blocks: &mut [Block]) {
-        self.0.encrypt(blocks);
-    }
-}
-
-struct EcbDecryption(Arc<Blocks>);
-
-impl Chain for EcbDecryption {
-    fn run(&mut self, blocks: &mut [Block]) {
-        self.0.decrypt(blocks);
-    }
-}
-
-struct CbcEncryption {
-    aes: Arc<Blocks>,
-    /// The last block of ciphertext.
-    last: [u8; BLOCK],
-}
-
-impl Chain for CbcEncryption {
-    fn run(&mut self, blocks: &mut [Block]) {
-        for block in blocks {
-            xor(block, &self.last);
-            self.aes.encrypt(std::slice::from_mut(block));
-            self.last = (*block).into();
-        }
-    }
-}
-
-struct CbcDecryption {
-    aes: Arc<Blocks>,
-    /// The last block of ciphertext.
-    last: [u8; BLOCK],
-}
-
-impl Chain for CbcDecryption {
-    fn run(&mut self, blocks: &mut [Block]) {
-        let mut ciphertext = [Block::default(); RUN];
-        for blocks in blocks.chunks_mut(RUN) {
-            let ciphertext = &mut ciphertext[..blocks.len()];
-            ciphertext.copy_from_slice(blocks);
-            self.aes.decrypt(blocks);
-            for (plaintext, ciphertext) in blocks.iter_mut().zip(ciphertext) {
-                xor(plaintext, &self.last);
-                self.last = (*ciphertext).into();
-            }
-        }
-    }
-}
-
-/// What happens where the message ends.
-#[derive(Clone, Copy)]
-enum Ending {
-    Encryption,
-    PaddedEncryption,
-    Decryption,
-    PaddedDecryption,
-}
-
-/// A mode of whole blocks.
-struct Whole<C> {
-    chain: C,
-    ending: Ending,
-    partial: Zeroizing<[u8; BLOCK]>,
-    held: usize,
-}
-
-impl<C: Chain> Whole<C> {
-    fn new(chain: C, ending: Ending) -> Self {
-        Self { chain, ending, partial: Zeroizing::new([0; BLOCK]), held: 0 }
-    }
-
-    /// How many of `len` bytes can be worked on before the end is known.
-    fn ready(&self, len: usize) -> usize {
-        let known = match self.ending {
-            // The last block has the padding, and may be the one that is there.
-            Ending::PaddedDecryption => len.saturating_sub(1),
-            Ending::Encryption | Ending::PaddedEncryption | Ending::Decryption => len,
-        };
-        known - known % BLOCK
-    }
-
-    /// How many bytes the end of a message adds to [`Whole::ready`], with `held` bytes left over.
-    fn ending_len(&self, held: usize) -> usize {
-        match self.ending {
-            Ending::Encryption | Ending::Decryption => 0,
-            Ending::PaddedEncryption => BLOCK,
-            Ending::PaddedDecryption => held.min(BLOCK - 1),
-        }
-    }
-}
-
-impl<C: Chain> Cipher for Whole<C> {
-    fn update_len(&self, len: usize) -> usize {
-        self.ready(self.held.saturating_add(len))
-    }
-
-    fn update(&mut self, input: &[u8], output: &mut [u8]) -> Result<usize, Error> {
-        let len = self.update_len(input.len());
-        let output = output.get_mut(..len).ok_or(Error::OutputLength)?;
-        if len == 0 {
-            self.partial[self.held..self.held + input.len()].copy_from_slice(input);
-            self.held += input.len();
-            return Ok(0);
-        }
-        let (now, later) = input.split_at(len - self.held);
-        output[..self.held].copy_from_slice(&self.partial[..self.held]);
-        output[self.held..].copy_from_slice(now);
-        self.chain.run(Block::slice_as_chunks_mut(output).0);
-        self.partial[..later.len()].copy_from_slice(later);
-        self.held = later.len();
-        Ok(len)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.ending_len(self.held)
-    }
-
-    fn finish(&mut self, output: &mut [u8]) -> Result<usize, Error> {
-        if output.len() < self.finish_len() {
-            return Err(Error::OutputLength);
-        }
-        match self.ending {
-            Ending::Encryption if self.held == 0 => Ok(0),
-            Ending::Encryption => Err(Error::InputLength),
-            Ending::Decryption if self.held == 0 => Ok(0),
-            Ending::Decryption => Err(Error::CiphertextLength),
-            Ending::PaddedEncryption => {
-                let padding = u8::try_from(BLOCK - self.held).map_err(|_| Error::Fault)?;
-                self.partial[self.held..].fill(padding);
-                let last: &mut Block = (&mut *self.partial).into();
-                self.chain.run(std::slice::from_mut(last));
-                output[..BLOCK].copy_from_slice(&*self.partial);
-                Ok(BLOCK)
-            }
-            Ending::PaddedDecryption => {
-                if self.held != BLOCK {
-                    return Err(Error::CiphertextLength);
-                }
-                let last: &mut Block = (&mut *self.partial).into();
-                self.chain.run(std::slice::from_mut(last));
-                let message = padding::unpad_block(&self.partial).ok_or(Error::CiphertextInvalid)?;
-                output[..message.len()].copy_from_slice(message);
-                Ok(message.len())
-            }
-        }
-    }
-
-    fn once_len(&self, len: usize) -> usize {
-        let ready = self.ready(len);
-        ready.saturating_add(self.ending_len(len - ready))
-    }
-
-    fn once(&mut self, input: &[u8], output: &mut [u8]) -> Result<usize, Error> {
-        once(self, input, output)
-    }
 }
 
 /// The bytes that counter mode adds to a message.
@@ -468,15 +305,6 @@ impl Cipher for GcmDecryption {
     }
 }
 
-/// A whole message, by parts.
-fn once(cipher: &mut dyn Cipher, input: &[u8], output: &mut [u8]) -> Result<usize, Error> {
-    if output.len() < cipher.once_len(input.len()) {
-        return Err(Error::OutputLength);
-    }
-    let len = cipher.update(input, output)?;
-    Ok(len + cipher.finish(&mut output[len..])?)
-}
-
 /// The first counter block for an IV of the usual length.
 fn first_counter(iv: [u8; 12]) -> u128 {
     let mut block = [0; BLOCK];
@@ -498,11 +326,5 @@ fn bytes(data: &[u8]) -> Result<u64, Error> {
 fn add(input: &[u8], stream: &[u8], output: &mut [u8]) {
     for ((output, input), stream) in output.iter_mut().zip(input).zip(stream) {
         *output = input ^ stream;
-    }
-}
-
-fn xor(block: &mut [u8], other: &[u8; BLOCK]) {
-    for (byte, other) in block.iter_mut().zip(other) {
-        *byte ^= other;
     }
 }

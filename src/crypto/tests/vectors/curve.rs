@@ -63,7 +63,7 @@ fn ecdsa_agrees_with_wycheproof() {
 }
 
 /// r and s side by side, from their DER.
-fn from_der(signature: &[u8], len: usize) -> Option<Vec<u8>> {
+pub(crate) fn from_der(signature: &[u8], len: usize) -> Option<Vec<u8>> {
     let (body, rest) = element(signature, 0x30)?;
     let (r, body) = element(body, 2)?;
     let (s, body) = element(body, 2)?;

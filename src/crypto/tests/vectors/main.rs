@@ -14,9 +14,11 @@
 )]
 
 mod curve;
+mod finite;
 mod rsa;
 mod standard;
 mod symmetric;
+mod tdes;
 
 use std::{
     collections::BTreeMap,

@@ -11,6 +11,8 @@ use crate::{
     object::{Attributes, Object, ObjectBuilder, ObjectLocation, Origin, SessionRights},
 };
 
+use super::groups;
+
 /// A key pair.
 pub(crate) struct Pair {
     pub(crate) public: Object,
@@ -84,4 +86,13 @@ pub(crate) fn curve_pair(curve: Curve) -> Pair {
         Curve::Montgomery(_) => MechanismType::EC_MONTGOMERY_KEY_PAIR_GEN,
     };
     pair(id, vec![(AttributeType::EC_PARAMS, Value::bytes(curve.params().unwrap()))])
+}
+
+pub(crate) fn dh_pair() -> Pair {
+    pair(MechanismType::DH_PKCS_KEY_PAIR_GEN, groups::dh())
+}
+
+/// A pair of each group.
+pub(crate) fn dsa_pairs() -> [Pair; 2] {
+    groups::dsa().map(|group| pair(MechanismType::DSA_KEY_PAIR_GEN, group))
 }

@@ -1,6 +1,8 @@
 //! The table as data, and every row at work: each result is checked by the second suite or by going back.
 
 pub(crate) mod fixture;
+pub(crate) mod groups;
+mod openssl;
 mod parameters;
 mod reference;
 mod walk;
@@ -45,6 +47,15 @@ const OFFERED: &[(&str, u64)] = &[
     ("EC_EDWARDS_KEY_PAIR_GEN", GENERATE_KEY_PAIR | CURVES),
     ("EDDSA", SIGNATURE | CURVES),
     ("EC_MONTGOMERY_KEY_PAIR_GEN", GENERATE_KEY_PAIR | CURVES),
+    ("DH_PKCS_KEY_PAIR_GEN", GENERATE_KEY_PAIR),
+    ("DH_PKCS_DERIVE", DERIVE),
+    ("DSA_KEY_PAIR_GEN", GENERATE_KEY_PAIR),
+    ("DSA", SIGNATURE),
+    ("DSA_SHA1", SIGNATURE),
+    ("DSA_SHA224", SIGNATURE),
+    ("DSA_SHA256", SIGNATURE),
+    ("DSA_SHA384", SIGNATURE),
+    ("DSA_SHA512", SIGNATURE),
     ("AES_KEY_GEN", GENERATE),
     ("AES_ECB", CRYPT),
     ("AES_CBC", CRYPT | WRAPPING),
@@ -56,6 +67,13 @@ const OFFERED: &[(&str, u64)] = &[
     ("AES_KEY_WRAP", CRYPT | WRAPPING),
     ("AES_KEY_WRAP_PAD", CRYPT | WRAPPING),
     ("AES_KEY_WRAP_KWP", CRYPT | WRAPPING),
+    ("DES2_KEY_GEN", GENERATE),
+    ("DES3_KEY_GEN", GENERATE),
+    ("DES3_ECB", CRYPT),
+    ("DES3_CBC", CRYPT | WRAPPING),
+    ("DES3_CBC_PAD", CRYPT | WRAPPING),
+    ("DES3_CMAC", SIGNATURE),
+    ("DES3_CMAC_GENERAL", SIGNATURE),
     ("GENERIC_SECRET_KEY_GEN", GENERATE),
     ("SHA_1_HMAC", SIGNATURE),
     ("SHA_1_HMAC_GENERAL", SIGNATURE),

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     fixture::{self, builder, bytes, number, object, row, secret},
-    name,
+    groups, name,
 };
 
 /// A key of each half that the row takes.
@@ -27,6 +27,11 @@ fn keys(row: &Mechanism) -> Option<(Object, Object)> {
         KeyType::EC_EDWARDS => {
             let pair = fixture::curve_pair(Curve::Edwards(crypto::edwards::Curve::Ed25519));
             Some(split(&pair, KeyType::EC_EDWARDS))
+        }
+        KeyType::DH => Some(split(&fixture::dh_pair(), KeyType::DH)),
+        KeyType::DSA => {
+            let [pair, _] = fixture::dsa_pairs();
+            Some(split(&pair, KeyType::DSA))
         }
         key_type => Some((secret(key_type, &bytes(16)), secret(key_type, &bytes(16)))),
     }
@@ -60,9 +65,10 @@ fn refuses(id: MechanismType, params: &Params) {
 
 #[test]
 fn a_parameter_of_another_shape_is_refused_everywhere() {
-    let others: [(&[Shape], Params); 4] = [
+    let others: [(&[Shape], Params); 5] = [
         (&[Shape::None, Shape::OptionalIv(4), Shape::OptionalIv(8), Shape::OptionalEddsa], Params::None),
         (&[Shape::OutputLength], Params::OutputLength(8)),
+        (&[Shape::Iv(8), Shape::OptionalIv(8)], Params::Iv(vec![0; 8])),
         (&[Shape::Iv(16)], Params::Iv(vec![0; 16])),
         (&[], Params::Iv(vec![0; 15])),
     ];
@@ -83,8 +89,14 @@ fn generators_take_no_parameter() {
         let builder = |class| {
             let params = |curve: Curve| vec![(AttributeType::EC_PARAMS, Value::bytes(curve.params().unwrap()))];
             let template = match (class, key_type) {
+                (ObjectClass::SECRET_KEY, KeyType::DES3) => vec![],
                 (ObjectClass::SECRET_KEY, _) => vec![number(AttributeType::VALUE_LEN, 16)],
                 (ObjectClass::PUBLIC_KEY, KeyType::RSA) => vec![number(AttributeType::MODULUS_BITS, 1024)],
+                (ObjectClass::PUBLIC_KEY, KeyType::DH) => groups::dh(),
+                (ObjectClass::PUBLIC_KEY, KeyType::DSA) => {
+                    let [group, _] = groups::dsa();
+                    group
+                }
                 (ObjectClass::PUBLIC_KEY, _) => params(Curve::Weierstrass(crypto::ec::Curve::P256)),
                 _ => vec![],
             };
@@ -434,7 +446,7 @@ fn a_curve_pair_is_made_by_the_mechanism_for_its_form() {
         Curve::Edwards(crypto::edwards::Curve::Ed25519),
         Curve::Montgomery(crypto::montgomery::Curve::X25519),
     ];
-    let rows = all().filter(|row| row.generate_pair.is_some() && row.makes != Some(KeyType::RSA));
+    let rows = all().filter(|row| row.generate_pair.is_some() && row.traits != 0);
     for row in rows {
         let make = |template| {
             let key_type = row.makes.unwrap();
@@ -462,4 +474,47 @@ fn small_rsa_keys_do_not_take_large_hashes() {
     assert_eq!(Hash::Sha512.output_len() * 2 + 2, 130);
     let pss = pss(MechanismType::SHA512, Mgf::MGF1_SHA512, 62);
     assert!(row(MechanismType::SHA512_RSA_PKCS_PSS).sign.unwrap()(&pair.private, &pss).is_ok());
+}
+
+#[test]
+fn a_private_value_has_as_many_bits_as_the_template_says() {
+    let row = row(MechanismType::DH_PKCS_KEY_PAIR_GEN);
+    let make = |group, bits: Option<u64>| {
+        let origin = Origin::Generated(row.id);
+        let public = builder(ObjectClass::PUBLIC_KEY, KeyType::DH, origin, group)?;
+        let bits = bits.map(|bits| number(AttributeType::VALUE_BITS, bits)).into_iter().collect();
+        let private = builder(ObjectClass::PRIVATE_KEY, KeyType::DH, origin, bits)?;
+        let (_, parts) = row.generate_pair.unwrap()(&Params::None, &public, &private)?;
+        private.complete(parts).map(|made| made.number(AttributeType::VALUE_BITS).unwrap())
+    };
+    assert_eq!(make(groups::dh(), Some(225)), Ok(225));
+    assert!(make(groups::dh(), None).is_ok_and(|bits| (1900..2048).contains(&bits)));
+    for bits in [0, 159, 2048, u64::MAX] {
+        let refused = make(groups::dh(), Some(bits));
+        assert_eq!(refused, Err(Error::AttributeValueInvalid(AttributeType::VALUE_BITS)), "{bits}");
+    }
+    let group = |prime: &[u8], base: &[u8]| {
+        vec![(AttributeType::PRIME, Value::bytes(prime)), (AttributeType::BASE, Value::bytes(base))]
+    };
+    for group in [group(&[0xff; 64], &[2]), group(&[0xfe; 256], &[2]), group(&[0xff; 256], &[1])] {
+        assert_eq!(make(group, None), Err(Error::DomainParamsInvalid));
+    }
+}
+
+#[test]
+fn dsa_takes_a_digest_of_a_length_that_a_hash_gives() {
+    let (public, private) = keys(row(MechanismType::DSA)).unwrap();
+    let Ok(Signing::SinglePart(mut signer)) = row(MechanismType::DSA).sign.unwrap()(&private, &Params::None) else {
+        panic!("a digest comes in one part");
+    };
+    let Ok(Verifying::SinglePart(mut verifier)) = row(MechanismType::DSA).verify.unwrap()(&public, &Params::None)
+    else {
+        panic!("a digest comes in one part");
+    };
+    for len in [0, 19, 21, 65] {
+        let length = Err(Error::Crypto(Fault::InputLength));
+        assert_eq!(signer.once(&bytes(len), &mut [0; 40]), length);
+        assert_eq!(verifier.once(&bytes(len), &[0; 40]), length);
+    }
+    assert_eq!(signer.once(&bytes(48), &mut [0; 40]), Ok(()));
 }

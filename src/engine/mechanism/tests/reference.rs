@@ -4,7 +4,9 @@ use crypto::{
     Hash,
     aes::Mode,
     backends::rustcrypto::SUITE,
+    dsa,
     rsa::{self, Oaep, Pss},
+    tdes,
 };
 use types::{AttributeType, KeyType, MechanismType, Params, Shape};
 
@@ -93,10 +95,21 @@ pub(super) fn check_signature(row: &Mechanism, params: &Params, keys: &Pair, mes
             let key = (SUITE.ec_public)(curve, point).unwrap();
             key.verify(digest.as_deref().unwrap_or(message), signature).unwrap();
         }
+        KeyType::DSA => {
+            let number = |name| bytes(&keys.public, name);
+            let (p, q, g) =
+                (number(AttributeType::PRIME), number(AttributeType::SUBPRIME), number(AttributeType::BASE));
+            let key = (SUITE.dsa_public)(dsa::Group { p, q, g }, number(AttributeType::VALUE)).unwrap();
+            key.verify(digest.as_deref().unwrap_or(message), signature).unwrap();
+        }
         KeyType::EC_EDWARDS => {
             let seed = bytes(&keys.private, AttributeType::VALUE);
             let key = (SUITE.edwards_private)(crypto::edwards::Curve::Ed25519, seed).unwrap();
             assert_eq!(key.sign(message).unwrap(), signature, "{name}");
+        }
+        KeyType::DES2 | KeyType::DES3 => {
+            let key = (SUITE.tdes)(bytes(&keys.private, AttributeType::VALUE)).unwrap().cmac();
+            check_code(&*key, message, signature, name);
         }
         KeyType::AES => {
             let key = (SUITE.aes)(bytes(&keys.private, AttributeType::VALUE)).unwrap().cmac();
@@ -122,6 +135,19 @@ pub(super) fn encrypted(row: &Mechanism, params: &Params, key: &Object, message:
     }
     if row.id == MechanismType::RSA_X_509 {
         return Some(rsa_public(key).raw(message).unwrap());
+    }
+    if row.keys.contains(&KeyType::DES3) {
+        let key = (SUITE.tdes)(bytes(key, AttributeType::VALUE)).unwrap();
+        let mode = match (params, row.id) {
+            (Params::Iv(iv), MechanismType::DES3_CBC) => tdes::Mode::Cbc { iv: iv.as_slice().try_into().unwrap() },
+            (Params::Iv(iv), _) => tdes::Mode::CbcPad { iv: iv.as_slice().try_into().unwrap() },
+            _ => tdes::Mode::Ecb,
+        };
+        let mut cipher = key.encryptor(mode);
+        let mut output = vec![0; cipher.once_len(message.len())];
+        let len = cipher.once(message, &mut output).unwrap();
+        output.truncate(len);
+        return Some(output);
     }
     let aes = (SUITE.aes)(bytes(key, AttributeType::VALUE)).unwrap();
     let mode = match (params, row.id) {
@@ -168,6 +194,12 @@ pub(super) fn agreed(private: &Object, public: &Object) -> Vec<u8> {
         Curve::Montgomery(curve) => (SUITE.montgomery_private)(curve, value).unwrap().agree(point).unwrap().to_vec(),
         Curve::Edwards(_) => panic!("nothing is agreed on an Edwards curve"),
     }
+}
+
+/// The shared secret of a Diffie-Hellman key and a public value.
+pub(super) fn agreed_modulo_a_prime(private: &Object, public: &[u8]) -> Vec<u8> {
+    let number = |name| bytes(private, name);
+    (SUITE.power)(number(AttributeType::PRIME), public, number(AttributeType::VALUE)).unwrap().to_vec()
 }
 
 /// The key derivation function of ANSI X9.63, written out again.

@@ -4,7 +4,7 @@ use types::{AttributeType, Kdf, KeyType, MechanismType, Mgf, ObjectClass, Params
 use crate::{
     Error,
     curve::Curve,
-    key::Material,
+    key::{Lengths, Material},
     mechanism::{Mechanism, Signing, Transform, Verifying, all, digest, flag::*},
     object::{Object, Origin},
     wrapping::{self, Padding},
@@ -23,7 +23,7 @@ fn params(row: &Mechanism) -> Params {
     match row.shape {
         Shape::None | Shape::OptionalIv(_) | Shape::OptionalEddsa => Params::None,
         Shape::Iv(len) => Params::Iv(bytes(len)),
-        Shape::OutputLength => Params::OutputLength(11),
+        Shape::OutputLength => Params::OutputLength(7),
         Shape::Ctr => Params::Ctr { counter_bits: 64, block: [0xff; 16].map(|byte| byte ^ 0x11) },
         Shape::Gcm => Params::Gcm { iv: bytes(12), aad: bytes(21), tag_bits: 120 },
         Shape::Pss => Params::Pss { hash: hash_id, mgf: Mgf::MGF1_SHA1, salt_len: 17 },
@@ -31,7 +31,7 @@ fn params(row: &Mechanism) -> Params {
         Shape::RsaAesWrap => {
             Params::RsaAesWrap { aes_bits: 256, hash: hash_id, mgf: Mgf::MGF1_SHA256, label: bytes(3) }
         }
-        Shape::Ecdh => panic!("{} needs a peer", name(row)),
+        Shape::Ecdh | Shape::PublicValue => panic!("{} needs a peer", name(row)),
     }
 }
 
@@ -59,6 +59,10 @@ fn keys(row: &Mechanism) -> Vec<Pair> {
             KeyType::EC_EDWARDS => vec![fixture::curve_pair(Curve::Edwards(crypto::edwards::Curve::Ed25519))],
             KeyType::EC_MONTGOMERY => vec![fixture::curve_pair(Curve::Montgomery(crypto::montgomery::Curve::X25519))],
             KeyType::AES => [16, 24, 32].map(|len| twice(|| secret(KeyType::AES, &bytes(len)))).into(),
+            KeyType::DH => vec![fixture::dh_pair()],
+            KeyType::DSA => fixture::dsa_pairs().into(),
+            KeyType::DES2 => vec![twice(|| secret(key_type, &bytes(16)))],
+            KeyType::DES3 => vec![twice(|| secret(key_type, &bytes(24)))],
             other => [1, 33, 200].map(|len| twice(|| secret(other, &bytes(len)))).into(),
         })
         .collect()
@@ -68,7 +72,7 @@ fn keys(row: &Mechanism) -> Vec<Pair> {
 fn message(row: &Mechanism) -> Vec<u8> {
     match row.id {
         MechanismType::RSA_PKCS_PSS => bytes(Hash::Sha384.output_len()),
-        MechanismType::ECDSA => bytes(32),
+        MechanismType::ECDSA | MechanismType::DSA => bytes(32),
         _ => bytes(96),
     }
 }
@@ -107,7 +111,10 @@ fn every_function_of_every_row_works() {
                 tried |= WRAP | UNWRAP;
             }
             if row.derive.is_some() {
-                derives(row, &pair);
+                match row.shape {
+                    Shape::PublicValue => derives_modulo_a_prime(row, &pair),
+                    _ => derives(row, &pair),
+                }
                 tried |= DERIVE;
             }
         }
@@ -131,7 +138,11 @@ fn generates(row: &Mechanism) {
         row.generate.unwrap()(&Params::None, &builder)
     };
     let make = |len| make_of(vec![number(AttributeType::VALUE_LEN, len)]);
-    for len in [16, 24, 32] {
+    let lengths = match Lengths::of(key_type).unwrap() {
+        Lengths::OneOf(lengths) => lengths,
+        Lengths::UpTo(_) => &[16, 24, 32],
+    };
+    for len in lengths.iter().map(|len| *len as u64) {
         let [one, other] = [make(len).unwrap(), make(len).unwrap()];
         assert!(one != other, "{}", name(row));
         let key = object(ObjectClass::SECRET_KEY, key_type, one);
@@ -139,8 +150,12 @@ fn generates(row: &Mechanism) {
         assert!(!matches!(key.material().unwrap(), Material::None), "{} makes a key for something", name(row));
     }
     assert_eq!(make(0).err(), Some(Error::AttributeValueInvalid(AttributeType::VALUE_LEN)), "{}", name(row));
-    let missing = make_of(vec![]).err();
-    assert_eq!(missing, Some(Error::TemplateIncomplete(AttributeType::VALUE_LEN)), "{}", name(row));
+    let missing = make_of(vec![]).map(|parts| parts.len());
+    let expected = match lengths {
+        [_] => Ok(1),
+        _ => Err(Error::TemplateIncomplete(AttributeType::VALUE_LEN)),
+    };
+    assert_eq!(missing, expected, "{}: the length is named where there are several", name(row));
 }
 
 /// A transformation in one step.
@@ -295,11 +310,15 @@ fn wrappable() -> Vec<Object> {
         secret(KeyType::AES, &bytes(16)),
         secret(KeyType::AES, &bytes(24)),
         secret(KeyType::AES, &bytes(32)),
+        secret(KeyType::DES2, &bytes(16)),
+        secret(KeyType::DES3, &bytes(24)),
         secret(KeyType::GENERIC_SECRET, &bytes(20)),
         secret(KeyType::SHA256_HMAC, &bytes(64)),
         again(&fixture::RSA, KeyType::RSA).private,
     ];
     keys.extend(curves.map(|curve| fixture::curve_pair(curve).private));
+    keys.push(fixture::dh_pair().private);
+    keys.extend(fixture::dsa_pairs().map(|pair| pair.private));
     keys
 }
 
@@ -387,6 +406,36 @@ fn derives(row: &Mechanism, keys: &Pair) {
     }
     let odd = derive(Kdf::NULL, b"", raw, KeyType::AES, len(17));
     assert_eq!(odd, Err(Error::AttributeValueInvalid(AttributeType::VALUE_LEN)), "{name}");
+}
+
+fn derives_modulo_a_prime(row: &Mechanism, keys: &Pair) {
+    let name = name(row);
+    let peer = fixture::dh_pair();
+    let public = peer.public.attributes.bytes(AttributeType::VALUE).unwrap();
+    let secret = reference::agreed_modulo_a_prime(&keys.private, public);
+    let derive = |public: &[u8], key_type, template| {
+        let origin =
+            Origin::Derived { always_sensitive: false, never_extractable: false, sensitive: false, extractable: true };
+        let builder = builder(ObjectClass::SECRET_KEY, key_type, origin, template)?;
+        let params = Params::PublicValue(public.to_vec());
+        row.derive.unwrap()(&keys.private, &params, &builder).map(|value| value.to_vec())
+    };
+    let len = |len: usize| vec![number(AttributeType::VALUE_LEN, len as u64)];
+    assert_eq!(secret.len(), 256, "with the zeros in front");
+    assert_eq!(derive(public, KeyType::GENERIC_SECRET, vec![]), Ok(secret.clone()), "{name}");
+    assert_eq!(derive(&[&[0], public].concat(), KeyType::GENERIC_SECRET, vec![]), Ok(secret.clone()), "{name}");
+    assert_eq!(derive(public, KeyType::AES, len(32)), Ok(secret[224..].to_vec()), "{name} takes away leading bytes");
+    assert_eq!(derive(public, KeyType::DES3, vec![]), Ok(secret[232..].to_vec()), "{name}: there is one length");
+    let unknown = derive(public, KeyType::AES, vec![]);
+    assert_eq!(unknown, Err(Error::TemplateIncomplete(AttributeType::VALUE_LEN)), "{name}");
+    assert_eq!(derive(public, KeyType::GENERIC_SECRET, len(257)), Err(Error::KeySizeRange), "{name}");
+    let prime = keys.public.attributes.bytes(AttributeType::PRIME).unwrap();
+    let mut last = prime.to_vec();
+    *last.last_mut().unwrap() -= 1;
+    for public in [&[0][..], &[1], &last, prime, &[0xff; 300]] {
+        let refused = derive(public, KeyType::GENERIC_SECRET, vec![]);
+        assert_eq!(refused, Err(Error::Crypto(Fault::PeerInvalid)), "{name}: a value that is none");
+    }
 }
 
 #[test]

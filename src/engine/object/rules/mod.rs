@@ -20,7 +20,7 @@ use super::{
     parts::{self, Settle},
     uses,
 };
-use crate::Error;
+use crate::{Error, key::types as key_types};
 
 /// How an object comes to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +224,7 @@ pub(crate) struct ObjectKind {
 }
 
 impl ObjectKind {
-    const fn key(
+    pub(crate) const fn key(
         class: ObjectClass,
         key_type: KeyType,
         groups: &'static [&'static [Rule]],
@@ -250,6 +250,11 @@ impl ObjectKind {
 
     pub(crate) fn rule(&self, name: AttributeType) -> Option<&'static Rule> {
         self.rules().find(|rule| rule.name == name)
+    }
+
+    /// Whether it is of keys of this class.
+    pub(crate) fn is_of(&self, class: ObjectClass) -> bool {
+        self.class == class
     }
 
     /// Whether objects of this kind can come to be in this way.
@@ -286,7 +291,7 @@ pub(crate) fn of(object: &Attributes) -> Option<&'static ObjectKind> {
         Some((name, number)) => object.number(name) == Some(number),
         None => true,
     };
-    KINDS.iter().find(|kind| kind.class == class && fits(kind.variety))
+    kinds().find(|kind| kind.class == class && fits(kind.variety))
 }
 
 /// The rules for an object that is to be.
@@ -296,12 +301,12 @@ pub(crate) fn of(object: &Attributes) -> Option<&'static ObjectKind> {
 /// are no objects of the class or type, [`Error::TemplateInconsistent`] if there are none of both together.
 pub(crate) fn for_new(template: &Attributes) -> Result<&'static ObjectKind, Error> {
     let class = template.class().ok_or(Error::TemplateIncomplete(AttributeType::CLASS))?;
-    let of_class = KINDS.iter().find(|kind| kind.class == class);
+    let of_class = kinds().find(|kind| kind.class == class);
     let of_class = of_class.ok_or(Error::AttributeValueInvalid(AttributeType::CLASS))?;
     let Some((name, _)) = of_class.variety else { return Ok(of_class) };
     let number = template.number(name).ok_or(Error::TemplateIncomplete(name))?;
     of(template).ok_or_else(|| {
-        if KINDS.iter().any(|kind| kind.variety == Some((name, number))) {
+        if kinds().any(|kind| kind.variety == Some((name, number))) {
             Error::TemplateInconsistent("no key of this class has this type")
         } else {
             Error::AttributeValueInvalid(name)
@@ -309,22 +314,32 @@ pub(crate) fn for_new(template: &Attributes) -> Result<&'static ObjectKind, Erro
     })
 }
 
-use AttributeType as A;
 use ObjectClass as C;
 
-const RSA_PUBLIC: &[AttributeType] = &[A::ENCRYPT, A::VERIFY, A::VERIFY_RECOVER, A::WRAP];
-const RSA_PRIVATE: &[AttributeType] = &[A::DECRYPT, A::SIGN, A::SIGN_RECOVER, A::UNWRAP];
-const AES: &[AttributeType] = &[A::ENCRYPT, A::DECRYPT, A::WRAP, A::UNWRAP, A::SIGN, A::VERIFY];
-const MAC: &[AttributeType] = &[A::SIGN, A::VERIFY];
+/// The tables of keys, for the rows of [`crate::key::types`].
+pub(crate) mod groups {
+    use super::{Rule, key, private_key, public_key, secret_key, storage};
 
-const PUBLIC_RSA: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::RSA];
-const PUBLIC_EC: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::EC];
-const PRIVATE_RSA: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::RSA];
-const PRIVATE_EC: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::EC];
-const SECRET: &[&[Rule]] = &[storage::RULES, key::RULES, secret_key::RULES];
+    pub(crate) const PUBLIC_RSA: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::RSA];
+    pub(crate) const PUBLIC_EC: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::EC];
+    pub(crate) const PRIVATE_RSA: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::RSA];
+    pub(crate) const PRIVATE_EC: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::EC];
+    pub(crate) const PUBLIC_DH: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::DH];
+    pub(crate) const PRIVATE_DH: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::DH];
+    pub(crate) const PUBLIC_DSA: &[&[Rule]] = &[storage::RULES, key::RULES, public_key::RULES, public_key::DSA];
+    pub(crate) const PRIVATE_DSA: &[&[Rule]] = &[storage::RULES, key::RULES, private_key::RULES, private_key::DSA];
+    pub(crate) const SECRET: &[&[Rule]] = &[storage::RULES, key::RULES, secret_key::RULES, secret_key::LENGTH];
+    pub(crate) const SECRET_OF_ONE_LENGTH: &[&[Rule]] =
+        &[storage::RULES, key::RULES, secret_key::RULES, secret_key::ONLY_LENGTH];
+}
 
-/// Every kind of object that can be made.
-static KINDS: [ObjectKind; 19] = [
+/// Every kind of object that can be made: these, and the keys.
+fn kinds() -> impl Iterator<Item = &'static ObjectKind> {
+    OTHERS.iter().chain(key_types::object_kinds())
+}
+
+/// Every kind of object that is no key.
+static OTHERS: [ObjectKind; 4] = [
     ObjectKind {
         class: C::DATA,
         variety: None,
@@ -338,31 +353,17 @@ static KINDS: [ObjectKind; 19] = [
         &[storage::RULES, certificate::RULES, certificate::ATTR_CERT],
     ),
     ObjectKind::certificate(CertificateType::WTLS, &[storage::RULES, certificate::RULES, certificate::WTLS]),
-    ObjectKind::key(C::PUBLIC_KEY, KeyType::RSA, PUBLIC_RSA, RSA_PUBLIC, parts::rsa_public),
-    ObjectKind::key(C::PUBLIC_KEY, KeyType::EC, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
-    ObjectKind::key(C::PUBLIC_KEY, KeyType::EC_EDWARDS, PUBLIC_EC, &[A::VERIFY], parts::ec_public),
-    ObjectKind::key(C::PUBLIC_KEY, KeyType::EC_MONTGOMERY, PUBLIC_EC, &[], parts::ec_public),
-    ObjectKind::key(C::PRIVATE_KEY, KeyType::RSA, PRIVATE_RSA, RSA_PRIVATE, parts::rsa_private),
-    ObjectKind::key(C::PRIVATE_KEY, KeyType::EC, PRIVATE_EC, &[A::SIGN], parts::ec_private),
-    ObjectKind::key(C::PRIVATE_KEY, KeyType::EC_EDWARDS, PRIVATE_EC, &[A::SIGN], parts::ec_private),
-    // By the specification no key derives unless somebody says so. These can do nothing else.
-    ObjectKind::key(C::PRIVATE_KEY, KeyType::EC_MONTGOMERY, PRIVATE_EC, &[A::DERIVE], parts::ec_private),
-    ObjectKind::key(C::SECRET_KEY, KeyType::AES, SECRET, AES, parts::secret),
-    ObjectKind::key(C::SECRET_KEY, KeyType::GENERIC_SECRET, SECRET, MAC, parts::secret),
-    ObjectKind::key(C::SECRET_KEY, KeyType::SHA_1_HMAC, SECRET, MAC, parts::secret),
-    ObjectKind::key(C::SECRET_KEY, KeyType::SHA224_HMAC, SECRET, MAC, parts::secret),
-    ObjectKind::key(C::SECRET_KEY, KeyType::SHA256_HMAC, SECRET, MAC, parts::secret),
-    ObjectKind::key(C::SECRET_KEY, KeyType::SHA384_HMAC, SECRET, MAC, parts::secret),
-    ObjectKind::key(C::SECRET_KEY, KeyType::SHA512_HMAC, SECRET, MAC, parts::secret),
 ];
 
 #[cfg(test)]
 mod tests {
+    use AttributeType as A;
+
     use super::*;
 
     #[test]
     fn every_row_is_one_of_the_specification() {
-        for kind in &KINDS {
+        for kind in kinds() {
             for rule in kind.rules() {
                 let value_kind = rule.name.kind();
                 assert!(value_kind.is_some(), "{} has no kind", rule.name);
@@ -382,7 +383,7 @@ mod tests {
 
     #[test]
     fn no_attribute_has_two_rows() {
-        for kind in &KINDS {
+        for kind in kinds() {
             let names: Vec<_> = kind.rules().map(|rule| rule.name).collect();
             for (index, name) in names.iter().enumerate() {
                 assert!(!names[..index].contains(name), "{name} of {:?}", kind.variety);
@@ -392,15 +393,16 @@ mod tests {
 
     #[test]
     fn no_kind_of_object_has_two_tables() {
-        for (index, kind) in KINDS.iter().enumerate() {
-            let same = |other: &ObjectKind| other.class == kind.class && other.variety == kind.variety;
-            assert!(!KINDS[..index].iter().any(same), "{:?}", kind.variety);
+        let kinds: Vec<_> = kinds().collect();
+        for (index, kind) in kinds.iter().enumerate() {
+            let same = |other: &&ObjectKind| other.class == kind.class && other.variety == kind.variety;
+            assert!(!kinds[..index].iter().any(same), "{:?}", kind.variety);
         }
     }
 
     #[test]
     fn footnotes_do_not_contradict_each_other() {
-        for rule in KINDS.iter().flat_map(ObjectKind::rules) {
+        for rule in kinds().flat_map(ObjectKind::rules) {
             for (must, must_not) in [(1, 2), (3, 4), (5, 6), (11, 12), (8, 10)] {
                 assert!(!(rule.has(must) && rule.has(must_not)), "{}", rule.name);
             }
@@ -420,7 +422,7 @@ mod tests {
 
     #[test]
     fn what_a_key_can_do_is_in_its_table() {
-        for kind in &KINDS {
+        for kind in kinds() {
             for name in kind.able {
                 let row = kind.rule(*name).map(|rule| rule.silent);
                 assert_eq!(row, Some(Silent::Able), "{name} of {:?}", kind.variety);
@@ -430,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_modified_and_belongs_to_a_key_that_can_be_sensitive() {
-        for kind in &KINDS {
+        for kind in kinds() {
             for rule in kind.rules().filter(|rule| rule.secret()) {
                 assert!(!rule.has(8) && !rule.has(COPY), "{}", rule.name);
                 for name in [A::SENSITIVE, A::EXTRACTABLE] {

@@ -39,3 +39,19 @@ pub(super) const RSA: &[Rule] = &[
 /// PKCS#11, the private key objects of short Weierstrass, Edwards and Montgomery curves.
 pub(super) const EC: &[Rule] =
     &[rule(A::EC_PARAMS, &[1, 4, 6], Silent::Absent), rule(A::VALUE, &[1, 4, 6, 7], Silent::Absent)];
+
+/// PKCS#11, "Diffie-Hellman private key objects". How long the value shall be, a template for a new pair may say.
+pub(super) const DH: &[Rule] = &[
+    rule(A::PRIME, &[1, 4, 6], Silent::Absent),
+    rule(A::BASE, &[1, 4, 6], Silent::Absent),
+    rule(A::VALUE, &[1, 4, 6, 7], Silent::Absent),
+    rule(A::VALUE_BITS, &[2, 6], Silent::Computed),
+];
+
+/// PKCS#11, "DSA private key objects".
+pub(super) const DSA: &[Rule] = &[
+    rule(A::PRIME, &[1, 4, 6], Silent::Absent),
+    rule(A::SUBPRIME, &[1, 4, 6], Silent::Absent),
+    rule(A::BASE, &[1, 4, 6], Silent::Absent),
+    rule(A::VALUE, &[1, 4, 6, 7], Silent::Absent),
+];

@@ -28,3 +28,18 @@ pub(super) const RSA: &[Rule] = &[
 /// PKCS#11, the public key objects of short Weierstrass, Edwards and Montgomery curves.
 pub(super) const EC: &[Rule] =
     &[rule(A::EC_PARAMS, &[1, 3], Silent::Absent), rule(A::EC_POINT, &[1, 4], Silent::Absent)];
+
+/// PKCS#11, "Diffie-Hellman public key objects".
+pub(super) const DH: &[Rule] = &[
+    rule(A::PRIME, &[1, 3], Silent::Absent),
+    rule(A::BASE, &[1, 3], Silent::Absent),
+    rule(A::VALUE, &[1, 4], Silent::Absent),
+];
+
+/// PKCS#11, "DSA public key objects".
+pub(super) const DSA: &[Rule] = &[
+    rule(A::PRIME, &[1, 3], Silent::Absent),
+    rule(A::SUBPRIME, &[1, 3], Silent::Absent),
+    rule(A::BASE, &[1, 3], Silent::Absent),
+    rule(A::VALUE, &[1, 4], Silent::Absent),
+];

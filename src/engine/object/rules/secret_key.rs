@@ -24,5 +24,10 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::UNWRAP_TEMPLATE, &[], Silent::Absent),
     rule(A::DERIVE_TEMPLATE, &[], Silent::Absent),
     rule(A::VALUE, &[1, 4, 6, 7], Silent::Absent),
-    rule(A::VALUE_LEN, &[2, 3], Silent::Computed),
 ];
+
+/// The length of a key of a type that has several.
+pub(super) const LENGTH: &[Rule] = &[rule(A::VALUE_LEN, &[2, 3], Silent::Computed)];
+
+/// The length of a key of a type that has one: the specification has no such attribute for it, and programs name it.
+pub(super) const ONLY_LENGTH: &[Rule] = &[rule(A::VALUE_LEN, &[2], Silent::Computed)];

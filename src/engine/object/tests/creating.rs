@@ -1,4 +1,5 @@
 use super::*;
+use crate::mechanism::fixture;
 
 #[test]
 fn every_kind_of_object_can_be_created_and_all_of_it_read() {
@@ -435,5 +436,29 @@ fn every_object_has_a_name_of_its_own() {
         assert_eq!(text.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(text.as_bytes()[14], b'4', "version 4");
         assert!(matches!(text.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "the variant of the RFC");
+    }
+}
+
+#[test]
+fn keys_modulo_a_prime_are_created_of_numbers_that_are_keys() {
+    let pairs = [(KeyType::DH, fixture::dh_pair())].into_iter();
+    for (key_type, pair) in pairs.chain(fixture::dsa_pairs().map(|pair| (KeyType::DSA, pair))) {
+        let prime = pair.public.attributes.bytes(A::PRIME).unwrap();
+        for (class, made) in [(C::PUBLIC_KEY, &pair.public), (C::PRIVATE_KEY, &pair.private)] {
+            let parts = || made.attributes.iter().map(|(name, value)| (name, value.duplicate()));
+            let template = || with(key(class, key_type, Vec::new()), parts());
+            let object = create(template()).unwrap();
+            let value = object.bytes(A::VALUE).unwrap();
+            assert!(object.bytes(A::PUBLIC_KEY_INFO).is_some_and(|info| !info.is_empty()), "{key_type}");
+            assert_eq!(object.number(A::VALUE_BITS).is_some(), (class, key_type) == (C::PRIVATE_KEY, KeyType::DH));
+            let zeros = create(with(template(), [bytes(A::VALUE, [&[0, 0], value].concat())])).unwrap();
+            assert_eq!(zeros.bytes(A::VALUE), Some(value), "{key_type}: without zeros in front");
+            for wrong in [&[][..], &[0], prime] {
+                let refused = refusal(create(with(template(), [bytes(A::VALUE, wrong)])));
+                assert_eq!(refused, Some(Error::AttributeValueInvalid(A::VALUE)), "{key_type} {class}");
+            }
+            let lacking = refusal(create(without(template(), A::BASE)));
+            assert_eq!(lacking, Some(Error::TemplateIncomplete(A::BASE)), "{key_type} {class}");
+        }
     }
 }

@@ -217,3 +217,23 @@ fn a_derived_key_that_may_be_seen_was_not_always_hidden() {
     let object = derived(origin, [flag(A::SENSITIVE, true), flag(A::EXTRACTABLE, false)]).unwrap();
     assert!(object.flag(A::ALWAYS_SENSITIVE) && object.flag(A::NEVER_EXTRACTABLE));
 }
+
+#[test]
+fn a_triple_des_key_has_odd_parity_or_gets_it() {
+    for (key_type, len) in [(KeyType::DES2, 16), (KeyType::DES3, 24)] {
+        let template = || key(C::SECRET_KEY, key_type, Vec::new());
+        let (even, odd) = (vec![0x03; len], vec![0x02; len]);
+        for origin in [GENERATED, DERIVED] {
+            let made = make(template(), origin, vec![bytes(A::VALUE, &even)]).unwrap();
+            assert_eq!(made.bytes(A::VALUE), Some(&odd[..]), "{key_type}");
+            assert_eq!(made.number(A::VALUE_LEN), Some(len as u64));
+        }
+        let unwrapped = |value: &[u8]| make(template(), Origin::Unwrapped, vec![bytes(A::VALUE, value)]);
+        assert_eq!(refusal(unwrapped(&even)), Some(Error::WrappedKeyInvalid));
+        assert_eq!(unwrapped(&odd).unwrap().bytes(A::CHECK_VALUE).map(<[u8]>::len), Some(3));
+        let created = |value: &[u8]| create(with(template(), [bytes(A::VALUE, value)]));
+        assert_eq!(refusal(created(&even)), Some(Error::AttributeValueInvalid(A::VALUE)));
+        assert!(created(&odd).is_ok());
+        assert_eq!(refusal(created(&odd[1..])), Some(Error::AttributeValueInvalid(A::VALUE)));
+    }
+}

@@ -219,3 +219,19 @@ fn a_profile_that_the_officer_changes_holds_at_once_for_who_is_logged_in() {
     world.another_process().change_rules(SLOT, &pins, strict).unwrap();
     assert!(matches!(aes_key(&world.engine, session, &both), Err(Error::TemplateInconsistent(_))));
 }
+
+#[test]
+fn a_strict_token_protects_nothing_by_triple_des_but_reads_what_is_there() {
+    let cbc = || Mechanism { id: MechanismType::DES3_CBC, params: Params::Iv(vec![0; 8]) };
+    let cmac = || mechanism(MechanismType::DES3_CMAC);
+    for (profile, expected) in [(Profile::Compatible, Ok(())), (Profile::Strict, Err(Error::MechanismInvalid))] {
+        let world = World::with(Settings { profile, ..settings() });
+        let engine = &world.engine;
+        let session = user_session(engine, SLOT);
+        let key = engine.generate_key(session, &mechanism(MechanismType::DES3_KEY_GEN), vec![]).unwrap();
+        assert_eq!(engine.encrypt_init(session, &cbc(), key), expected, "{profile:?}");
+        assert_eq!(engine.sign_init(session, &cmac(), key), expected, "{profile:?}");
+        assert_eq!(engine.decrypt_init(session, &cbc(), key), Ok(()), "{profile:?}");
+        assert_eq!(engine.verify_init(session, &cmac(), key), Ok(()), "{profile:?}");
+    }
+}

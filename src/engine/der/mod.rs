@@ -1,18 +1,20 @@
 //! Keys as other programs write them: SubjectPublicKeyInfo (RFC 5280) and PKCS#8 (RFC 5208, RFC 5958).
 
-use crypto::{Error as Fault, SUITE, Secret};
+pub(crate) mod curve;
+pub(crate) mod dh;
+pub(crate) mod dsa;
+pub(crate) mod rsa;
+
+use crypto::Secret;
 use der::{
     Decode, Encode, Sequence, Tag, Tagged,
-    asn1::{AnyRef, BitStringRef, Null, ObjectIdentifier, OctetStringRef, UintRef},
+    asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef},
 };
 use pkcs8::PrivateKeyInfoRef;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
-use types::{AttributeType, KeyType, ObjectClass, Value};
+use types::{KeyType, ObjectClass};
 
-use crate::{Error, curve::Curve, mechanism::Parts, object::Attributes};
-
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+use crate::{Error, key, mechanism::Parts, object::Attributes};
 
 /// A certificate as far as it matters that it is one: something that is signed, an algorithm, a signature (RFC 5280,
 /// RFC 5755).
@@ -28,90 +30,17 @@ pub(crate) fn is_certificate(bytes: &[u8]) -> bool {
     Certificate::from_der(bytes).is_ok_and(|found| found.signed.tag() == Tag::Sequence)
 }
 
-/// RFC 8017, A.1.1.
-#[derive(Sequence)]
-struct RsaPublicKey<'a> {
-    n: UintRef<'a>,
-    e: UintRef<'a>,
-}
-
-/// RFC 8017, A.1.2, of two primes.
-#[derive(Sequence)]
-struct RsaPrivateKey<'a> {
-    version: u8,
-    n: UintRef<'a>,
-    e: UintRef<'a>,
-    d: UintRef<'a>,
-    p: UintRef<'a>,
-    q: UintRef<'a>,
-    dp: UintRef<'a>,
-    dq: UintRef<'a>,
-    qinv: UintRef<'a>,
-}
-
-/// RFC 5915, section 3. The curve is named outside of it; a name inside is no more than allowed.
-#[derive(Sequence)]
-struct EcPrivateKey<'a> {
-    version: u8,
-    scalar: &'a OctetStringRef,
-    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
-    params: Option<AnyRef<'a>>,
-    #[asn1(context_specific = "1", tag_mode = "EXPLICIT", optional = "true")]
-    point: Option<BitStringRef<'a>>,
-}
-
 /// SubjectPublicKeyInfo of a public or private key; `None` for objects that have none, and for private
 /// keys that do not say enough.
 ///
 /// # Errors
-/// Those of [`Curve::of`], and [`crypto::Error::KeyInvalid`] if the numbers are no key.
+/// Those of [`crate::curve::Curve::of`], and [`crypto::Error::KeyInvalid`] if the numbers are no key.
 pub(crate) fn public_key_info(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
-    match (attributes.class(), attributes.key_type()) {
-        (Some(ObjectClass::PUBLIC_KEY | ObjectClass::PRIVATE_KEY), Some(KeyType::RSA)) => rsa_info(attributes),
-        (
-            Some(class @ (ObjectClass::PUBLIC_KEY | ObjectClass::PRIVATE_KEY)),
-            Some(KeyType::EC | KeyType::EC_EDWARDS | KeyType::EC_MONTGOMERY),
-        ) => curve_info(class, attributes),
-        _ => Ok(None),
+    let pair = matches!(attributes.class(), Some(ObjectClass::PUBLIC_KEY | ObjectClass::PRIVATE_KEY));
+    match attributes.key_type().filter(|_| pair).and_then(key::types::encoding) {
+        Some(encoding) => (encoding.public_info)(attributes),
+        None => Ok(None),
     }
-}
-
-fn rsa_info(attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
-    let number = |name| attributes.bytes(name).filter(|number| !number.is_empty());
-    let (Some(n), Some(e)) = (number(AttributeType::MODULUS), number(AttributeType::PUBLIC_EXPONENT)) else {
-        return Ok(None);
-    };
-    let key = (|| RsaPublicKey { n: UintRef::new(n)?, e: UintRef::new(e)? }.to_der())().map_err(too_long)?;
-    info(RSA_ENCRYPTION, Some(Null.into()), &key).map(Some)
-}
-
-fn curve_info(class: ObjectClass, attributes: &Attributes) -> Result<Option<Vec<u8>>, Error> {
-    let secret = class == ObjectClass::PRIVATE_KEY;
-    let name = if secret { AttributeType::VALUE } else { AttributeType::EC_POINT };
-    let (Some(params), Some(bytes)) = (attributes.bytes(AttributeType::EC_PARAMS), attributes.bytes(name)) else {
-        return Ok(None);
-    };
-    let curve = Curve::of(params)?;
-    let point = if secret {
-        public_point(curve, bytes)?
-    } else {
-        curve.point(bytes).ok_or(Error::Crypto(Fault::KeyInvalid))?.to_vec()
-    };
-    let oid = curve.oid()?;
-    match curve {
-        Curve::Weierstrass(_) => info(EC_PUBLIC_KEY, Some((&oid).into()), &point),
-        Curve::Edwards(_) | Curve::Montgomery(_) => info(oid, None, &point),
-    }
-    .map(Some)
-}
-
-/// The public point that belongs to a private value.
-fn public_point(curve: Curve, value: &[u8]) -> Result<Vec<u8>, Error> {
-    Ok(match curve {
-        Curve::Weierstrass(curve) => (SUITE.ec_private)(curve, value)?.point(),
-        Curve::Edwards(curve) => (SUITE.edwards_private)(curve, value)?.public(),
-        Curve::Montgomery(curve) => (SUITE.montgomery_private)(curve, value)?.public(),
-    })
 }
 
 fn info(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<Vec<u8>, Error> {
@@ -132,63 +61,8 @@ pub(crate) fn private_key_info(attributes: &Attributes) -> Result<Secret, Error>
     if attributes.class() != Some(ObjectClass::PRIVATE_KEY) {
         return Err(Error::KeyNotWrappable);
     }
-    match attributes.key_type() {
-        Some(KeyType::RSA) => {
-            let key = rsa_private_key(attributes)?;
-            wrapped(RSA_ENCRYPTION, Some(Null.into()), &key)
-        }
-        Some(KeyType::EC | KeyType::EC_EDWARDS | KeyType::EC_MONTGOMERY) => {
-            let part = |name| attributes.bytes(name).ok_or(Error::KeyNotWrappable);
-            let curve = Curve::of(part(AttributeType::EC_PARAMS)?)?;
-            curve_private_key(curve, part(AttributeType::VALUE)?)
-        }
-        _ => Err(Error::KeyNotWrappable),
-    }
-}
-
-fn rsa_private_key(attributes: &Attributes) -> Result<Secret, Error> {
-    let number = |name| {
-        let number = attributes.bytes(name).filter(|number| !number.is_empty());
-        UintRef::new(number.ok_or(Error::KeyNotWrappable)?).map_err(too_long)
-    };
-    let key = RsaPrivateKey {
-        version: 0,
-        n: number(AttributeType::MODULUS)?,
-        e: number(AttributeType::PUBLIC_EXPONENT)?,
-        d: number(AttributeType::PRIVATE_EXPONENT)?,
-        p: number(AttributeType::PRIME_1)?,
-        q: number(AttributeType::PRIME_2)?,
-        dp: number(AttributeType::EXPONENT_1)?,
-        dq: number(AttributeType::EXPONENT_2)?,
-        qinv: number(AttributeType::COEFFICIENT)?,
-    };
-    secret_der(&key)
-}
-
-fn curve_private_key(curve: Curve, value: &[u8]) -> Result<Secret, Error> {
-    let oid = curve.oid()?;
-    match curve {
-        Curve::Weierstrass(weierstrass) => {
-            // The scalar has the length of the field, whatever the attribute's (RFC 5915, section 3).
-            let zeros = weierstrass.field_len().saturating_sub(value.len());
-            let mut scalar = Secret::new(Vec::with_capacity(zeros + value.len()));
-            scalar.resize(zeros, 0);
-            scalar.extend_from_slice(value);
-            let point = public_point(curve, value)?;
-            let key = EcPrivateKey {
-                version: 1,
-                scalar: OctetStringRef::new(&scalar).map_err(too_long)?,
-                params: None,
-                point: Some(BitStringRef::from_bytes(&point).map_err(too_long)?),
-            };
-            wrapped(EC_PUBLIC_KEY, Some((&oid).into()), &secret_der(&key)?)
-        }
-        // CurvePrivateKey (RFC 8410, section 7).
-        Curve::Edwards(_) | Curve::Montgomery(_) => {
-            let key = secret_der(&OctetStringRef::new(value).map_err(too_long)?)?;
-            wrapped(oid, None, &key)
-        }
-    }
+    let encoding = attributes.key_type().and_then(key::types::encoding).ok_or(Error::KeyNotWrappable)?;
+    (encoding.private_info)(attributes)
 }
 
 fn wrapped(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<Secret, Error> {
@@ -213,64 +87,12 @@ fn secret_der(value: &impl Encode) -> Result<Secret, Error> {
 /// and [`Error::DomainParamsInvalid`] if that is what is wrong.
 pub(crate) fn from_private_key_info(bytes: &[u8]) -> Result<(KeyType, Parts), Error> {
     let info = PrivateKeyInfoRef::from_der(bytes).map_err(not_a_key)?;
-    let key = info.private_key.as_bytes();
-    match info.algorithm.oid {
-        RSA_ENCRYPTION => {
-            info.algorithm.parameters.map_or(Ok(()), |any| any.decode_as::<Null>().map(|_| ())).map_err(not_a_key)?;
-            Ok((KeyType::RSA, rsa_parts(key)?))
+    for (key_type, encoding) in key::types::encodings() {
+        if let Some(parts) = (encoding.read)(&info)? {
+            return Ok((key_type, parts));
         }
-        EC_PUBLIC_KEY => {
-            let params = info.algorithm.parameters.ok_or(Error::DomainParamsInvalid)?;
-            let curve = Curve::of(&params.to_der().map_err(not_a_key)?)?;
-            match curve {
-                Curve::Weierstrass(_) => Ok((KeyType::EC, ec_parts(curve, key)?)),
-                Curve::Edwards(_) | Curve::Montgomery(_) => Err(Error::CurveNotSupported),
-            }
-        }
-        oid => match Curve::of_oid(oid) {
-            Ok(curve @ (Curve::Edwards(_) | Curve::Montgomery(_))) if info.algorithm.parameters.is_none() => {
-                let value = <&OctetStringRef>::from_der(key).map_err(not_a_key)?;
-                Ok((curve.key_type(), curve_parts(curve, value.as_bytes())?))
-            }
-            _ => Err(Error::WrappedKeyInvalid),
-        },
     }
-}
-
-fn rsa_parts(key: &[u8]) -> Result<Parts, Error> {
-    let key = RsaPrivateKey::from_der(key).map_err(not_a_key)?;
-    let RsaPrivateKey { version: 0, n, e, d, p, q, dp, dq, qinv } = key else {
-        return Err(Error::WrappedKeyInvalid);
-    };
-    let numbers = [
-        (AttributeType::MODULUS, n),
-        (AttributeType::PUBLIC_EXPONENT, e),
-        (AttributeType::PRIVATE_EXPONENT, d),
-        (AttributeType::PRIME_1, p),
-        (AttributeType::PRIME_2, q),
-        (AttributeType::EXPONENT_1, dp),
-        (AttributeType::EXPONENT_2, dq),
-        (AttributeType::COEFFICIENT, qinv),
-    ];
-    Ok(numbers.into_iter().map(|(name, number)| (name, Value::bytes(number.as_bytes()))).collect())
-}
-
-fn ec_parts(curve: Curve, key: &[u8]) -> Result<Parts, Error> {
-    let EcPrivateKey { version, scalar, params, point: _ } = EcPrivateKey::from_der(key).map_err(not_a_key)?;
-    if version != 1 {
-        return Err(Error::WrappedKeyInvalid);
-    }
-    // Who names the curve twice has to name the same.
-    if let Some(params) = params
-        && Curve::of(&params.to_der().map_err(not_a_key)?) != Ok(curve)
-    {
-        return Err(Error::WrappedKeyInvalid);
-    }
-    curve_parts(curve, scalar.as_bytes())
-}
-
-fn curve_parts(curve: Curve, value: &[u8]) -> Result<Parts, Error> {
-    Ok(vec![(AttributeType::EC_PARAMS, Value::bytes(curve.params()?)), (AttributeType::VALUE, Value::bytes(value))])
+    Err(Error::WrappedKeyInvalid)
 }
 
 fn not_a_key(_: der::Error) -> Error {
@@ -279,10 +101,16 @@ fn not_a_key(_: der::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use types::Value;
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
+
+    use types::{AttributeType, Value};
 
     use super::*;
     use crate::{
+        curve::Curve,
         mechanism::fixture::{self, object},
         object::Object,
     };
@@ -341,6 +169,8 @@ mod tests {
         let mut pairs: Vec<_> = crypto::ec::Curve::ALL.map(|known| ("EC", curve(Curve::Weierstrass(known)))).into();
         pairs.push(("RSA", fixture::rsa_pair(1024)));
         pairs.push(("Ed25519", curve(Curve::Edwards(crypto::edwards::Curve::Ed25519))));
+        pairs.push(("DH", fixture::dh_pair()));
+        pairs.extend(fixture::dsa_pairs().map(|pair| ("DSA", pair)));
         pairs.push(("X25519", curve(Curve::Montgomery(crypto::montgomery::Curve::X25519))));
         pairs
     }
@@ -352,6 +182,39 @@ mod tests {
             assert!(info.is_some(), "{name}");
             assert_eq!(info, public_key_info(&pair.private.attributes).unwrap(), "{name}");
         }
+    }
+
+    /// What the command `openssl` makes of its input.
+    fn openssl(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut child = Command::new("openssl")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command openssl is there");
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        output.stdout
+    }
+
+    #[test]
+    fn openssl_reads_keys_modulo_a_prime_and_finds_the_same_public_key() {
+        for (name, pair) in pairs().into_iter().filter(|(name, _)| ["DH", "DSA"].contains(name)) {
+            let private = private_key_info(&pair.private.attributes).unwrap();
+            let public = openssl(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &private);
+            assert_eq!(public_key_info(&pair.public.attributes).unwrap(), Some(public), "{name}");
+            let written = openssl(&["pkcs8", "-topk8", "-nocrypt", "-inform", "DER", "-outform", "DER"], &private);
+            assert_eq!(written, *private, "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_modulo_a_prime_that_openssl_has_made_are_read() {
+        let dh = ["genpkey", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-outform", "DER"];
+        let key = imported(&openssl(&dh, b""));
+        assert_eq!(key.attributes.key_type(), Some(KeyType::DH));
+        assert!(key.material().is_ok());
     }
 
     #[test]
