@@ -12,6 +12,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handles;
+mod hex;
 mod key;
 pub mod mechanism;
 mod object;

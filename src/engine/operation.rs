@@ -29,11 +29,15 @@ pub(crate) struct Operations {
 impl Operations {
     /// Whether anything but a search is going on.
     pub(crate) fn any_active(&self) -> bool {
+        self.digest.is_active() || self.any_but_digest_active()
+    }
+
+    fn any_but_digest_active(&self) -> bool {
         let Self {
             search: _,
             encryption,
             decryption,
-            digest,
+            digest: _,
             signature,
             signature_recovery,
             verification,
@@ -41,7 +45,6 @@ impl Operations {
         } = self;
         encryption.is_active()
             || decryption.is_active()
-            || digest.is_active()
             || signature.is_active()
             || signature_recovery.is_active()
             || verification.is_active()
@@ -50,25 +53,8 @@ impl Operations {
 
     /// The digest, if nothing else is going on, and whether it has been fed.
     pub(crate) fn only_digest(&self) -> Option<(&dyn Digest, bool)> {
-        let Self {
-            search,
-            encryption,
-            decryption,
-            digest,
-            signature,
-            signature_recovery,
-            verification,
-            verification_recovery,
-        } = self;
-        let others = search.is_some()
-            || encryption.is_active()
-            || decryption.is_active()
-            || signature.is_active()
-            || signature_recovery.is_active()
-            || verification.is_active()
-            || verification_recovery.is_active();
-        match digest {
-            _ if others => None,
+        match &self.digest {
+            _ if self.search.is_some() || self.any_but_digest_active() => None,
             Operation::Ready(digest) => Some((digest.as_ref(), false)),
             Operation::Streaming(digest) => Some((digest.as_ref(), true)),
             Operation::Idle | Operation::Done(_) => None,

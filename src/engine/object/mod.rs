@@ -15,7 +15,7 @@ mod uses;
 use std::sync::OnceLock;
 
 use store::{RecordId, Revision};
-use types::SessionHandle;
+use types::{AttributeType, SessionHandle, Value};
 
 use crate::{Error, key::Material};
 
@@ -31,6 +31,10 @@ pub(crate) use uses::ever;
 pub(crate) struct Object {
     pub(crate) attributes: Attributes,
     pub(crate) location: ObjectLocation,
+    /// What may be done with it, if it is a key. Asked at each use, so looked up once.
+    pub(crate) state: KeyState,
+    /// Whether it has a date, which may hold.
+    pub(crate) dated: bool,
     /// What is ready to compute with; made at first use.
     material: OnceLock<Result<Material, Error>>,
 }
@@ -46,7 +50,9 @@ pub(crate) enum ObjectLocation {
 
 impl Object {
     pub(crate) fn new(attributes: Attributes, location: ObjectLocation) -> Self {
-        Self { attributes, location, material: OnceLock::new() }
+        let has_date = |name| matches!(attributes.get(name), Some(Value::Date(Some(_))));
+        let dated = has_date(AttributeType::START_DATE) || has_date(AttributeType::END_DATE);
+        Self { state: KeyState::of(&attributes), dated, attributes, location, material: OnceLock::new() }
     }
 
     /// What is ready to compute with.

@@ -551,8 +551,13 @@ impl Slot {
         let login_number = self.login_number();
         let login = self.must_be_logged_in()?;
         let stored = self.watched(self.token.insert(&login, objects))?;
+        Ok(self.handles_of(stored, login_number))
+    }
+
+    /// The handles of token objects that were stored just now, in this login.
+    fn handles_of(&self, stored: Vec<(RecordId, Visibility)>, login_number: LoginNumber) -> Vec<ObjectHandle> {
         let handle = |(record, visibility)| self.objects.handle_of(record, visibility, login_number, None, || true);
-        Ok(stored.into_iter().map(handle).collect())
+        stored.into_iter().map(handle).collect()
     }
 
     /// The handle of a token object that was read just now.

@@ -7,6 +7,7 @@ use super::Slot;
 use crate::{
     Error,
     alarms::{self, Alarm},
+    hex::digits,
     object::{Attributes, KeyState, Object},
     token::Domain,
 };
@@ -153,8 +154,7 @@ impl Slot {
             Ok(retired)
         };
         let stored = self.watched(self.token.replace(&login, new, old, &retired))?;
-        let handle = |(record, visibility)| self.objects.handle_of(record, visibility, login_number, None, || true);
-        Ok(stored.into_iter().map(handle).collect())
+        Ok(self.handles_of(stored, login_number))
     }
 
     /// Raises an alarm if somebody looks for a key that is pending.
@@ -180,7 +180,6 @@ impl Slot {
         let attributes = &object.attributes;
         let text = |name| String::from_utf8_lossy(attributes.bytes(name).unwrap_or_default()).into_owned();
         let id = attributes.bytes(AttributeType::ID).unwrap_or_default();
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
         let deadline = attributes.number(AttributeType::SR_DELETE_AT).unwrap_or(0);
         let serial = self.token.serial();
         let unique = text(AttributeType::UNIQUE_ID);
@@ -189,7 +188,7 @@ impl Slot {
             ("operation", operation.to_owned()),
             ("token", serial.clone()),
             ("key", text(AttributeType::LABEL)),
-            ("id", id),
+            ("id", digits(id)),
             ("user", self.role().map_or("nobody", |role| role.word()).to_owned()),
             ("gone_at", deadline.to_string()),
             ("restore", format!("strongroom key restore unique:{unique} --token {serial}")),

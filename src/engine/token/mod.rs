@@ -260,7 +260,7 @@ impl Token {
     ) -> Result<Self, Error> {
         let pins = PinPolicy::of(settings);
         pins.must_fit(so_pin)?;
-        let digits: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = crate::hex::digits(&seal::random::<8>()?);
         let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
         let secret = settings.store_secret.as_deref().map(StoreSecret::read).transpose()?;
         let policy = Policy { profile: settings.profile, recovery: settings.recovery };

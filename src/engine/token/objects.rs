@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     Error,
+    hex::digits,
     object::{Attributes, Object, ObjectLocation, Visibility},
 };
 
@@ -41,18 +42,7 @@ impl Token {
         if login.keys.role != Role::User && objects.iter().any(|object| object.visibility() == Visibility::Private) {
             return Err(Error::UserNotLoggedIn);
         }
-        let named = objects
-            .into_iter()
-            .map(|attributes| Ok((RecordId(seal::random()?), attributes)))
-            .collect::<Result<Vec<_>, Error>>()?;
-        retrying(|attempt| {
-            let mut edit = self.edit(login, attempt)?;
-            for (id, attributes) in &named {
-                edit.put(*id, attributes, None)?;
-            }
-            edit.commit()
-        })?;
-        Ok(named.into_iter().map(|(id, attributes)| (id, attributes.visibility())).collect())
+        self.replace(login, objects, &[], &|same| Ok(same.duplicate()))
     }
 
     /// Changes an object to what `change` makes of it. It may be asked more than once.
@@ -413,5 +403,5 @@ impl Edit<'_> {
 }
 
 pub(super) fn hex(id: &RecordId) -> String {
-    id.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    digits(&id.0)
 }

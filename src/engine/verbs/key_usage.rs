@@ -5,7 +5,7 @@ use types::{AttributeType, MechanismType, ObjectHandle, Params, Value};
 use crate::{
     Error, alarms,
     mechanism::Mechanism,
-    object::{Attributes, KeyState, Object, Visibility},
+    object::{Attributes, Object, Visibility},
     operation::{ContextLogin, ContextLoginRequest, KeyAuthorization},
     profile::Risk,
     session::Session,
@@ -60,10 +60,10 @@ impl Session {
         if !attributes.flag(usage.attribute) {
             return Err(Error::KeyFunctionNotPermitted);
         }
-        if !KeyState::of(attributes).allows(usage.attribute, attributes.class()) {
+        if !key.state.allows(usage.attribute, attributes.class()) {
             return Err(Error::KeyFunctionNotPermitted);
         }
-        if !is_in_time(attributes) && self.slot.dates_hold()? {
+        if key.dated && !is_in_time(attributes) && self.slot.dates_hold()? {
             return Err(Error::KeyFunctionNotPermitted);
         }
         must_allow(&key, row.id)?;
@@ -124,9 +124,6 @@ fn is_in_time(key: &Attributes) -> bool {
         _ => None,
     };
     let (start, end) = (date(AttributeType::START_DATE), date(AttributeType::END_DATE));
-    if start.is_none() && end.is_none() {
-        return true;
-    }
     let today = alarms::today();
     // Digits of years, months and days stand in the order of time.
     start.is_none_or(|start| start <= today) && end.is_none_or(|end| today <= end)

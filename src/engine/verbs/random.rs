@@ -10,7 +10,7 @@ impl Engine {
     pub fn random_text(&self) -> Result<String, Error> {
         let mut bytes = [0; 16];
         (crypto::SUITE.random)(&mut bytes)?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(crate::hex::digits(&bytes))
     }
 
     /// The generator seeds itself from the system; what a caller adds is not taken.
