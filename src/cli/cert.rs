@@ -19,8 +19,8 @@ use x509_cert::{
     ext::{
         Extension, ToExtension,
         pkix::{
-            BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
-            name::GeneralName,
+            AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+            SubjectKeyIdentifier, name::GeneralName,
         },
     },
     name::Name,
@@ -128,7 +128,7 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
             let (token, session, key) = choice.choose(engine)?;
             let signer = Signer::of(engine, session, &key)?;
             let name = about.name(&key.label)?;
-            let profile = SelfSigned { name: name.clone(), ca: *ca, dns: about.names()? };
+            let profile = Says { subject: name, ca: *ca, names: about.names()?, issuer: None };
             let (serial, validity) = (serial(engine, session)?, validity(*days)?);
             let public = SubjectPublicKeyInfoOwned::from_der(&signer.info).map_err(encoding)?;
             let mut builder = CertificateBuilder::new(profile, serial, validity, public).map_err(building)?;
@@ -251,11 +251,13 @@ pub(crate) fn dns_names(hosts: &[String]) -> Result<Vec<GeneralName>, Fault> {
     names.map_err(|why| Fault::Usage(format!("a name of a host is ASCII: {why}")))
 }
 
-/// What a certificate that a key signs for itself says.
-struct SelfSigned {
-    name: Name,
-    ca: bool,
-    dns: Vec<GeneralName>,
+/// What a certificate says.
+pub(crate) struct Says {
+    pub(crate) subject: Name,
+    pub(crate) ca: bool,
+    pub(crate) names: Vec<GeneralName>,
+    /// Who signs it, and the name of his key; `None` if the subject does.
+    pub(crate) issuer: Option<(Name, Vec<u8>)>,
 }
 
 /// Keys that can receive another key (RFC 3279, 2.3.1).
@@ -263,13 +265,13 @@ pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 pub(crate) const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 pub(crate) const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 
-impl BuilderProfile for SelfSigned {
+impl BuilderProfile for Says {
     fn get_issuer(&self, subject: &Name) -> Name {
-        subject.clone()
+        self.issuer.as_ref().map_or(subject, |(issuer, _)| issuer).clone()
     }
 
     fn get_subject(&self) -> Name {
-        self.name.clone()
+        self.subject.clone()
     }
 
     fn build_extensions(
@@ -280,8 +282,13 @@ impl BuilderProfile for SelfSigned {
     ) -> builder::Result<Vec<Extension>> {
         let subject = tbs.subject();
         let mut extensions = basics(self.ca, spk, subject)?;
-        if !self.dns.is_empty() {
-            extensions.push(SubjectAltName(self.dns.clone()).to_extension(subject, &[])?);
+        if let Some((_, key)) = &self.issuer {
+            let key_identifier = Some(OctetString::new(key.as_slice())?);
+            let authority = AuthorityKeyIdentifier { key_identifier, ..AuthorityKeyIdentifier::default() };
+            extensions.push(authority.to_extension(subject, &[])?);
+        }
+        if !self.names.is_empty() {
+            extensions.push(SubjectAltName(self.names.clone()).to_extension(subject, &[])?);
         }
         Ok(extensions)
     }

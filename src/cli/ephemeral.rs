@@ -11,6 +11,7 @@ use std::{
 use engine::{Engine, Settings};
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::{
     answer::Answer,
@@ -28,15 +29,7 @@ const PROGRAMS: [(&str, &str); 2] = [("pkcs11-tool", "--module"), ("p11tool", "-
 pub(crate) fn run(command: &[OsString]) -> Result<ExitStatus, Fault> {
     let (program, arguments) = command.split_first().ok_or_else(|| Fault::Usage("which command?".into()))?;
     let failed = |why: String| Fault::Usage(why);
-    let directory = tempfile::Builder::new()
-        .prefix("strongroom-")
-        .tempdir()
-        .map_err(|why| failed(format!("there is no place for a token: {why}")))?;
-    let (store, state) = (directory.path().join("tokens"), directory.path().join("state"));
-    let engine =
-        Engine::new(Settings { store: store.clone(), state: state.clone(), store_secret: None, ..Settings::load() });
-    let (so_pin, pin) = make(&engine)?;
-    drop(engine);
+    let Ephemeral { directory, store, state, so_pin, pin } = Ephemeral::make()?;
 
     let module = module();
     let mut child = Command::new(program);
@@ -69,12 +62,7 @@ pub(crate) fn code(status: ExitStatus) -> u8 {
 
 /// What a shell has to do to work with a token of its own. The token goes when the shell ends.
 pub(crate) fn env() -> Result<Answer, Fault> {
-    let failed = |why: std::io::Error| Fault::Usage(format!("there is no place for a token: {why}"));
-    let directory = tempfile::Builder::new().prefix("strongroom-").tempdir().map_err(failed)?;
-    let (store, state) = (directory.path().join("tokens"), directory.path().join("state"));
-    let engine =
-        Engine::new(Settings { store: store.clone(), state: state.clone(), store_secret: None, ..Settings::load() });
-    let (so_pin, pin) = make(&engine)?;
+    let Ephemeral { directory, store, state, so_pin, pin } = Ephemeral::make()?;
     let directory = directory.keep();
     let path = |path: &Path| quoted(&path.display().to_string());
     let mut text = format!(
@@ -93,12 +81,28 @@ pub(crate) fn env() -> Result<Answer, Fault> {
     Ok(Answer::new(text, data))
 }
 
-/// Makes the token; its PINs are random.
-fn make(engine: &Engine) -> Result<(String, String), Fault> {
-    // The first token's PIN is drawn before there is a token to draw it: from the engine all the same.
-    let (so_pin, pin) = (engine.random_text()?, engine.random_text()?);
-    token::make(engine, LABEL, so_pin.as_bytes(), pin.as_bytes())?;
-    Ok((so_pin, pin))
+/// A token in a directory of its own, which goes with this value.
+struct Ephemeral {
+    directory: TempDir,
+    store: PathBuf,
+    state: PathBuf,
+    so_pin: String,
+    pin: String,
+}
+
+impl Ephemeral {
+    /// Makes the token; its PINs are random.
+    fn make() -> Result<Self, Fault> {
+        let failed = |why: std::io::Error| Fault::Usage(format!("there is no place for a token: {why}"));
+        let directory = tempfile::Builder::new().prefix("strongroom-").tempdir().map_err(failed)?;
+        let (store, state) = (directory.path().join("tokens"), directory.path().join("state"));
+        let settings = Settings { store: store.clone(), state: state.clone(), store_secret: None, ..Settings::load() };
+        let engine = Engine::new(settings);
+        // The first token's PIN is drawn before there is a token to draw it: from the engine all the same.
+        let (so_pin, pin) = (engine.random_text()?, engine.random_text()?);
+        token::make(&engine, LABEL, so_pin.as_bytes(), pin.as_bytes())?;
+        Ok(Self { directory, store, state, so_pin, pin })
+    }
 }
 
 /// The module that belongs to this command: beside it, or where it is installed.

@@ -106,6 +106,12 @@ impl Outlet {
         Self::with_mode(path, 0o600)
     }
 
+    /// Puts out all of it, and finishes.
+    pub(crate) fn whole(mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.put(bytes)?;
+        self.finish()
+    }
+
     fn with_mode(path: Option<&Path>, mode: u32) -> Result<Self, Fault> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else { return Ok(Self(To::Stdout)) };
         let cannot = |why: io::Error| Fault::Usage(format!("{} cannot be written: {why}", path.display()));

@@ -1,25 +1,24 @@
 //! Certificates that a key of the token signs for others, and what certificates say.
 
 use clap::Args;
-use der::{Decode, Encode, asn1::OctetString};
+use der::{Decode, Encode};
 use engine::Engine;
 use serde_json::json;
 use types::{AttributeType as A, KeyType, Mechanism, MechanismType as M, Params, Rv, SessionHandle, Value};
 use x509_cert::{
-    Certificate, TbsCertificate,
-    builder::{self, Builder, CertificateBuilder, profile::BuilderProfile},
+    Certificate,
+    builder::{Builder, CertificateBuilder},
     ext::{
-        Extension, ToExtension,
-        pkix::{AuthorityKeyIdentifier, BasicConstraints, SubjectAltName, SubjectKeyIdentifier, name::GeneralName},
+        Extension,
+        pkix::{BasicConstraints, SubjectAltName, SubjectKeyIdentifier, name::GeneralName},
     },
-    name::Name,
     request::CertReq,
-    spki::{ObjectIdentifier, SubjectPublicKeyInfoRef},
+    spki::ObjectIdentifier,
 };
 
 use crate::{
     answer::Answer,
-    cert::{self, Found, Signer, building, encoding},
+    cert::{self, Found, Says, Signer, building, encoding},
     ecdsa,
     fault::Fault,
     key::{KeyChoice, hex},
@@ -42,45 +41,6 @@ pub(crate) struct Issue {
     /// Names of hosts that it is for, instead of those that the request asks for.
     #[arg(long, value_delimiter = ',')]
     dns: Vec<String>,
-}
-
-/// What a certificate for somebody else says.
-struct Issued {
-    issuer: Name,
-    subject: Name,
-    ca: bool,
-    names: Vec<GeneralName>,
-    /// Of the issuer's key.
-    authority: Vec<u8>,
-}
-
-impl BuilderProfile for Issued {
-    fn get_issuer(&self, _: &Name) -> Name {
-        self.issuer.clone()
-    }
-
-    fn get_subject(&self) -> Name {
-        self.subject.clone()
-    }
-
-    fn build_extensions(
-        &self,
-        spk: SubjectPublicKeyInfoRef<'_>,
-        _: SubjectPublicKeyInfoRef<'_>,
-        tbs: &TbsCertificate,
-    ) -> builder::Result<Vec<Extension>> {
-        let subject = tbs.subject();
-        let authority = AuthorityKeyIdentifier {
-            key_identifier: Some(OctetString::new(self.authority.as_slice())?),
-            ..AuthorityKeyIdentifier::default()
-        };
-        let mut extensions = cert::basics(self.ca, spk, subject)?;
-        extensions.push(authority.to_extension(subject, &[])?);
-        if !self.names.is_empty() {
-            extensions.push(SubjectAltName(self.names.clone()).to_extension(subject, &[])?);
-        }
-        Ok(extensions)
-    }
 }
 
 /// How a request may be signed: its object identifier, the type of key, the mechanism.
@@ -155,12 +115,11 @@ pub(crate) fn issue(engine: &Engine, asked: &Issue) -> Result<Answer, Fault> {
     })?;
     must_be_signed(engine, session, &request)?;
     let names = if dns.is_empty() { asked_names(&request)? } else { cert::dns_names(dns)? };
-    let profile = Issued {
-        issuer: issuer.tbs_certificate().subject().clone(),
+    let profile = Says {
         subject: request.info.subject.clone(),
         ca: *ca,
         names,
-        authority: subject_key_id(&issuer),
+        issuer: Some((issuer.tbs_certificate().subject().clone(), subject_key_id(&issuer))),
     };
     let (serial, validity) = (cert::serial(engine, session)?, cert::validity(*days)?);
     let public = request.info.public_key.clone();

@@ -138,6 +138,13 @@ impl std::str::FromStr for Hex {
     }
 }
 
+/// The id of a secret key that is given none.
+pub(crate) fn random_id(engine: &Engine, session: SessionHandle) -> Result<Vec<u8>, Fault> {
+    let mut id = vec![0; 16];
+    engine.random(session, &mut id)?;
+    Ok(id)
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -175,9 +182,7 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let mut id = id.as_ref().map(|Hex(id)| id.clone());
             if id.is_none() && matches!(kind.recipe, Recipe::Secret(..)) {
                 // A pair gets one that is made of its public key; what is encrypted names its key by this.
-                let mut random = vec![0; 16];
-                engine.random(session, &mut random)?;
-                id = Some(random);
+                id = Some(random_id(engine, session)?);
             }
             let common = || -> Template {
                 let id = id.as_ref().map(|id| (A::ID, Value::bytes(id.as_slice())));

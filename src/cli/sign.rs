@@ -304,11 +304,7 @@ pub(crate) fn sign(engine: &Engine, asked: &Sign) -> Result<Answer, Fault> {
     let mut answer =
         Answer::new("", json!({ "scheme": scheme.name, "signature": data_encoding::BASE64.encode(&signature) }));
     match out {
-        Some(out) => {
-            let mut outlet = Outlet::open(Some(out))?;
-            outlet.put(&text)?;
-            outlet.finish()?;
-        }
+        Some(out) => Outlet::open(Some(out))?.whole(&text)?,
         None => answer.bytes = text,
     }
     Ok(answer)

@@ -327,8 +327,7 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
             };
             let value = secret_bytes(&name, &value, &kind)?;
             let (_, flags) = kind.flags(can).map_err(Fault::Usage)?;
-            let mut random = vec![0; 16];
-            engine.random(session, &mut random)?;
+            let random = key::random_id(engine, session)?;
             let template =
                 common(label, &given.unwrap_or(random)).into_iter().chain(flags).chain(guarded(*extractable));
             let value = [(A::VALUE, Value::bytes(value.as_slice()))];
@@ -477,9 +476,8 @@ fn answered(out: &Option<PathBuf>, private: bool, text: String, data: Json) -> R
     match out {
         None => Ok(Answer::new(text, data)),
         Some(path) => {
-            let mut outlet = if private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
-            outlet.put(text.as_bytes())?;
-            outlet.finish()?;
+            let outlet = if private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
+            outlet.whole(text.as_bytes())?;
             Ok(Answer::new("", data))
         }
     }
@@ -525,9 +523,7 @@ pub(crate) fn wrap(engine: &Engine, asked: &Wrap) -> Result<Answer, Fault> {
     match out {
         None => Ok(Answer { bytes: wrapped, ..Answer::new("", data) }),
         Some(path) => {
-            let mut outlet = Outlet::open(Some(path))?;
-            outlet.put(&wrapped)?;
-            outlet.finish()?;
+            Outlet::open(Some(path))?.whole(&wrapped)?;
             Ok(Answer::new(format!("Key {} is wrapped by {}.", key.label, by.label), data))
         }
     }
@@ -547,9 +543,7 @@ pub(crate) fn unwrap(engine: &Engine, asked: &Unwrap) -> Result<Answer, Fault> {
     let mut template: Template = kind.class_and_type();
     let mut given = id.as_ref().map(|Hex(id)| id.clone());
     if given.is_none() && kind.secret_len().is_some() {
-        let mut random = vec![0; 16];
-        engine.random(session, &mut random)?;
-        given = Some(random);
+        given = Some(key::random_id(engine, session)?);
     }
     template.extend(common(label, &given.clone().unwrap_or_default()));
     template.extend(flags);
