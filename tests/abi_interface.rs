@@ -74,6 +74,7 @@ fn what_there_is_no_use_for_says_so() {
     assert_eq!(p11!(C_MessageSignFinal(session)), CKR_FUNCTION_NOT_SUPPORTED);
     assert_eq!(p11!(C_AsyncGetID(session, ptr::null_mut(), ptr::null_mut())), CKR_FUNCTION_NOT_SUPPORTED);
     assert_eq!(p11!(C_GetSessionValidationFlags(session, CKS_LAST_VALIDATION_OK, &raw mut flags)), CKR_OK);
+    assert_eq!(p11!(C_GetSessionValidationFlags(session, 2, &raw mut flags)), CKR_ARGUMENTS_BAD, "no such flags");
     assert_eq!(flags, 0);
 }
 

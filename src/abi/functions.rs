@@ -15,7 +15,7 @@ use crate::{
     ask::{object, session, slot_id, some},
     attributes,
     boundary::Boundary,
-    info, interface, memory,
+    info, interface, memory, message,
     number::{from_c, to_c},
     output,
     output::{Target, place},
@@ -215,26 +215,26 @@ functions! {
             => process::with(|engine| Ok(engine.login_user(session(s), ask::user(user)?, ask::pin(pin, pin_len)?, ask::input(name, name_len)?)?));
         fn C_SessionCancel(s: CK_SESSION_HANDLE, flags: CK_FLAGS)
             => process::with(|engine| Ok(engine.session_cancel(session(s), from_c(flags))?));
-        fn C_MessageEncryptInit(s: CK_SESSION_HANDLE, _a0: *mut CK_MECHANISM, _a1: CK_OBJECT_HANDLE)
-            => ask::unsupported(s);
-        fn C_EncryptMessage(s: CK_SESSION_HANDLE, _a0: *mut c_void, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG, _a4: *mut CK_BYTE, _a5: CK_ULONG, _a6: *mut CK_BYTE, _a7: *mut CK_ULONG)
-            => ask::unsupported(s);
-        fn C_EncryptMessageBegin(s: CK_SESSION_HANDLE, _a0: *mut c_void, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG)
-            => ask::unsupported(s);
-        fn C_EncryptMessageNext(s: CK_SESSION_HANDLE, _a0: *mut c_void, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG, _a4: *mut CK_BYTE, _a5: *mut CK_ULONG, _a6: CK_FLAGS)
-            => ask::unsupported(s);
+        fn C_MessageEncryptInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
+            => message::start(s, mechanism, key, CKF_MESSAGE_ENCRYPT, Engine::message_encrypt_init);
+        fn C_EncryptMessage(s: CK_SESSION_HANDLE, param: *mut c_void, param_len: CK_ULONG, aad: *mut CK_BYTE, aad_len: CK_ULONG, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
+            => message::encrypt(s, (param, param_len), (aad, aad_len), (data, data_len), (out, out_len));
+        fn C_EncryptMessageBegin(s: CK_SESSION_HANDLE, param: *mut c_void, param_len: CK_ULONG, aad: *mut CK_BYTE, aad_len: CK_ULONG)
+            => message::begin(s, (param, param_len), (aad, aad_len), Engine::encrypt_message_begin);
+        fn C_EncryptMessageNext(s: CK_SESSION_HANDLE, param: *mut c_void, param_len: CK_ULONG, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG, flags: CK_FLAGS)
+            => message::encrypt_next(s, (param, param_len), (data, data_len), (out, out_len), flags);
         fn C_MessageEncryptFinal(s: CK_SESSION_HANDLE)
-            => ask::unsupported(s);
-        fn C_MessageDecryptInit(s: CK_SESSION_HANDLE, _a0: *mut CK_MECHANISM, _a1: CK_OBJECT_HANDLE)
-            => ask::unsupported(s);
-        fn C_DecryptMessage(s: CK_SESSION_HANDLE, _a0: *mut c_void, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG, _a4: *mut CK_BYTE, _a5: CK_ULONG, _a6: *mut CK_BYTE, _a7: *mut CK_ULONG)
-            => ask::unsupported(s);
-        fn C_DecryptMessageBegin(s: CK_SESSION_HANDLE, _a0: *mut c_void, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG)
-            => ask::unsupported(s);
-        fn C_DecryptMessageNext(s: CK_SESSION_HANDLE, _a0: *mut c_void, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG, _a4: *mut CK_BYTE, _a5: *mut CK_ULONG, _a6: CK_FLAGS)
-            => ask::unsupported(s);
+            => process::with(|engine| Ok(engine.message_encrypt_final(session(s))?));
+        fn C_MessageDecryptInit(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
+            => message::start(s, mechanism, key, CKF_MESSAGE_DECRYPT, Engine::message_decrypt_init);
+        fn C_DecryptMessage(s: CK_SESSION_HANDLE, param: *mut c_void, param_len: CK_ULONG, aad: *mut CK_BYTE, aad_len: CK_ULONG, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
+            => message::decrypt(s, (param, param_len), (aad, aad_len), (data, data_len), (out, out_len));
+        fn C_DecryptMessageBegin(s: CK_SESSION_HANDLE, param: *mut c_void, param_len: CK_ULONG, aad: *mut CK_BYTE, aad_len: CK_ULONG)
+            => message::begin(s, (param, param_len), (aad, aad_len), |engine, session, params, aad| engine.decrypt_message_begin(session, params, aad));
+        fn C_DecryptMessageNext(s: CK_SESSION_HANDLE, param: *mut c_void, param_len: CK_ULONG, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG, flags: CK_FLAGS)
+            => message::decrypt_next(s, (param, param_len), (data, data_len), (out, out_len), flags);
         fn C_MessageDecryptFinal(s: CK_SESSION_HANDLE)
-            => ask::unsupported(s);
+            => process::with(|engine| Ok(engine.message_decrypt_final(session(s))?));
         fn C_MessageSignInit(s: CK_SESSION_HANDLE, _a0: *mut CK_MECHANISM, _a1: CK_OBJECT_HANDLE)
             => ask::unsupported(s);
         fn C_SignMessage(s: CK_SESSION_HANDLE, _a0: *mut c_void, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG, _a4: *mut CK_BYTE, _a5: *mut CK_ULONG)
@@ -269,17 +269,17 @@ functions! {
             => ask::feed(s, CKF_VERIFY, data, data_len, Engine::verify_signature_update);
         fn C_VerifySignatureFinal(s: CK_SESSION_HANDLE)
             => process::with(|engine| Ok(engine.verify_signature_final(session(s))?));
-        fn C_GetSessionValidationFlags(s: CK_SESSION_HANDLE, _kind: CK_SESSION_VALIDATION_FLAGS_TYPE, flags: *mut CK_FLAGS)
-            => process::with(|engine| { let place = place(flags)?; engine.session_info(session(s))?; place.write(0); Ok(()) });
+        fn C_GetSessionValidationFlags(s: CK_SESSION_HANDLE, kind: CK_SESSION_VALIDATION_FLAGS_TYPE, flags: *mut CK_FLAGS)
+            => process::with(|engine| { let place = place(flags)?; engine.session_info(session(s))?; place.write(info::validation_flags(kind)?); Ok(()) });
         fn C_AsyncComplete(s: CK_SESSION_HANDLE, _a0: *mut CK_UTF8CHAR, _a1: *mut CK_ASYNC_DATA)
             => ask::unsupported(s);
         fn C_AsyncGetID(s: CK_SESSION_HANDLE, _a0: *mut CK_UTF8CHAR, _a1: *mut CK_ULONG)
             => ask::unsupported(s);
         fn C_AsyncJoin(s: CK_SESSION_HANDLE, _a0: *mut CK_UTF8CHAR, _a1: CK_ULONG, _a2: *mut CK_BYTE, _a3: CK_ULONG)
             => ask::unsupported(s);
-        fn C_WrapKeyAuthenticated(s: CK_SESSION_HANDLE, _a0: *mut CK_MECHANISM, _a1: CK_OBJECT_HANDLE, _a2: CK_OBJECT_HANDLE, _a3: *mut CK_BYTE, _a4: CK_ULONG, _a5: *mut CK_BYTE, _a6: *mut CK_ULONG)
-            => ask::unsupported(s);
-        fn C_UnwrapKeyAuthenticated(s: CK_SESSION_HANDLE, _a0: *mut CK_MECHANISM, _a1: CK_OBJECT_HANDLE, _a2: *mut CK_BYTE, _a3: CK_ULONG, _a4: *mut CK_ATTRIBUTE, _a5: CK_ULONG, _a6: *mut CK_BYTE, _a7: CK_ULONG, _a8: *mut CK_OBJECT_HANDLE)
-            => ask::unsupported(s);
+        fn C_WrapKeyAuthenticated(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, wrapping_key: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE, aad: *mut CK_BYTE, aad_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
+            => message::wrap(s, mechanism, (wrapping_key, key), (aad, aad_len), (out, out_len));
+        fn C_UnwrapKeyAuthenticated(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, unwrapping_key: CK_OBJECT_HANDLE, wrapped: *mut CK_BYTE, wrapped_len: CK_ULONG, template: *mut CK_ATTRIBUTE, count: CK_ULONG, aad: *mut CK_BYTE, aad_len: CK_ULONG, handle: *mut CK_OBJECT_HANDLE)
+            => message::unwrap(s, mechanism, unwrapping_key, (wrapped, wrapped_len), (template, count), (aad, aad_len), handle);
     }
 }

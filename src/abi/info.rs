@@ -1,10 +1,12 @@
 //! What the module, a slot, a token, a mechanism and a session tell about themselves, as C structs.
 
 use cryptoki_sys::{
-    CK_INFO, CK_MECHANISM_INFO, CK_SESSION_INFO, CK_SLOT_INFO, CK_TOKEN_INFO, CK_UNAVAILABLE_INFORMATION, CK_VERSION,
-    CKF_RW_SESSION, CKF_SERIAL_SESSION, CKF_TOKEN_PRESENT,
+    CK_FLAGS, CK_INFO, CK_MECHANISM_INFO, CK_SESSION_INFO, CK_SESSION_VALIDATION_FLAGS_TYPE, CK_SLOT_INFO,
+    CK_TOKEN_INFO, CK_UNAVAILABLE_INFORMATION, CK_VERSION, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKF_TOKEN_PRESENT,
+    CKS_LAST_VALIDATION_OK,
 };
 use engine::{Access, SessionInfo, SlotInfo, TokenInfo, mechanism::Mechanism};
+use types::Rv;
 
 use crate::number::to_c;
 
@@ -87,6 +89,11 @@ fn padded<const N: usize>(text: &str) -> [u8; N] {
         *place = byte;
     }
     field
+}
+
+/// What a session says of validations. Nobody has validated this token, so no flag is set.
+pub(crate) fn validation_flags(kind: CK_SESSION_VALIDATION_FLAGS_TYPE) -> Result<CK_FLAGS, Rv> {
+    if kind == CKS_LAST_VALIDATION_OK { Ok(0) } else { Err(Rv::ARGUMENTS_BAD) }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod info;
 mod interface;
 mod log;
 mod memory;
+mod message;
 mod number;
 
 mod output;

@@ -1,15 +1,16 @@
 use cryptoki_sys::{
-    CK_AES_CTR_PARAMS, CK_BYTE, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_MECHANISM,
-    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ULONG, CKZ_DATA_SPECIFIED,
+    CK_AES_CTR_PARAMS, CK_BYTE, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_MESSAGE_PARAMS, CK_GCM_PARAMS,
+    CK_MECHANISM, CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ULONG,
+    CKZ_DATA_SPECIFIED,
 };
 use types::{Kdf, Mechanism, MechanismType, Mgf, Params, Rv, Shape};
 
 use crate::{memory, memory::Fault, number::from_c};
 
-const INVALID: Rv = Rv::MECHANISM_PARAM_INVALID;
+pub(crate) const INVALID: Rv = Rv::MECHANISM_PARAM_INVALID;
 
 /// The most bytes that a parameter may point to: a label, shared data, data to authenticate.
-const NESTED_MAX: usize = 16 << 20;
+pub(crate) const NESTED_MAX: usize = 16 << 20;
 
 /// Takes a mechanism with its parameter in. Which parameter there must be, the mechanism's row says.
 ///
@@ -176,7 +177,7 @@ unsafe fn rsa_aes_wrap(params: CK_RSA_AES_KEY_WRAP_PARAMS) -> Result<Params, Rv>
 
 /// A C struct, or a number, that fills the parameter exactly. Any bits must make a `T`: all of these
 /// have numbers and pointers only.
-fn plain<T: Copy + Plain>(bytes: &[u8]) -> Result<T, Rv> {
+pub(crate) fn plain<T: Copy + Plain>(bytes: &[u8]) -> Result<T, Rv> {
     if bytes.len() != size_of::<T>() {
         return Err(INVALID);
     }
@@ -188,9 +189,8 @@ fn plain<T: Copy + Plain>(bytes: &[u8]) -> Result<T, Rv> {
 ///
 /// # Safety
 /// It must be so: numbers, raw pointers, arrays and structs of them.
-unsafe trait Plain {}
+pub(crate) unsafe trait Plain {}
 
-// SAFETY: of them all: each field is a number, a raw pointer or an array of bytes.
 // SAFETY: a C struct of numbers and pointers, which any bits make.
 unsafe impl Plain for CK_ULONG {}
 // SAFETY: a C struct of numbers and pointers, which any bits make.
@@ -199,6 +199,8 @@ unsafe impl Plain for CK_AES_CTR_PARAMS {}
 unsafe impl Plain for CK_GCM_PARAMS {}
 // SAFETY: a C struct of numbers and pointers, which any bits make.
 unsafe impl Plain for CK_GCM_PARAMS_WITHOUT_BITS {}
+// SAFETY: a C struct of numbers and pointers, which any bits make.
+unsafe impl Plain for CK_GCM_MESSAGE_PARAMS {}
 // SAFETY: a C struct of numbers and pointers, which any bits make.
 unsafe impl Plain for CK_RSA_PKCS_PSS_PARAMS {}
 // SAFETY: a C struct of numbers and pointers, which any bits make.

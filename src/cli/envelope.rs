@@ -145,7 +145,7 @@ impl Recipient<'_> {
         let mut output = Zeroizing::new(vec![0; input.len() + 4096]);
         let written = match way {
             Way::Encrypt => {
-                self.engine.encrypt_init(self.session, mechanism, key)?;
+                self.engine.encrypt_init_with_own_nonce(self.session, mechanism, key)?;
                 self.engine.encrypt(self.session, input, Output::Buffer(&mut output))?
             }
             Way::Decrypt => {
@@ -352,7 +352,7 @@ pub(crate) fn encrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
     for number in 0.. {
         let next_len = if len < CHUNK { 0 } else { input.fill(&mut next)? };
         let last = next_len == 0;
-        engine.encrypt_init(session, &gcm(&nonce(number, last), &[]), file_key)?;
+        engine.encrypt_init_with_own_nonce(session, &gcm(&nonce(number, last), &[]), file_key)?;
         let written = engine.encrypt(session, this.get(..len).unwrap_or_default(), Output::Buffer(&mut sealed))?;
         let OutputResult::Written(written) = written else { return Err(Fault::Failed("a part does not fit".into())) };
         outlet.put(sealed.get(..written).unwrap_or_default())?;

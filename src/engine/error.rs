@@ -112,6 +112,10 @@ pub enum Error {
     StateUnsaveable,
     /// A key was named where none is needed.
     KeyNotNeeded,
+    /// A message is not what was encrypted, or its tag, nonce or associated data are others.
+    AeadDecryptFailed,
+    /// All nonces that can be made were used.
+    NoncesExhausted,
     /// What should be a saved state is not one.
     SavedStateInvalid,
     /// The random generator takes no seed.
@@ -189,6 +193,8 @@ impl From<&Error> for Rv {
             Error::KeyNotNeeded => Self::KEY_NOT_NEEDED,
             Error::StateUnsaveable => Self::STATE_UNSAVEABLE,
             Error::SavedStateInvalid => Self::SAVED_STATE_INVALID,
+            Error::AeadDecryptFailed => Self::AEAD_DECRYPT_FAILED,
+            Error::NoncesExhausted => Self::FUNCTION_REJECTED,
             Error::RandomSeedNotSupported => Self::RANDOM_SEED_NOT_SUPPORTED,
             Error::FunctionNotSupported => Self::FUNCTION_NOT_SUPPORTED,
             Error::HostMemory => Self::HOST_MEMORY,
@@ -330,6 +336,8 @@ impl Error {
             Self::KeyNotNeeded => "no key is needed for it",
             Self::StateUnsaveable => "the session's operations cannot be saved",
             Self::SavedStateInvalid => "the saved state is not one",
+            Self::AeadDecryptFailed => "the message, its tag, its nonce or its associated data were changed",
+            Self::NoncesExhausted => "all nonces that can be made here were used",
             Self::RandomSeedNotSupported => "the random generator takes no seed",
             Self::FunctionNotSupported => "this token has no such function",
             Self::HostMemory => "there is no memory for it",

@@ -15,6 +15,7 @@ mod handles;
 mod hex;
 mod key;
 pub mod mechanism;
+mod message;
 mod object;
 mod operation;
 pub mod profile;
@@ -44,7 +45,7 @@ pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use token::{Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
-pub use verbs::{PendingKey, User, View};
+pub use verbs::{MessagePart, PendingKey, User, View};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.
 pub const MANUFACTURER: &str = "strongroom";

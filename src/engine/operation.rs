@@ -10,6 +10,7 @@ use types::{ObjectHandle, Output, OutputResult, Template};
 use crate::{
     Error,
     mechanism::{Signing, SinglePart, Transform, Verifying},
+    message::Messages,
     slot::LoginNumber,
 };
 
@@ -19,6 +20,8 @@ pub(crate) struct Operations {
     pub(crate) search: Option<Search>,
     pub(crate) encryption: Operation<Keyed<Transform>>,
     pub(crate) decryption: Operation<Keyed<Transform>>,
+    pub(crate) message_encryption: Option<Messages>,
+    pub(crate) message_decryption: Option<Messages>,
     pub(crate) digest: Operation<Box<dyn Digest>>,
     pub(crate) signature: Operation<Keyed<Signing>>,
     pub(crate) signature_recovery: Operation<Keyed<Box<dyn SinglePart>>>,
@@ -37,6 +40,8 @@ impl Operations {
             search: _,
             encryption,
             decryption,
+            message_encryption,
+            message_decryption,
             digest: _,
             signature,
             signature_recovery,
@@ -45,6 +50,8 @@ impl Operations {
         } = self;
         encryption.is_active()
             || decryption.is_active()
+            || message_encryption.is_some()
+            || message_decryption.is_some()
             || signature.is_active()
             || signature_recovery.is_active()
             || verification.is_active()
@@ -67,6 +74,8 @@ impl Operations {
             search,
             encryption,
             decryption,
+            message_encryption,
+            message_decryption,
             digest: _,
             signature,
             signature_recovery,
@@ -76,6 +85,9 @@ impl Operations {
         *search = None;
         encryption.end_private();
         decryption.end_private();
+        for messages in [message_encryption, message_decryption] {
+            messages.take_if(|messages| messages.authorization.is_private());
+        }
         signature.end_private();
         signature_recovery.end_private();
         verification.end_private();
@@ -107,6 +119,8 @@ impl Operations {
             search: _,
             encryption: _,
             decryption,
+            message_encryption: _,
+            message_decryption: _,
             digest: _,
             signature,
             signature_recovery,
@@ -185,7 +199,7 @@ impl KeyAuthorization {
     }
 
     /// `now` is the login that there is.
-    fn check(&self, now: LoginNumber) -> Result<(), Error> {
+    pub(crate) fn check(&self, now: LoginNumber) -> Result<(), Error> {
         let logged_out = self.login.is_some_and(|login| login != now);
         let waits = matches!(self.context_login, ContextLogin::Needed(_));
         if logged_out || waits { Err(Error::UserNotLoggedIn) } else { Ok(()) }

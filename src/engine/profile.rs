@@ -17,6 +17,8 @@ pub enum Risk {
     WeakWrapping,
     /// Wrapping and unwrapping where nobody notices a change.
     OpenWrapping,
+    /// Encryption with a nonce that the caller has made, where one that comes twice opens what it protects.
+    CallersNonce,
     /// Wrapping and unwrapping where a part can be cut off.
     CutWrapping,
     /// An unwrapped key that can be read at once.
@@ -104,6 +106,12 @@ const ROWS: &[Row] = &[
         "wrap or unwrap without integrity: CBC, RSA PKCS #1 v1.5, AES-GCM with the caller's IV",
         Refused::InStrict,
         Rv::MECHANISM_INVALID,
+    ),
+    Row(
+        Risk::CallersNonce,
+        "encrypt by AES-GCM with the caller's IV (`C_EncryptMessage` with `CKG_GENERATE` makes one in the token)",
+        Refused::InStrict,
+        Rv::MECHANISM_PARAM_INVALID,
     ),
     Row(
         Risk::ReadableUnwrapping,

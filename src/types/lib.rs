@@ -21,7 +21,7 @@ pub use class::{CertificateType, HwFeatureType, KeyType, ObjectClass, ProfileId}
 pub use handle::{ObjectHandle, SessionHandle, SlotId};
 pub use mechanism::MechanismType;
 pub use output::{Output, OutputResult};
-pub use params::{Kdf, Mechanism, Mgf, Params, Shape};
+pub use params::{Generator, Kdf, Mechanism, MessageParams, Mgf, Params, Shape};
 pub use rv::Rv;
 pub use secret::{Buffer, Secret};
 pub use value::{Date, Template, Value};

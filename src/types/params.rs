@@ -151,3 +151,31 @@ mod kdf {
         }
     }
 }
+
+/// What comes with each message of message-based encryption (`CK_GCM_MESSAGE_PARAMS`).
+#[derive(Clone)]
+pub struct MessageParams {
+    /// The nonce; where the token makes it, its length and its fixed part.
+    pub iv: Vec<u8>,
+    /// How many of the nonce's highest bits are fixed.
+    pub fixed_bits: u64,
+    /// Who makes the other ones.
+    pub generator: Generator,
+    /// The tag: given for a decryption, made by an encryption.
+    pub tag: Vec<u8>,
+    /// Length of the tag in bits.
+    pub tag_bits: u64,
+}
+
+/// How the part of a nonce is made that is not fixed (`CK_GENERATOR_FUNCTION`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generator(pub u64);
+
+#[allow(missing_docs)] // The names are the specification's.
+impl Generator {
+    pub const NO_GENERATE: Self = Self(0);
+    pub const GENERATE: Self = Self(1);
+    pub const GENERATE_COUNTER: Self = Self(2);
+    pub const GENERATE_RANDOM: Self = Self(3);
+    pub const GENERATE_COUNTER_XOR: Self = Self(4);
+}

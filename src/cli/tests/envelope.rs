@@ -249,3 +249,15 @@ fn a_key_that_was_taken_in_again_opens_its_files_whatever_its_id() {
     let opened = piped(&store, &["decrypt", "k"], &sealed);
     assert!(opened.status.success() && opened.stdout == b"a secret", "{opened:?}");
 }
+
+#[test]
+fn a_strict_token_encrypts_files_too_because_no_nonce_of_the_commands_comes_twice() {
+    let store = Store::new("strict");
+    said(&store.run(&["token", "set", "--profile", "strict", "--so-pin", "env:SO_PIN"]));
+    for (kind, can) in [("aes-256", "encrypt,decrypt"), ("rsa-3072", "encrypt,decrypt"), ("p256", "derive")] {
+        said(&run(&store, &["key", "create", kind, "--kind", kind, "--can", can]));
+        let plain = some(2 * CHUNK + 3);
+        let opened = piped(&store, &["decrypt", kind], &encrypted(&store, kind, &plain));
+        assert!(opened.status.success() && opened.stdout == plain, "{kind}: {opened:?}");
+    }
+}

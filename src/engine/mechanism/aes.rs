@@ -85,7 +85,10 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
     },
     // Its integrity holds only as long as no IV comes twice, and the IV is the caller's: two keys that are wrapped with one
     // give each other away.
-    wrapping_mode!(AES_GCM, Shape::Gcm, gcm, ALL_KEYS, Padding::None),
+    Mechanism {
+        message: Some(|iv, aad, tag_bits| Params::Gcm { iv, aad, tag_bits }),
+        ..wrapping_mode!(AES_GCM, Shape::Gcm, gcm, ALL_KEYS, Padding::None)
+    },
     Mechanism {
         id: MechanismType::AES_CMAC,
         sign: Some(|key, params| {

@@ -47,6 +47,8 @@ pub struct Mechanism {
     pub(crate) digest: Option<Hash>,
     pub(crate) encrypt: Option<Start<Transform>>,
     pub(crate) decrypt: Option<Start<Transform>>,
+    /// If it encrypts message by message.
+    pub(crate) message: Option<OfMessage>,
     pub(crate) sign: Option<Start<Signing>>,
     pub(crate) verify: Option<Start<Verifying>>,
     pub(crate) sign_recover: Option<Start<Box<dyn SinglePart>>>,
@@ -77,6 +79,8 @@ pub(crate) enum Integrity {
     Unchecked,
 }
 
+/// The parameter for a message with this nonce, this associated data and a tag of so many bits.
+pub(crate) type OfMessage = fn(Vec<u8>, Vec<u8>, u64) -> Params;
 /// Begins an operation with a key.
 pub(crate) type Start<T> = fn(&Object, &Params) -> Result<T, Error>;
 /// Makes a secret key.
@@ -223,6 +227,9 @@ fn random(len: usize) -> Result<Secret, Error> {
 
 /// The `CKF_` bits of a mechanism's functions (PKCS#11, `CK_MECHANISM_INFO`).
 mod flag {
+    pub(super) const MESSAGE_ENCRYPT: u64 = 0x0000_0002;
+    pub(super) const MESSAGE_DECRYPT: u64 = 0x0000_0004;
+    pub(super) const MULTI_MESSAGE: u64 = 0x0000_0020;
     pub(super) const ENCRYPT: u64 = 0x0000_0100;
     pub(super) const DECRYPT: u64 = 0x0000_0200;
     pub(super) const DIGEST: u64 = 0x0000_0400;
@@ -249,6 +256,7 @@ impl Mechanism {
         digest: None,
         encrypt: None,
         decrypt: None,
+        message: None,
         sign: None,
         verify: None,
         sign_recover: None,
@@ -265,12 +273,19 @@ impl Mechanism {
         outdated: None,
     };
 
+    /// Whether it encrypts in messages and wraps with associated data, with parameters of the message's.
+    #[must_use]
+    pub fn takes_messages(&self) -> bool {
+        self.message.is_some()
+    }
+
     /// The `CKF_` flags of `C_GetMechanismInfo`.
     #[must_use]
     pub fn flags(&self) -> u64 {
         let functions = [
             (self.encrypt.is_some(), flag::ENCRYPT),
             (self.decrypt.is_some(), flag::DECRYPT),
+            (self.message.is_some(), flag::MESSAGE_ENCRYPT | flag::MESSAGE_DECRYPT | flag::MULTI_MESSAGE),
             (self.digest.is_some(), flag::DIGEST),
             (self.sign.is_some(), flag::SIGN),
             (self.sign_recover.is_some(), flag::SIGN_RECOVER),

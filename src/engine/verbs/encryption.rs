@@ -7,16 +7,50 @@ use crate::{
 
 use super::key_usage::ENCRYPT;
 
+/// What is known of a nonce that comes from outside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nonce {
+    Anybodys,
+    Unique,
+}
+
 impl Engine {
     /// # Errors
     /// [`Error::OperationActive`], [`Error::MechanismInvalid`], [`Error::MechanismParamInvalid`], and those
     /// of a key that may not be used.
     pub fn encrypt_init(&self, session: SessionHandle, mechanism: &Mechanism, key: ObjectHandle) -> Result<(), Error> {
+        self.begin_encryption(session, mechanism, key, Nonce::Anybodys)
+    }
+
+    /// As [`Engine::encrypt_init`], for a caller who knows that the nonce never comes again under this key. Not to be offered to
+    /// others: the command's own formats use it, which have a fresh key for each file and a number for each part.
+    ///
+    /// # Errors
+    /// Those of [`Engine::encrypt_init`].
+    pub fn encrypt_init_with_own_nonce(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+    ) -> Result<(), Error> {
+        self.begin_encryption(session, mechanism, key, Nonce::Unique)
+    }
+
+    fn begin_encryption(
+        &self,
+        session: SessionHandle,
+        mechanism: &Mechanism,
+        key: ObjectHandle,
+        nonce: Nonce,
+    ) -> Result<(), Error> {
         let session = self.session(session)?;
         let mut operations = session.operations.lock();
         operations.encryption.must_be_idle()?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.encrypt.ok_or(Error::MechanismInvalid)?;
+        if row.message.is_some() && nonce == Nonce::Anybodys {
+            session.must_take_nonces()?;
+        }
         let key = session.key(key, &ENCRYPT, row)?;
         let run = crypto::keys(|| begin(&key, &mechanism.params))?;
         operations.encryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });

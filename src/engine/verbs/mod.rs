@@ -9,6 +9,7 @@ mod generation;
 mod key_usage;
 mod lifecycle;
 mod login;
+mod messages;
 mod objects;
 mod random;
 mod search;
@@ -22,4 +23,5 @@ mod wrap;
 
 pub use lifecycle::PendingKey;
 pub use login::User;
+pub use messages::MessagePart;
 pub use objects::View;

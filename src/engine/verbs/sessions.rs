@@ -15,6 +15,8 @@ type Cancel = fn(&mut Operations);
 
 /// The `CKF_` bits of `C_SessionCancel`, and what each of them ends.
 const CANCELS: &[(u64, Cancel)] = &[
+    (0x0000_0002, |operations| operations.message_encryption = None),
+    (0x0000_0004, |operations| operations.message_decryption = None),
     (0x0000_0040, |operations| operations.search = None),
     (0x0000_0100, |operations| operations.encryption = Operation::Idle),
     (0x0000_0200, |operations| operations.decryption = Operation::Idle),

@@ -1,12 +1,14 @@
 use crypto::Error as Fault;
 use types::{
-    AttributeType, Mechanism, ObjectClass, ObjectHandle, Output, OutputResult, SessionHandle, Template, Value,
+    AttributeType, Generator, Mechanism, MechanismType, MessageParams, ObjectClass, ObjectHandle, Output, OutputResult,
+    Params, SessionHandle, Template, Value,
 };
 
 use crate::{
     Engine, Error,
     key::{MAX_SECRET_LEN, strength},
     mechanism::{self, Integrity},
+    message::{self, Nonces},
     object::{self, Attributes, KeyState, Object, ObjectBuilder, Origin},
     profile::Risk,
     session::Session,
@@ -32,22 +34,73 @@ impl Engine {
     ) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
-        let wrap = row.wrap.ok_or(Error::MechanismInvalid)?;
         session.must_have_integrity(row)?;
-        let wrapping_key = session.key(wrapping_key, &WRAP, row)?;
-        let key = session.slot.object_or(key, &Error::KeyHandleInvalid)?;
-        must_be_wrappable(&key, &wrapping_key, row)?;
-        if session.slot.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
-            return Err(Error::WrappingKeySizeRange);
+        Ok(out.put(&session.wrapped(row, &mechanism.params, wrapping_key, key)?))
+    }
+
+    /// Wraps a key with associated data and a nonce that the token can make. If something was put out, the parameters have
+    /// the nonce and the tag afterwards.
+    ///
+    /// # Errors
+    /// As [`Engine::wrap_key`]; [`Error::MechanismParamInvalid`] also for a nonce that counts: each call would begin anew.
+    pub fn wrap_key_authenticated(
+        &self,
+        session: SessionHandle,
+        (mechanism, params): (MechanismType, &mut MessageParams),
+        wrapping_key: ObjectHandle,
+        key: ObjectHandle,
+        aad: &[u8],
+        out: Output<'_>,
+    ) -> Result<OutputResult, Error> {
+        let session = self.session(session)?;
+        let row = mechanism::find(mechanism).ok_or(Error::MechanismInvalid)?;
+        let with = row.message.filter(|_| row.wrap.is_some()).ok_or(Error::MechanismInvalid)?;
+        if !message::is_made_here(params.generator) {
+            if params.generator != Generator::NO_GENERATE {
+                return Err(Error::MechanismParamInvalid);
+            }
+            session.must_have_integrity(row)?;
         }
-        let plain = crypto::keys(|| wrapping::to_wrap(&key, row))?;
-        let wrapped = wrap(&wrapping_key, &mechanism.params, &plain).map_err(|error| match error {
-            Error::Crypto(Fault::InputLength | Fault::InputValue) => Error::KeySizeRange,
-            Error::KeySizeRange => Error::WrappingKeySizeRange,
-            Error::KeyTypeInconsistent => Error::WrappingKeyTypeInconsistent,
+        let iv = Nonces::default().next(params)?;
+        let wrapped = session.wrapped(row, &with(iv.clone(), aad.to_vec(), params.tag_bits), wrapping_key, key)?;
+        let tag_len = usize::try_from(params.tag_bits.div_ceil(8)).unwrap_or(usize::MAX);
+        let split = wrapped.len().checked_sub(tag_len).and_then(|middle| wrapped.split_at_checked(middle));
+        let (wrapped, tag) = split.ok_or(Error::Internal("a wrapped key without its tag"))?;
+        let told = out.put(wrapped);
+        if matches!(told, OutputResult::Written(_)) {
+            (params.iv, params.tag) = (iv, tag.to_vec());
+        }
+        Ok(told)
+    }
+
+    /// Unwraps a key that was wrapped with associated data.
+    ///
+    /// # Errors
+    /// As [`Engine::unwrap_key`]; [`Error::AeadDecryptFailed`] if it is not what was wrapped.
+    pub fn unwrap_key_authenticated(
+        &self,
+        session: SessionHandle,
+        (mechanism, params): (MechanismType, MessageParams),
+        unwrapping_key: ObjectHandle,
+        wrapped: &[u8],
+        template: Template,
+        aad: &[u8],
+    ) -> Result<ObjectHandle, Error> {
+        let session = self.session(session)?;
+        let row = mechanism::find(mechanism).ok_or(Error::MechanismInvalid)?;
+        let with = row.message.filter(|_| row.unwrap.is_some()).ok_or(Error::MechanismInvalid)?;
+        if wrapped.len() > MOST_WRAPPED {
+            return Err(Error::WrappedKeyLenRange);
+        }
+        if params.tag.len() as u64 != params.tag_bits.div_ceil(8) {
+            return Err(Error::MechanismParamInvalid);
+        }
+        let joined = message::with_tag(wrapped, &params.tag)?;
+        let params = with(params.iv, aad.to_vec(), params.tag_bits);
+        session.unwrapped(row, &params, unwrapping_key, &joined, template).map_err(|error| match error {
+            Error::WrappedKeyInvalid => Error::AeadDecryptFailed,
             other => other,
-        })?;
-        Ok(out.put(&wrapped))
+        })
     }
 
     /// Unwraps a key and makes an object of it.
@@ -66,12 +119,53 @@ impl Engine {
     ) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
-        let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
+        if row.unwrap.is_none() {
+            return Err(Error::MechanismInvalid);
+        }
         if wrapped.len() > MOST_WRAPPED {
             return Err(Error::WrappedKeyLenRange);
         }
         session.must_have_integrity(row)?;
-        let unwrapping_key = session.key(unwrapping_key, &UNWRAP, row)?;
+        session.unwrapped(row, &mechanism.params, unwrapping_key, wrapped, template)
+    }
+}
+
+impl Session {
+    /// A key as it leaves, wrapped.
+    fn wrapped(
+        &self,
+        row: &mechanism::Mechanism,
+        params: &Params,
+        wrapping_key: ObjectHandle,
+        key: ObjectHandle,
+    ) -> Result<Vec<u8>, Error> {
+        let wrap = row.wrap.ok_or(Error::MechanismInvalid)?;
+        let wrapping_key = self.key(wrapping_key, &WRAP, row)?;
+        let key = self.slot.object_or(key, &Error::KeyHandleInvalid)?;
+        must_be_wrappable(&key, &wrapping_key, row)?;
+        if self.slot.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
+            return Err(Error::WrappingKeySizeRange);
+        }
+        let plain = crypto::keys(|| wrapping::to_wrap(&key, row))?;
+        wrap(&wrapping_key, params, &plain).map_err(|error| match error {
+            Error::Crypto(Fault::InputLength | Fault::InputValue) => Error::KeySizeRange,
+            Error::KeySizeRange => Error::WrappingKeySizeRange,
+            Error::KeyTypeInconsistent => Error::WrappingKeyTypeInconsistent,
+            other => other,
+        })
+    }
+
+    /// The object that a wrapped key becomes.
+    fn unwrapped(
+        &self,
+        row: &mechanism::Mechanism,
+        params: &Params,
+        unwrapping_key: ObjectHandle,
+        wrapped: &[u8],
+        template: Template,
+    ) -> Result<ObjectHandle, Error> {
+        let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
+        let unwrapping_key = self.key(unwrapping_key, &UNWRAP, row)?;
         unwrapping_key.must_not_ask_for_pin()?;
         let mut preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
         // Also a copy of a trusted key, and one whose trust was taken back, unwrap what the trusted one has wrapped.
@@ -83,21 +177,20 @@ impl Engine {
             // What a trusted key has wrapped could leave in no other way. It stays so.
             preset.extend(BOUND_TO_TRUST.map(|name| (name, Value::Flag(true))));
         }
-        let builder = ObjectBuilder::new(template, Origin::Unwrapped, session.rights()?, &preset)?;
-        session.must_be_able_to_make(&builder)?;
-        let plain =
-            crypto::keys(|| unwrap(&unwrapping_key, &mechanism.params, wrapped)).map_err(|error| match error {
-                Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
-                Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Error::WrappedKeyInvalid,
-                Error::KeySizeRange => Error::UnwrappingKeySizeRange,
-                Error::KeyTypeInconsistent => Error::UnwrappingKeyTypeInconsistent,
-                other => other,
-            })?;
+        let builder = ObjectBuilder::new(template, Origin::Unwrapped, self.rights()?, &preset)?;
+        self.must_be_able_to_make(&builder)?;
+        let plain = crypto::keys(|| unwrap(&unwrapping_key, params, wrapped)).map_err(|error| match error {
+            Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
+            Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Error::WrappedKeyInvalid,
+            Error::KeySizeRange => Error::UnwrappingKeySizeRange,
+            Error::KeyTypeInconsistent => Error::UnwrappingKeyTypeInconsistent,
+            other => other,
+        })?;
         let parts = crypto::keys(|| wrapping::from_wrapped(&plain, &builder, row))?;
         if trusted && wrapping::is_disguised(&plain, &builder) {
             return Err(Error::WrappedKeyInvalid);
         }
-        session.place(crypto::keys(|| builder.complete(parts))?)
+        self.place(crypto::keys(|| builder.complete(parts))?)
     }
 }
 

@@ -11,6 +11,7 @@ use types::{KeyType, Shape};
 
 use super::{Mechanism, all, find, flag::*};
 
+const MESSAGES: u64 = MESSAGE_ENCRYPT | MESSAGE_DECRYPT | MULTI_MESSAGE;
 const CRYPT: u64 = ENCRYPT | DECRYPT;
 const SIGNATURE: u64 = SIGN | VERIFY;
 const RECOVERY: u64 = SIGN_RECOVER | VERIFY_RECOVER;
@@ -61,7 +62,7 @@ const OFFERED: &[(&str, u64)] = &[
     ("AES_CBC", CRYPT | WRAPPING),
     ("AES_CBC_PAD", CRYPT | WRAPPING),
     ("AES_CTR", CRYPT),
-    ("AES_GCM", CRYPT | WRAPPING),
+    ("AES_GCM", CRYPT | WRAPPING | MESSAGES),
     ("AES_CMAC", SIGNATURE),
     ("AES_CMAC_GENERAL", SIGNATURE),
     ("AES_KEY_WRAP", CRYPT | WRAPPING),

@@ -6,6 +6,7 @@ use crate::{
     curve::Curve,
     key::{Lengths, Material},
     mechanism::{Mechanism, Signing, Transform, Verifying, all, digest, flag::*},
+    message::{self as messages, Way},
     object::{Object, Origin},
     wrapping::{self, Padding},
 };
@@ -98,6 +99,10 @@ fn every_function_of_every_row_works() {
                 encrypts(row, &pair);
                 tried |= ENCRYPT | DECRYPT;
             }
+            if row.message.is_some() {
+                encrypts_messages(row, &pair);
+                tried |= MESSAGE_ENCRYPT | MESSAGE_DECRYPT | MULTI_MESSAGE;
+            }
             if row.sign.is_some() {
                 signs(row, &pair);
                 tried |= SIGN | VERIFY;
@@ -120,6 +125,26 @@ fn every_function_of_every_row_works() {
         }
         assert_eq!(tried, row.flags(), "{}: every function was tried", name(row));
     }
+}
+
+/// A message in parts is what the row encrypts in one, with the tag apart.
+fn encrypts_messages(row: &Mechanism, pair: &Pair) {
+    let (plain, iv, aad) = (message(row), bytes(12), bytes(21));
+    let params = row.message.unwrap()(iv.clone(), aad.clone(), 96);
+    let Transform::Stream(mut whole) = row.encrypt.unwrap()(&pair.public, &params).unwrap() else { panic!() };
+    let mut expected = vec![0; whole.once_len(plain.len())];
+    whole.once(&plain, &mut expected).unwrap();
+    let begin = |way, key| messages::begin(row, way, key, iv.clone(), &aad, 96).unwrap();
+    let mut sealing = begin(Way::Encrypt, &pair.public);
+    let mut cipher = vec![0; plain.len()];
+    let given = sealing.update(&plain[..31], &mut cipher).unwrap();
+    let (rest, tag) = sealing.seal(&plain[31..], &mut cipher[given..]).unwrap();
+    assert_eq!((given + rest, [&cipher[..], &tag].concat()), (plain.len(), expected), "{}", name(row));
+    let mut opening = begin(Way::Decrypt, &pair.private);
+    opening.update(&cipher[..50], &mut []).unwrap();
+    let mut opened = vec![0; opening.end_len(cipher.len() - 50)];
+    let len = opening.open(&cipher[50..], &tag, &mut opened).unwrap();
+    assert_eq!(opened[..len], plain, "{}", name(row));
 }
 
 fn digests(hash: Hash) {

@@ -1,6 +1,6 @@
 //! What may leave a token, in which profile.
 
-use types::{KeyType, Output};
+use types::{Generator, KeyType, MessageParams, Output};
 
 use super::*;
 use crate::{NewRules, Pins, Profile};
@@ -234,4 +234,55 @@ fn a_strict_token_protects_nothing_by_triple_des_but_reads_what_is_there() {
         assert_eq!(engine.decrypt_init(session, &cbc(), key), Ok(()), "{profile:?}");
         assert_eq!(engine.verify_init(session, &cmac(), key), Ok(()), "{profile:?}");
     }
+}
+
+#[test]
+fn a_strict_token_encrypts_by_gcm_under_nonces_that_it_makes_only() {
+    for (profile, expected) in [(Profile::Compatible, Ok(())), (Profile::Strict, Err(Error::MechanismParamInvalid))] {
+        let world = World::with(Settings { profile, ..settings() });
+        let engine = &world.engine;
+        let session = user_session(engine, SLOT);
+        let key = aes_key(engine, session, &[]).unwrap();
+        let params = Params::Gcm { iv: vec![1; 12], aad: vec![], tag_bits: 128 };
+        let gcm = Mechanism { id: MechanismType::AES_GCM, params };
+        assert_eq!(engine.encrypt_init(session, &gcm, key), expected, "{profile}");
+        assert_eq!(engine.decrypt_init(session, &gcm, key), Ok(()), "what is encrypted elsewhere can be read");
+        engine.message_encrypt_init(session, gcm.id, key).unwrap();
+        let encrypt = |generator| {
+            let mut params = message(generator);
+            let mut out = [0; 4];
+            engine.encrypt_message(session, &mut params, b"", b"text", Output::Buffer(&mut out)).map(|_| ())
+        };
+        assert_eq!(encrypt(Generator::GENERATE), Ok(()));
+        assert_eq!(encrypt(Generator::GENERATE_RANDOM), Ok(()));
+        for generator in [Generator::NO_GENERATE, Generator::GENERATE_COUNTER, Generator::GENERATE_COUNTER_XOR] {
+            assert_eq!(encrypt(generator), expected, "{profile} {generator:?}");
+        }
+        // An authenticated wrap with a nonce of the token's has integrity; with the caller's it may have none.
+        let kek = aes_key(engine, session, &[flag(A::WRAP, true)]).unwrap();
+        let leaving = aes_key(engine, session, &[flag(A::EXTRACTABLE, true)]).unwrap();
+        let wrap = |generator| {
+            let (mut params, mut out) = (message(generator), [0; 32]);
+            let how = (MechanismType::AES_GCM, &mut params);
+            engine.wrap_key_authenticated(session, how, kek, leaving, b"", Output::Buffer(&mut out)).map(|_| ())
+        };
+        assert_eq!(wrap(Generator::GENERATE), Ok(()), "{profile}");
+        let callers = wrap(Generator::NO_GENERATE);
+        assert_eq!(callers, expected.map_err(|_| Error::MechanismInvalid), "{profile}");
+    }
+}
+
+#[test]
+fn no_trusted_key_wraps_by_gcm_because_one_nonce_that_comes_twice_would_open_all() {
+    let (world, session, trusted) = with_trusted_key(Profile::Compatible);
+    let bound =
+        aes_key(&world.engine, session, &[flag(A::EXTRACTABLE, true), flag(A::WRAP_WITH_TRUSTED, true)]).unwrap();
+    let (mut params, mut out) = (message(Generator::GENERATE), [0; 32]);
+    let how = (MechanismType::AES_GCM, &mut params);
+    let wrapped = world.engine.wrap_key_authenticated(session, how, trusted, bound, b"", Output::Buffer(&mut out));
+    assert_eq!(wrapped, Err(Error::KeyNotWrappable));
+}
+
+fn message(generator: Generator) -> MessageParams {
+    MessageParams { iv: vec![1; 12], fixed_bits: 0, generator, tag: vec![], tag_bits: 128 }
 }
