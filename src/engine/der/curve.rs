@@ -89,7 +89,7 @@ pub(crate) fn read(info: &PrivateKeyInfoRef<'_>) -> Result<Option<Parts>, Error>
     }
     let params = info.algorithm.parameters.ok_or(Error::DomainParamsInvalid)?;
     match Curve::of(&params.to_der().map_err(not_a_key)?)? {
-        curve @ Curve::Weierstrass(_) => ec_parts(curve, info.private_key.as_bytes()).map(Some),
+        curve @ Curve::Weierstrass(_) => ec_parts(curve, info).map(Some),
         Curve::Edwards(_) | Curve::Montgomery(_) => Err(Error::CurveNotSupported),
     }
 }
@@ -116,11 +116,12 @@ fn string_parts(curve: Curve, info: &PrivateKeyInfoRef<'_>) -> Result<Parts, Err
         return Err(Error::WrappedKeyInvalid);
     }
     let value = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(not_a_key)?;
-    curve_parts(curve, value.as_bytes())
+    curve_parts(curve, value.as_bytes(), &[info.public_key])
 }
 
-fn ec_parts(curve: Curve, key: &[u8]) -> Result<Parts, Error> {
-    let EcPrivateKey { version, scalar, params, point: _ } = EcPrivateKey::from_der(key).map_err(not_a_key)?;
+fn ec_parts(curve: Curve, info: &PrivateKeyInfoRef<'_>) -> Result<Parts, Error> {
+    let key = EcPrivateKey::from_der(info.private_key.as_bytes()).map_err(not_a_key)?;
+    let EcPrivateKey { version, scalar, params, point } = key;
     if version != 1 {
         return Err(Error::WrappedKeyInvalid);
     }
@@ -130,9 +131,26 @@ fn ec_parts(curve: Curve, key: &[u8]) -> Result<Parts, Error> {
     {
         return Err(Error::WrappedKeyInvalid);
     }
-    curve_parts(curve, scalar.as_bytes())
+    curve_parts(curve, scalar.as_bytes(), &[point, info.public_key])
 }
 
-fn curve_parts(curve: Curve, value: &[u8]) -> Result<Parts, Error> {
+/// What is told of a public key must be what belongs to the private value.
+fn curve_parts(curve: Curve, value: &[u8], told: &[Option<BitStringRef<'_>>]) -> Result<Parts, Error> {
+    for told in told.iter().flatten() {
+        let told = told.as_bytes().ok_or(Error::WrappedKeyInvalid)?;
+        let point = public_point(curve, value).map_err(|_| Error::WrappedKeyInvalid)?;
+        if told != point && Some(told) != compressed(&point).as_deref() {
+            return Err(Error::WrappedKeyInvalid);
+        }
+    }
     Ok(vec![(AttributeType::EC_PARAMS, Value::bytes(curve.params()?)), (AttributeType::VALUE, Value::bytes(value))])
+}
+
+/// An uncompressed point in compressed form (SEC 1, 2.3.3).
+fn compressed(point: &[u8]) -> Option<Vec<u8>> {
+    let (4, coordinates) = point.split_first().map(|(form, rest)| (*form, rest))? else { return None };
+    let (x, y) = coordinates.split_at(coordinates.len() / 2);
+    let mut compressed = vec![2 + (y.last()? & 1)];
+    compressed.extend_from_slice(x);
+    Some(compressed)
 }

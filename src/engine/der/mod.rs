@@ -244,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn a_public_key_inside_that_belongs_to_another_private_one_is_refused() {
+        // The last byte of each is one of the public key.
+        for known in [P256, ED25519_V2] {
+            let mut info = unhex(known);
+            *info.last_mut().unwrap() ^= 1;
+            assert_eq!(from_private_key_info(&info).err(), Some(Error::WrappedKeyInvalid));
+        }
+        // A point in compressed form says the same.
+        let compressed = openssl(
+            &["ec", "-inform", "DER", "-conv_form", "compressed", "-outform", "DER"],
+            &openssl(&["pkcs8", "-inform", "DER", "-nocrypt", "-traditional", "-outform", "DER"], &unhex(P256)),
+        );
+        let info = openssl(&["pkcs8", "-topk8", "-inform", "DER", "-nocrypt", "-outform", "DER"], &compressed);
+        assert!(info.len() < unhex(P256).len());
+        assert_eq!(*private_key_info(&imported(&info).attributes).unwrap(), unhex(P256));
+    }
+
+    #[test]
     fn no_byte_of_pkcs8_makes_us_stumble() {
         for (_, pair) in pairs() {
             let info = private_key_info(&pair.private.attributes).unwrap();
