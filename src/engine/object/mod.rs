@@ -15,7 +15,7 @@ mod uses;
 use std::sync::OnceLock;
 
 use store::{RecordId, Revision};
-use types::{AttributeType, SessionHandle, Value};
+use types::{AttributeType, KeyType, ObjectClass, SessionHandle, Value};
 
 use crate::{Error, key::Material};
 
@@ -31,10 +31,8 @@ pub(crate) use uses::ever;
 pub(crate) struct Object {
     pub(crate) attributes: Attributes,
     pub(crate) location: ObjectLocation,
-    /// What may be done with it, if it is a key. Asked at each use, so looked up once.
-    pub(crate) state: KeyState,
-    /// Whether it has a date, which may hold.
-    pub(crate) dated: bool,
+    /// What each use of a key asks, looked up once.
+    pub(crate) facts: Facts,
     /// What is ready to compute with; made at first use.
     material: OnceLock<Result<Material, Error>>,
 }
@@ -48,11 +46,40 @@ pub(crate) enum ObjectLocation {
     Token { record: RecordId, version: Revision },
 }
 
+/// What is asked of a key at each use.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) class: Option<ObjectClass>,
+    pub(crate) key_type: Option<KeyType>,
+    pub(crate) visibility: Visibility,
+    pub(crate) state: KeyState,
+    /// It has a date, which may hold.
+    pub(crate) dated: bool,
+    /// It names the mechanisms that may use it.
+    pub(crate) names_mechanisms: bool,
+    /// It asks for the PIN before each use.
+    pub(crate) asks_for_pin: bool,
+}
+
+impl Facts {
+    fn of(attributes: &Attributes) -> Self {
+        let has_date = |name| matches!(attributes.get(name), Some(Value::Date(Some(_))));
+        let named = attributes.get(AttributeType::ALLOWED_MECHANISMS).and_then(Value::as_numbers);
+        Self {
+            class: attributes.class(),
+            key_type: attributes.key_type(),
+            visibility: attributes.visibility(),
+            state: KeyState::of(attributes),
+            dated: has_date(AttributeType::START_DATE) || has_date(AttributeType::END_DATE),
+            names_mechanisms: named.is_some_and(|named| !named.is_empty()),
+            asks_for_pin: attributes.flag(AttributeType::ALWAYS_AUTHENTICATE),
+        }
+    }
+}
+
 impl Object {
     pub(crate) fn new(attributes: Attributes, location: ObjectLocation) -> Self {
-        let has_date = |name| matches!(attributes.get(name), Some(Value::Date(Some(_))));
-        let dated = has_date(AttributeType::START_DATE) || has_date(AttributeType::END_DATE);
-        Self { state: KeyState::of(&attributes), dated, attributes, location, material: OnceLock::new() }
+        Self { facts: Facts::of(&attributes), attributes, location, material: OnceLock::new() }
     }
 
     /// What is ready to compute with.

@@ -52,18 +52,18 @@ impl Session {
         // Before the key is looked for: a logout in between ends the use.
         let login = self.now();
         let key = self.slot.key(&self.recent, handle, &usage.no_key)?;
-        let attributes = &key.attributes;
-        let key_type = attributes.key_type().ok_or_else(|| usage.no_key.clone())?;
+        let (attributes, facts) = (&key.attributes, &key.facts);
+        let key_type = facts.key_type.ok_or_else(|| usage.no_key.clone())?;
         if !row.keys.contains(&key_type) {
             return Err(usage.wrong_type.clone());
         }
         if !attributes.flag(usage.attribute) {
             return Err(Error::KeyFunctionNotPermitted);
         }
-        if !key.state.allows(usage.attribute, attributes.class()) {
+        if !facts.state.allows(usage.attribute, facts.class) {
             return Err(Error::KeyFunctionNotPermitted);
         }
-        if key.dated && !is_in_time(attributes) && self.slot.dates_hold()? {
+        if facts.dated && !is_in_time(attributes) && self.slot.dates_hold()? {
             return Err(Error::KeyFunctionNotPermitted);
         }
         must_allow(&key, row.id)?;
@@ -85,7 +85,7 @@ impl Session {
 
     /// What a running operation with this key has to look at before each step.
     pub(super) fn authorization(&self, key: &UsableKey) -> KeyAuthorization {
-        let private = key.attributes.visibility() == Visibility::Private;
+        let private = key.facts.visibility == Visibility::Private;
         let context_login = match key.must_not_ask_for_pin() {
             Ok(()) => ContextLogin::NotNeeded,
             Err(_) => ContextLogin::Needed(ContextLoginRequest::next()),
@@ -104,8 +104,7 @@ impl UsableKey {
     /// Refuses a key that asks for the PIN before each use (CKA_ALWAYS_AUTHENTICATE), where there is no
     /// operation that a login could release.
     pub(super) fn must_not_ask_for_pin(&self) -> Result<(), Error> {
-        let asks = self.attributes.flag(AttributeType::ALWAYS_AUTHENTICATE);
-        if asks { Err(Error::UserNotLoggedIn) } else { Ok(()) }
+        if self.facts.asks_for_pin { Err(Error::UserNotLoggedIn) } else { Ok(()) }
     }
 }
 
@@ -140,7 +139,7 @@ fn is_named(key: &Object, mechanism: MechanismType) -> bool {
 
 /// A key with a list of mechanisms allows no others; one with an empty list allows all.
 fn must_allow(key: &Object, mechanism: MechanismType) -> Result<(), Error> {
-    if named(key).is_empty() || is_named(key, mechanism) { Ok(()) } else { Err(Error::MechanismInvalid) }
+    if !key.facts.names_mechanisms || is_named(key, mechanism) { Ok(()) } else { Err(Error::MechanismInvalid) }
 }
 
 impl Session {

@@ -29,7 +29,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use memory::CounterPage;
@@ -39,7 +38,7 @@ use super::file::{self, Identity, Owner};
 use crate::{Change, ChangeCounter, Error, Scope};
 
 /// How often it is looked whether the files are still in their places.
-const LOOK_AROUND: Duration = Duration::from_millis(100);
+const LOOK_AROUND: u64 = 100;
 
 /// The counters of the token and of the head; those of the buckets follow.
 const TOKEN: usize = 0;
@@ -62,7 +61,6 @@ pub(super) struct ChangePage {
     path: PathBuf,
     owner: Owner,
     sharing: Sharing,
-    start: Instant,
     current: ArcSwapOption<Found>,
 }
 
@@ -70,7 +68,7 @@ pub(super) struct ChangePage {
 struct Found {
     /// `None` if there was none: it is not looked for at each use.
     page: Option<(CounterPage, Identity)>,
-    /// When it was last seen in its place, in milliseconds since the start.
+    /// When it was last seen in its place, as [`now`] tells it.
     seen: AtomicU64,
 }
 
@@ -93,7 +91,7 @@ impl ChangePage {
         } else {
             Sharing::Shared
         };
-        Self { path, owner, sharing, start: Instant::now(), current: ArcSwapOption::empty() }
+        Self { path, owner, sharing, current: ArcSwapOption::empty() }
     }
 
     /// A counter, if it can be told without the database. `look_around` is called every 100 ms before the page
@@ -153,16 +151,11 @@ impl ChangePage {
     }
 
     fn is_old(&self, found: &Found) -> bool {
-        let seen = Duration::from_millis(found.seen.load(Ordering::Relaxed));
-        self.start.elapsed().saturating_sub(seen) >= LOOK_AROUND
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        now().saturating_sub(found.seen.load(Ordering::Relaxed)) >= LOOK_AROUND
     }
 
     fn remember(&self, page: Option<(CounterPage, Identity)>) -> Arc<Found> {
-        let found = Arc::new(Found { page, seen: AtomicU64::new(self.now()) });
+        let found = Arc::new(Found { page, seen: AtomicU64::new(now()) });
         self.current.store(Some(Arc::clone(&found)));
         found
     }
@@ -175,7 +168,7 @@ impl ChangePage {
         if Identity::of(&metadata) != *identity || !page.whole() {
             return None;
         }
-        found.seen.store(self.now(), Ordering::Relaxed);
+        found.seen.store(now(), Ordering::Relaxed);
         Some(found)
     }
 
@@ -255,6 +248,14 @@ impl ChangePage {
             other => other.map_err(failed),
         }
     }
+}
+
+/// Milliseconds of a clock that only goes on. It is asked at each use of a key, so it is the one that costs least and is
+/// exact to a few of them.
+fn now() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    let (seconds, parts) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+    seconds.unwrap_or_default().saturating_mul(1000).saturating_add(parts.unwrap_or_default() / 1_000_000)
 }
 
 /// How a new page takes its name.
