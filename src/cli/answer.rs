@@ -8,8 +8,6 @@ pub(crate) struct Answer {
     /// What goes to standard output instead of words, unless it is told to programs.
     pub(crate) bytes: Vec<u8>,
     pub(crate) data: Value,
-    /// Nothing is said, since the result itself went to standard output.
-    pub(crate) silent: bool,
     pub(crate) found: Found,
     /// The exit code of a command that was run; else it follows from what was found.
     pub(crate) code: Option<u8>,
@@ -29,7 +27,7 @@ impl Answer {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        Self { text, bytes: Vec::new(), data, silent: false, found: Found::Nothing, code: None }
+        Self { text, bytes: Vec::new(), data, found: Found::Nothing, code: None }
     }
 }
 

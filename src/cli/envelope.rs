@@ -16,7 +16,7 @@ use crate::{
     answer::{Answer, done},
     blob::{Blob, Content, Context, Pair, Wrap},
     fault::Fault,
-    flow::{Input, Outlet},
+    flow::{self, Input, Outlet},
     key::{self, Key, KeyChoice, hex},
 };
 
@@ -90,6 +90,13 @@ pub(crate) enum DataKeyVerb {
         #[arg(long)]
         new_context: Vec<Pair>,
     },
+}
+
+impl Crypt {
+    /// Whether the result goes to standard output.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_none_or(flow::is_dash)
+    }
 }
 
 impl Given {
@@ -363,7 +370,7 @@ pub(crate) fn encrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
         len = next_len;
     }
     outlet.finish()?;
-    said(out, format!("{} is encrypted for key {}.", input.name(), key.label))
+    done(format!("{} is encrypted for key {}.", input.name(), key.label))
 }
 
 pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
@@ -411,15 +418,7 @@ pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
         len = next_len;
     }
     outlet.finish()?;
-    said(out, format!("{name} is decrypted."))
-}
-
-/// Words, unless the result went where they would go.
-fn said(out: &Option<PathBuf>, words: String) -> Result<Answer, Fault> {
-    match out {
-        Some(_) => done(words),
-        None => Ok(Answer { silent: true, ..Answer::new("", json!({})) }),
-    }
+    done(format!("{name} is decrypted."))
 }
 
 fn exactly(input: &mut Input, len: usize) -> Result<Vec<u8>, Fault> {

@@ -10,6 +10,7 @@ use crate::{
     answer::{Answer, done},
     fault::Fault,
     kind::{self, Kind, Recipe, Use},
+    label::Label,
     pending, progress,
     select::{self, Chosen, TokenChoice, UserLogin},
     transfer,
@@ -157,7 +158,7 @@ struct Half {
 
 /// A key as people count: a secret key, or both halves of a pair.
 pub(crate) struct Key {
-    pub(crate) label: String,
+    pub(crate) label: Label,
     pub(crate) id: Vec<u8>,
     pub(crate) kind: String,
     pub(crate) key_type: Option<KeyType>,
@@ -348,7 +349,7 @@ pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, F
 
 /// The older versions of a key, the newest of them first.
 pub(crate) fn older(engine: &Engine, session: SessionHandle, key: &Key) -> Result<Vec<Key>, Fault> {
-    let named = || vec![(A::LABEL, Value::bytes(key.label.as_str())), (A::SR_KEY_STATE, KeyState::Retired.value())];
+    let named = || vec![(A::LABEL, Value::bytes(&*key.label)), (A::SR_KEY_STATE, KeyState::Retired.value())];
     let mut versions: Vec<Key> = like(engine, session, named)?.into_iter().filter(|other| other.id == key.id).collect();
     versions.sort_by_key(|key| std::cmp::Reverse(key.version));
     Ok(versions)
@@ -389,7 +390,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
     let key_type = number(A::KEY_TYPE).map(KeyType);
     let kind = kind::name_of(key_type, number(A::VALUE_LEN), modulus, &bytes(A::EC_PARAMS));
     Ok(Key {
-        label: String::from_utf8_lossy(&bytes(A::LABEL)).into_owned(),
+        label: Label::of(&bytes(A::LABEL)),
         id: bytes(A::ID),
         kind,
         key_type,
@@ -419,7 +420,7 @@ pub(crate) fn word(class: ObjectClass) -> &'static str {
 /// Keys in columns.
 fn table(keys: &[Key]) -> String {
     let width = |of: fn(&Key) -> usize, least: usize| keys.iter().map(of).max().unwrap_or(0).max(least);
-    let (label, kind) = (width(|key| key.label.chars().count(), 5), width(|key| key.kind.len(), 4));
+    let (label, kind) = (width(|key| key.label.to_string().chars().count(), 5), width(|key| key.kind.len(), 4));
     let mut text = format!("{:label$}  {:kind$}  {:40}  {:11}  can\n", "label", "kind", "id", "state");
     for key in keys {
         text.push_str(&format!(
@@ -474,7 +475,7 @@ impl Key {
     pub(crate) fn told(&self, engine: &Engine, token: &Chosen) -> Result<Json, Fault> {
         let halves: Vec<&str> = self.halves.iter().map(|half| word(half.class)).collect();
         Ok(json!({
-            "label": self.label,
+            "label": &*self.label,
             "id": hex(&self.id),
             "kind": self.kind,
             "objects": halves,
@@ -542,7 +543,7 @@ pub(crate) fn choose_in(engine: &Engine, session: SessionHandle, token: &Chosen,
         label = Some(wanted.to_owned());
     }
     let fits = |key: &Key| {
-        label.as_ref().is_none_or(|label| *label == key.label) && id.as_ref().is_none_or(|id| *id == key.id)
+        label.as_ref().is_none_or(|label| **label == *key.label) && id.as_ref().is_none_or(|id| *id == key.id)
     };
     let (mut found, others): (Vec<Key>, Vec<Key>) = all(engine, session)?.into_iter().partition(fits);
     match (found.len(), found.pop()) {

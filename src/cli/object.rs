@@ -9,6 +9,7 @@ use crate::{
     answer::{Answer, done},
     fault::Fault,
     key::{self, Hex, hex},
+    label::{self, Label},
     select::UserLogin,
 };
 
@@ -73,7 +74,7 @@ struct Row {
     handle: ObjectHandle,
     /// `None` if it cannot be read.
     class: Option<ObjectClass>,
-    label: String,
+    label: Label,
     id: Vec<u8>,
 }
 
@@ -91,12 +92,12 @@ fn rows(engine: &Engine, session: SessionHandle) -> Result<Vec<Row>, Fault> {
     let mut rows = Vec::new();
     for handle in key::find(engine, session, vec![(A::TOKEN, Value::Flag(true))])? {
         let Ok(object) = engine.object(session, handle) else {
-            rows.push(Row { handle, class: None, label: String::new(), id: Vec::new() });
+            rows.push(Row { handle, class: None, label: Label::of(&[]), id: Vec::new() });
             continue;
         };
         let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
         let class = object.attribute(A::CLASS).ok().and_then(Value::as_number).map(ObjectClass);
-        let label = String::from_utf8_lossy(&bytes(A::LABEL)).into_owned();
+        let label = Label::of(&bytes(A::LABEL));
         rows.push(Row { handle, class, label, id: bytes(A::ID) });
     }
     Ok(rows)
@@ -107,7 +108,7 @@ pub(crate) fn run(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
         ObjectVerb::List { login } => {
             let (_, session) = login.log_in(engine)?;
             let rows = rows(engine, session)?;
-            let told = |row: &Row| json!({ "class": row.class(), "label": row.label, "id": hex(&row.id) });
+            let told = |row: &Row| json!({ "class": row.class(), "label": &*row.label, "id": hex(&row.id) });
             Ok(Answer::new(rows.iter().map(Row::line).collect::<String>(), rows.iter().map(told).collect()))
         }
         ObjectVerb::Show { choice } => {
@@ -118,7 +119,7 @@ pub(crate) fn run(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
             for (name, value) in object.attributes() {
                 let value = as_json(value);
                 let words = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                text.push_str(&format!("{name:34}  {words}\n"));
+                text.push_str(&format!("{name:34}  {}\n", label::line(&words)));
                 told.insert(name.to_string(), value);
             }
             Ok(Answer::new(text, Json::Object(told)))
@@ -158,7 +159,7 @@ impl ObjectChoice {
         let (token, session) = self.login.log_in(engine)?;
         let id = self.object.strip_prefix("id:").map(str::parse::<Hex>).transpose().map_err(Fault::Usage)?;
         let fits = |row: &Row| {
-            let named = id.as_ref().map_or(row.label == self.object, |Hex(id)| row.id == *id);
+            let named = id.as_ref().map_or(*row.label == self.object, |Hex(id)| row.id == *id);
             named && self.class.is_none_or(|class| row.class == Some(class.number()))
         };
         let mut found: Vec<Row> = rows(engine, session)?.into_iter().filter(fits).collect();

@@ -18,7 +18,7 @@ use crate::{
     answer::{Answer, done},
     ecdsa,
     fault::Fault,
-    flow::{Input, Outlet, PART},
+    flow::{self, Input, Outlet, PART},
     key::{self, Hex, Key, KeyChoice, hex},
     select::TokenChoice,
 };
@@ -161,6 +161,13 @@ pub(crate) struct Digest {
     hash: Hash,
     #[command(flatten)]
     token: TokenChoice,
+}
+
+impl Sign {
+    /// Whether the result goes to standard output, and nothing but the result.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_some_and(flow::is_dash)
+    }
 }
 
 /// A digest by its name.

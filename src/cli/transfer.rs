@@ -23,7 +23,7 @@ use crate::{
     answer::{Answer, done},
     cert,
     fault::Fault,
-    flow::{Input, Outlet},
+    flow::{self, Input, Outlet},
     formats::{self, Found},
     key::{self, Hex, Key, KeyChoice, hex},
     kind::{self, Kind, Use},
@@ -134,6 +134,20 @@ pub(crate) struct Unwrap {
     extractable: bool,
     #[command(flatten)]
     login: UserLogin,
+}
+
+impl Export {
+    /// Whether the result goes to standard output, and nothing but the result.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_some_and(flow::is_dash)
+    }
+}
+
+impl Wrap {
+    /// Whether the result goes to standard output, and nothing but the result.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_some_and(flow::is_dash)
+    }
 }
 
 /// A way to wrap a key.
