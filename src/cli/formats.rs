@@ -35,6 +35,30 @@ pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 pub(crate) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 pub(crate) const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+/// A short Weierstrass curve that has a name in the forms of keys.
+pub(crate) struct Curve {
+    oid: ObjectIdentifier,
+    /// RFC 7518, 6.2.1.1; RFC 8812, 3.1.
+    pub(crate) jwk: &'static str,
+    /// RFC 5656, 10.1.
+    pub(crate) ssh: Option<&'static str>,
+    /// How many bytes a coordinate has.
+    pub(crate) width: usize,
+}
+
+const CURVES: [Curve; 4] = [
+    Curve { oid: P256, jwk: "P-256", ssh: Some("nistp256"), width: 32 },
+    Curve { oid: P384, jwk: "P-384", ssh: Some("nistp384"), width: 48 },
+    Curve { oid: P521, jwk: "P-521", ssh: Some("nistp521"), width: 66 },
+    Curve { oid: SECP256K1, jwk: "secp256k1", ssh: None, width: 32 },
+];
+
+impl Curve {
+    pub(crate) fn of(oid: ObjectIdentifier) -> Option<&'static Self> {
+        CURVES.iter().find(|curve| curve.oid == oid)
+    }
+}
+
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
@@ -42,16 +66,16 @@ const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10")
 
 /// RFC 8017, A.1.2.
 #[derive(der::Sequence)]
-struct RsaPrivateKey<'a> {
+pub(crate) struct RsaPrivateKey<'a> {
     version: u8,
-    n: UintRef<'a>,
-    e: UintRef<'a>,
-    d: UintRef<'a>,
-    p: UintRef<'a>,
-    q: UintRef<'a>,
-    dp: UintRef<'a>,
-    dq: UintRef<'a>,
-    qinv: UintRef<'a>,
+    pub(crate) n: UintRef<'a>,
+    pub(crate) e: UintRef<'a>,
+    pub(crate) d: UintRef<'a>,
+    pub(crate) p: UintRef<'a>,
+    pub(crate) q: UintRef<'a>,
+    pub(crate) dp: UintRef<'a>,
+    pub(crate) dq: UintRef<'a>,
+    pub(crate) qinv: UintRef<'a>,
 }
 
 /// RFC 5208.
@@ -271,11 +295,10 @@ fn jwk(text: &str) -> Result<Found, Fault> {
         (Some("RSA"), _) => rsa(&part("n")?, &part("e")?, &part("d")?, &part("p")?, &part("q")?),
         (Some("EC" | "OKP"), _) if word("d").is_none() => Err(only_public()),
         (Some("EC"), Some(crv)) => {
-            let curves = [("P-256", P256), ("P-384", P384), ("P-521", P521), ("secp256k1", SECP256K1)];
-            let curve = curves.into_iter().find(|(name, _)| *name == crv);
-            let (_, curve) = curve.ok_or_else(|| bad(format!("the curve {crv} is not offered")))?;
+            let curve = CURVES.iter().find(|curve| curve.jwk == crv);
+            let curve = curve.ok_or_else(|| bad(format!("the curve {crv} is not offered")))?;
             let point = [&[4], &**part("x")?, &**part("y")?].concat();
-            scalar(curve, &part("d")?, Some(&point))
+            scalar(curve.oid, &part("d")?, Some(&point))
         }
         (Some("OKP"), Some("Ed25519")) => seed(ED25519, &part("d")?),
         (Some("OKP"), Some("X25519")) => seed(X25519, &part("d")?),

@@ -11,6 +11,7 @@ mod cert;
 mod ecdsa;
 mod envelope;
 mod ephemeral;
+mod export;
 mod fault;
 mod flow;
 mod formats;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use engine::Engine;
 use pkcs8::PrivateKeyInfoRef;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use types::{
     AttributeType as A, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output, OutputResult,
     Params, SessionHandle, Template, Value,
@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::{
     answer::{Answer, done},
     cert,
+    export::{self, Format, Half, Subject, Written},
     fault::Fault,
     flow::{self, Input, Outlet},
     formats::{self, Found},
@@ -63,9 +64,13 @@ pub(crate) struct Import {
 pub(crate) struct Export {
     #[command(flatten)]
     choice: KeyChoice,
-    /// The private half too, as PKCS#8 under a password, or the bytes of a secret key. It must have been made --extractable.
+    /// The private half too, under a password, or the bytes of a secret key. It must have been made --extractable.
     #[arg(long)]
     private: bool,
+    /// How it is written: spki for a public key, pkcs8 for a private one, and base64 for the bytes of a secret key if nothing is
+    /// given.
+    #[arg(long)]
+    format: Option<Format>,
     /// Where the new password of the file comes from: env:NAME, file:PATH, fd:NUMBER, cmd:COMMAND or prompt.
     #[arg(long, default_value = "prompt")]
     password: Source,
@@ -325,8 +330,8 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
     let name = input.name().to_owned();
     let asks = || password.read("Password of the file");
     let found = match kind {
-        Some(kind) => Found::Secret(secret_bytes(&name, &bytes, kind)?),
-        None => formats::read(&name, &bytes, &asks)?,
+        Some(kind) if !is_json(&bytes, kind) => Found::Secret(secret_bytes(&name, &bytes, kind)?),
+        _ => formats::read(&name, &bytes, &asks)?,
     };
     let (token, session) = login.log_in(engine)?;
     let given = id.as_ref().map(|Hex(id)| id.clone());
@@ -422,6 +427,11 @@ fn bring_pair(
     }
 }
 
+/// Whether what should be a secret key is JSON, and not bytes that look like it.
+fn is_json(bytes: &[u8], kind: &Kind) -> bool {
+    kind.secret_len().is_some_and(|len| len != bytes.len()) && bytes.trim_ascii_start().first() == Some(&b'{')
+}
+
 /// The bytes of a secret key: as they are, as digits, or as base64, whatever has the right length.
 fn secret_bytes(name: &str, bytes: &[u8], kind: &Kind) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let Some(len) = kind.secret_len() else {
@@ -446,52 +456,48 @@ fn secret_bytes(name: &str, bytes: &[u8], kind: &Kind) -> Result<Zeroizing<Vec<u
 }
 
 pub(crate) fn export(engine: &Engine, asked: &Export) -> Result<Answer, Fault> {
-    let Export { choice, private, password, plain, out } = asked;
+    let Export { choice, private, format, password, plain, out } = asked;
     let (_, session, key) = choice.choose(engine)?;
-    let (text, data) = if *private {
-        let secret = key.half(ObjectClass::SECRET_KEY);
-        let half = secret.map_or_else(|| key.must_have(ObjectClass::PRIVATE_KEY), Ok)?;
-        let value = Carrier::new(engine, session)?.bring_out(half)?;
-        if secret.is_some() {
-            if !plain {
-                let why =
-                    "the bytes of a secret key are not written under a password: --plain, or `strongroom key wrap`";
-                return Err(Fault::Usage(why.into()));
-            }
-            let text = data_encoding::BASE64.encode(&value);
-            (format!("{text}\n"), json!({ "base64": text }))
-        } else if *plain {
-            pem_answer("PRIVATE KEY", &value)?
-        } else {
-            let password = password.read_new("New password of the file")?;
-            let mut random = [0; 32];
-            engine.random(session, &mut random)?;
-            pem_answer("ENCRYPTED PRIVATE KEY", &formats::encrypted(&value, &password, &random)?)?
+    let half = if *private { Half::Private } else { Half::Public };
+    let secret = key.half(ObjectClass::SECRET_KEY).filter(|_| *private);
+    let written = if let Some(secret) = secret {
+        if !plain {
+            let why = "the bytes of a secret key are not written under a password: --plain, or `strongroom key wrap`";
+            return Err(Fault::Usage(why.into()));
         }
+        export::secret(*format, &key.kind, &Carrier::new(engine, session)?.bring_out(secret)?)?
     } else {
+        let private = private.then(|| key.must_have(ObjectClass::PRIVATE_KEY)).transpose()?;
         let info = key.public_key_info(engine, session).ok_or_else(|| {
             Fault::Usage(format!(
                 "key {} has no public half; `--private` exports a secret key that may leave",
                 key.label
             ))
         })?;
-        pem_answer("PUBLIC KEY", &info)?
+        let subject = Subject { label: &key.label, id: &key.id, kind: &key.kind, info: &info };
+        let format = format.unwrap_or(Format::usual(half));
+        // Before somebody types a password for nothing.
+        format.must_fit(half, &subject)?;
+        match private {
+            None => export::public(format, &subject)?,
+            Some(private) => {
+                format.must_be_guarded(*plain)?;
+                let value = Carrier::new(engine, session)?.bring_out(private)?;
+                let password = (!plain).then(|| password.read_new("New password of the file")).transpose()?;
+                let certificates = cert::all(engine, session)?.into_iter().filter(|found| found.id == key.id);
+                let certificates: Vec<Vec<u8>> = certificates.map(|found| found.bytes).collect();
+                let mut random = [0; 32];
+                engine.random(session, &mut random)?;
+                export::private(format, &subject, &value, password.as_ref(), &certificates, &random)?
+            }
+        }
     };
-    answered(out, *private, text, data)
-}
-
-fn pem_answer(label: &str, bytes: &[u8]) -> Result<(String, Json), Fault> {
-    let text = cert::pem(label, bytes)?;
-    Ok((text.clone(), json!({ "pem": text })))
-}
-
-/// To a file, or to standard output.
-fn answered(out: &Option<PathBuf>, private: bool, text: String, data: Json) -> Result<Answer, Fault> {
+    let Written { bytes, data } = written;
     match out {
-        None => Ok(Answer::new(text, data)),
+        None => Ok(Answer { bytes: bytes.to_vec(), ..Answer::new("", data) }),
         Some(path) => {
-            let outlet = if private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
-            outlet.whole(text.as_bytes())?;
+            let outlet = if *private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
+            outlet.whole(&bytes)?;
             Ok(Answer::new("", data))
         }
     }

@@ -347,3 +347,95 @@ fn a_private_key_is_found_wherever_it_is_in_a_file_and_a_public_one_is_called_th
     let made = said(&run(&store, &["key", "import", "public.pem", "-l", "p"]));
     assert!(made.contains("Only its public half") && !made.contains("delete it"), "{made}");
 }
+
+/// A form, what it is asked for, and what OpenSSL or OpenSSH makes its public half with, in `theirs`.
+const OUT: [(&str, &str, &str); 4] = [
+    ("pkcs1", "--plain", "openssl rsa -in out -pubout -out theirs 2>/dev/null"),
+    ("sec1", "--plain", "openssl ec -in out -pubout -out theirs 2>/dev/null"),
+    (
+        "pkcs12",
+        "--password=env:PASSWORD",
+        "openssl pkcs12 -in out -passin 'pass:a password' -nodes -out both && openssl pkey -in both -pubout -out theirs",
+    ),
+    (
+        "openssh",
+        "--password=env:PASSWORD",
+        "cp out id && chmod 600 id && ssh-keygen -y -P 'a password' -f id | cut -d' ' -f1,2 >theirs",
+    ),
+];
+
+#[test]
+fn a_key_is_written_in_every_form_that_its_kind_has_and_other_programs_read_it() {
+    let store = Store::new("forms");
+    for kind in ["rsa-2048", "p256", "p384", "p521", "secp256k1", "ed25519", "x25519"] {
+        said(&run(&store, &["key", "create", kind, "-k", kind, "--extractable"]));
+        said(&run(&store, &["key", "export", kind, "-o", "public.pem"]));
+        let mut has_certificate = false;
+        if kind != "x25519" && kind != "secp256k1" {
+            said(&run(&store, &["cert", "self-sign", kind]));
+            has_certificate = true;
+        }
+        for (form, password, read) in OUT {
+            let made = run(&store, &["key", "export", kind, "--private", "--format", form, password, "-o", "out"]);
+            let fits = match form {
+                "pkcs1" => kind.starts_with("rsa"),
+                "sec1" => kind.starts_with('p') || kind == "secp256k1",
+                "openssh" => kind != "x25519" && kind != "secp256k1",
+                _ => true,
+            };
+            if !fits {
+                let (code, why) = refused(&made);
+                assert!(code == 2 && why.contains(&format!("of kind {kind} has no form as {form}")), "{why}");
+                continue;
+            }
+            said(&made);
+            sh(&store, read);
+            if form == "openssh" {
+                said(&run(&store, &["key", "export", kind, "--format", "ssh", "-o", "line"]));
+                sh(&store, "cut -d' ' -f1,2 line | cmp - theirs && ssh-keygen -l -f line >/dev/null");
+                let line = fs::read_to_string(store.0.join("line")).unwrap();
+                assert!(line.ends_with(&format!(" {kind}\n")), "{line}");
+                said(&run(&store, &["key", "export", kind, "--private", "--format", form, "--plain", "-o", "id"]));
+                sh(&store, "ssh-keygen -y -P '' -f id | cut -d' ' -f1,2 | cmp - theirs");
+            } else {
+                sh(&store, "cmp theirs public.pem");
+            }
+            if form == "pkcs12" {
+                let both = fs::read_to_string(store.0.join("both")).unwrap();
+                assert_eq!(both.contains("BEGIN CERTIFICATE"), has_certificate, "{kind}");
+            }
+        }
+        // What is written as JSON is read again as the same key.
+        said(&run(&store, &["key", "export", kind, "--private", "--format", "jwk", "--plain", "-o", "jwk"]));
+        said(&run(&store, &["key", "delete", kind, "--yes"]));
+        said(&run(&store, &["key", "import", "jwk", "-l", kind]));
+        said(&run(&store, &["key", "export", kind, "-o", "again.pem"]));
+        sh(&store, "cmp again.pem public.pem");
+    }
+    said(&run(&store, &["key", "export", "rsa-2048", "--format", "pkcs1", "-o", "out"]));
+    said(&run(&store, &["key", "export", "rsa-2048", "-o", "public.pem"]));
+    sh(&store, "openssl rsa -RSAPublicKey_in -in out -pubout -out theirs 2>/dev/null && cmp theirs public.pem");
+    let (code, why) = refused(&run(&store, &["key", "export", "p256", "--private", "--format", "sec1"]));
+    assert!(code == 2 && why.contains("--plain"), "{why}");
+    let (code, why) = refused(&run(&store, &["key", "export", "p256", "--private", "--format", "pkcs12", "--plain"]));
+    assert!(code == 2 && why.contains("leave --plain out"), "{why}");
+}
+
+#[test]
+fn a_key_in_json_has_the_numbers_that_the_rfc_has() {
+    let store = Store::new("jwk-out");
+    for (label, jwk) in JWKS {
+        fs::write(store.0.join("jwk"), jwk).unwrap();
+        said(&run(&store, &["key", "import", "jwk", "--label", label, "--extractable"]));
+        let out = said(&run(&store, &["key", "export", label, "--private", "--plain", "--format", "jwk"]));
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&out), read(jwk));
+        let mut public = read(jwk);
+        public.as_object_mut().unwrap().remove("d");
+        assert_eq!(read(&said(&run(&store, &["key", "export", label, "--format", "jwk"]))), public);
+    }
+    said(&run(&store, &["key", "create", "s", "-k", "aes-256", "--extractable"]));
+    let out = said(&run(&store, &["key", "export", "s", "--private", "--plain", "--format", "jwk"]));
+    fs::write(store.0.join("jwk"), out).unwrap();
+    said(&run(&store, &["key", "import", "jwk", "-l", "again", "-k", "aes-256"]));
+}
