@@ -1,9 +1,6 @@
 //! Keys on their way into files, in the forms that programs want.
 
-use der::{
-    Decode, Encode,
-    asn1::{ObjectIdentifier, UintRef},
-};
+use der::{Decode, Encode, asn1::ObjectIdentifier};
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey as Pkcs12Key, PrivateKeyChain};
 use pkcs8::PrivateKeyInfoRef;
 use sec1::{EcParameters, EcPrivateKey};
@@ -14,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{
     cert,
     fault::Fault,
-    formats::{self, Curve, RsaPrivateKey},
+    formats::{self, Curve, RsaPrivateKey, RsaPublicKey},
     label::Label,
     pin::Pin,
 };
@@ -260,13 +257,6 @@ fn jwk(fields: &[Field]) -> Result<Written, Fault> {
     let text = Zeroizing::new(format!("{{{}}}\n", Zeroizing::new(members.join(",")).as_str()));
     let data: Json = serde_json::from_str(&text).map_err(bad)?;
     Ok(Written { bytes: Zeroizing::new(text.as_bytes().to_vec()), data: json!({ "jwk": data }) })
-}
-
-/// RFC 8017, A.1.1.
-#[derive(der::Sequence)]
-struct RsaPublicKey<'a> {
-    n: UintRef<'a>,
-    e: UintRef<'a>,
 }
 
 /// RFC 7518, 6; RFC 8037, 2; RFC 8812, 3.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use engine::Engine;
+use engine::{Engine, Error};
 use pkcs8::PrivateKeyInfoRef;
 use serde_json::json;
 use types::{
@@ -11,10 +11,7 @@ use types::{
     Params, SessionHandle, Template, Value,
 };
 use x509_cert::{
-    der::{
-        Decode, Encode,
-        asn1::{OctetString, UintRef},
-    },
+    der::{Decode, Encode, asn1::OctetString},
     spki::{ObjectIdentifier, SubjectPublicKeyInfoRef},
 };
 use zeroize::Zeroizing;
@@ -25,7 +22,7 @@ use crate::{
     export::{self, Format, Half, Subject, Written},
     fault::Fault,
     flow::{self, Input, Outlet},
-    formats::{self, Found},
+    formats::{self, Found, Private, RsaPublicKey},
     key::{self, Hex, Key, KeyChoice, hex},
     kind::{self, Kind, Use},
     pin::Source,
@@ -285,12 +282,7 @@ pub(crate) fn public_parts(info: &[u8]) -> Result<(KeyType, Template), Fault> {
     let mut template: Template =
         vec![(A::CLASS, Value::Number(ObjectClass::PUBLIC_KEY.0)), (A::KEY_TYPE, Value::Number(key_type.0))];
     if key_type == KeyType::RSA {
-        #[derive(der::Sequence)]
-        struct Numbers<'a> {
-            n: UintRef<'a>,
-            e: UintRef<'a>,
-        }
-        let Numbers { n, e } = Numbers::from_der(bits).map_err(|why| bad(&why))?;
+        let RsaPublicKey { n, e } = RsaPublicKey::from_der(bits).map_err(|why| bad(&why))?;
         template.push((A::MODULUS, Value::bytes(n.as_bytes())));
         template.push((A::PUBLIC_EXPONENT, Value::bytes(e.as_bytes())));
     } else {
@@ -357,12 +349,13 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
             let (key_type, parts) = public_parts(&info)?;
             let (flags, _) = kind::like(key_type)?.flags(can).map_err(Fault::Usage)?;
             let id = given.map_or_else(|| id_of(engine, session, &info), Ok)?;
-            engine.create_object(session, parts.into_iter().chain(common(label, &id)).chain(flags).collect())?
+            let template = parts.into_iter().chain(common(label, &id)).chain(flags).collect();
+            engine.create_object(session, template).map_err(|error| unfit(error, &name))?
         }
-        Found::Private(info, certificates) => {
-            let made = bring_pair(engine, session, &info, label, given.as_deref(), can, *extractable)?;
+        Found::Private(private) => {
+            let made = bring_pair(engine, session, &private, &name, asked)?;
             let id = key::describe(engine, session, made)?.id;
-            for certificate in certificates {
+            for certificate in private.certificates {
                 // A certificate of the chain is not the key's.
                 cert::keep_of(engine, session, &certificate, label, &id, made)?;
             }
@@ -381,17 +374,30 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
     ))
 }
 
+/// What the token says of a key from a file that is none.
+fn unfit(error: Error, name: &str) -> Fault {
+    match error {
+        Error::WrappedKeyInvalid | Error::AttributeValueInvalid(_) => Fault::Usage(format!(
+            "{name}: no such key can be: a number in it is out of range, or a point is not on the curve, or its parts do not belong \
+             together"
+        )),
+        other => other.into(),
+    }
+}
+
 /// Both halves of a pair from a PKCS#8, or none of them. Gives the private one.
 fn bring_pair(
     engine: &Engine,
     session: SessionHandle,
-    info: &[u8],
-    label: &str,
-    id: Option<&[u8]>,
-    can: &[Use],
-    extractable: bool,
+    found: &Private,
+    name: &str,
+    asked: &Import,
 ) -> Result<ObjectHandle, Fault> {
-    let oid = PrivateKeyInfoRef::from_der(info).map_err(|why| Fault::Usage(format!("no PKCS#8: {why}")))?.algorithm.oid;
+    let Import { label, id, can, extractable, .. } = asked;
+    let oid = PrivateKeyInfoRef::from_der(&found.info)
+        .map_err(|why| Fault::Usage(format!("no PKCS#8: {why}")))?
+        .algorithm
+        .oid;
     let key_type = key_type(oid)?;
     let (public_flags, flags) = kind::like(key_type)?.flags(can).map_err(Fault::Usage)?;
     let class = [
@@ -401,11 +407,20 @@ fn bring_pair(
     ];
     let carrier = Carrier::new(engine, session)?;
     // First for this process only: its id follows from what the token finds its public half to be.
-    let template: Template = class.into_iter().chain(flags).chain(guarded(extractable)).collect();
-    let passing = carrier.bring_in(info, template)?;
+    let template: Template = class.into_iter().chain(flags).chain(guarded(*extractable)).collect();
+    let passing = carrier.bring_in(&found.info, template).map_err(|fault| match fault {
+        Fault::Engine(error) => unfit(error, name),
+        other => other,
+    })?;
     let public = key::describe(engine, session, passing)?.info;
+    let derived = SubjectPublicKeyInfoRef::try_from(&*public).map_err(|why| Fault::Failed(why.to_string()))?;
+    if !found.belongs_to(derived.subject_public_key.raw_bytes()) {
+        return Err(Fault::Usage(format!(
+            "{name}: the public half in it is not that of the private value: it is damaged, or of two keys"
+        )));
+    }
     must_be_new(engine, session, &public, ObjectClass::PRIVATE_KEY)?;
-    let id = id.map_or_else(|| id_of(engine, session, &public), |id| Ok(id.to_vec()))?;
+    let id = id.as_ref().map_or_else(|| id_of(engine, session, &public), |Hex(id)| Ok(id.clone()))?;
     let private = engine.copy_object(session, passing, common(label, &id))?;
     engine.destroy_object(session, passing)?;
     let half = || -> Result<(), Fault> {
