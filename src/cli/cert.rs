@@ -187,7 +187,9 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
         }
         CertVerb::Delete { choice, yes } => {
             if !yes {
-                return Err(Fault::Usage("a certificate that is deleted is gone: --yes says that it is meant".into()));
+                return Err(Fault::Usage(
+                    "a certificate that is deleted is gone for good: --yes says that it is meant".into(),
+                ));
             }
             let (session, found) = choice.choose(engine)?;
             engine.destroy_object(session, found.handle)?;

@@ -193,6 +193,14 @@ impl Recipient<'_> {
             }
             Wrap::RsaOaep => {
                 let key = self.key.must_have(ObjectClass::PUBLIC_KEY)?;
+                // RFC 8017, 7.1.1, with SHA-256.
+                let most = (self.key.bits / 8).saturating_sub(2 * 32 + 2);
+                if plain.len() > most {
+                    return Err(Fault::Usage(format!(
+                        "key {} of kind {} encrypts {most} bytes at most: --bytes asks for fewer, or an AES key takes more",
+                        self.key.label, self.key.kind
+                    )));
+                }
                 self.run(&oaep(&bound), key, plain, Way::Encrypt)?.to_vec()
             }
             Wrap::Agreement => {

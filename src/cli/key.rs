@@ -1,7 +1,7 @@
 //! Keys, and what else is in a token.
 
 use clap::Subcommand;
-use engine::{Access, Engine, KeyState};
+use engine::{Access, Engine, Error, KeyState};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
@@ -277,17 +277,14 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
         }
         KeyVerb::Delete { choice, yes } => {
             if !yes {
-                return Err(Fault::Usage("a key that is deleted is gone for good: --yes says that it is meant".into()));
+                return Err(not_meant("a key", deletion_days(engine, &choice.token())?));
             }
             let (token, session, key) = choice.choose(engine)?;
             for half in &key.halves {
                 engine.destroy_object(session, half.handle)?;
             }
-            let kept = match engine.token_summary(token.slot)?.lifecycle.deletion_days {
-                0 => String::new(),
-                days => format!(" For {days} days `strongroom key restore` brings it back."),
-            };
-            done(format!("Key {} is deleted from token {}.{kept}", key.label, token.label))
+            let back = way_back(engine.token_summary(token.slot)?.lifecycle.deletion_days);
+            done(format!("Key {} is deleted from token {}.{back}", key.label, token.label))
         }
         KeyVerb::Uri { choice } => {
             let (token, _, key) = choice.choose(engine)?;
@@ -302,11 +299,44 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
     }
 }
 
+/// For how many days a token keeps keys that are deleted.
+pub(crate) fn deletion_days(engine: &Engine, token: &TokenChoice) -> Result<u16, Fault> {
+    Ok(engine.token_summary(token.choose(engine)?.slot)?.lifecycle.deletion_days)
+}
+
+/// That nobody said --yes, and what it would mean.
+pub(crate) fn not_meant(what: &str, days: u16) -> Fault {
+    let then = match days {
+        0 => "is gone for good".to_owned(),
+        days => format!("can be restored for {days} days (`strongroom key restore`), and is gone for good then"),
+    };
+    Fault::Usage(format!("{what} that is deleted {then}: --yes says that it is meant"))
+}
+
+/// How a key that was deleted comes back, after what was said.
+pub(crate) fn way_back(days: u16) -> String {
+    match days {
+        0 => String::new(),
+        days => format!(" For {days} days `strongroom key restore` brings it back."),
+    }
+}
+
 /// Brings all of a key to a state.
 fn set_state(engine: &Engine, choice: &KeyChoice, state: KeyState) -> Result<Answer, Fault> {
     let (token, session, key) = choice.choose(engine)?;
     for half in &key.halves {
-        engine.set_attributes(session, half.handle, vec![(A::SR_KEY_STATE, state.value())])?;
+        engine.set_attributes(session, half.handle, vec![(A::SR_KEY_STATE, state.value())]).map_err(
+            |error| match error {
+                error @ Error::AttributeReadOnly(A::SR_KEY_STATE) => Fault::Explained(
+                    format!(
+                        "key {} of token {} is {}, and stays so: `strongroom key create` makes another",
+                        key.label, token.label, key.state
+                    ),
+                    error,
+                ),
+                other => other.into(),
+            },
+        )?;
     }
     done(format!("Key {} of token {} is {state}.", key.label, token.label))
 }
@@ -511,15 +541,19 @@ impl Key {
 }
 
 impl KeyChoice {
-    /// The key that is meant, and a session in which its user is logged in.
-    pub(crate) fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
-        let token = match &self.login.token {
+    /// The token in which the key is; a URI may say so.
+    fn token(&self) -> TokenChoice {
+        match &self.login.token {
             TokenChoice { token: None, slot: None } if self.key.starts_with("pkcs11:") => {
                 TokenChoice { token: Some(self.key.clone()), slot: None }
             }
             choice => choice.clone(),
-        };
-        let (token, session) = self.login.log_in_to(engine, &token)?;
+        }
+    }
+
+    /// The key that is meant, and a session in which its user is logged in.
+    pub(crate) fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
+        let (token, session) = self.login.log_in_to(engine, &self.token())?;
         let key = choose_in(engine, session, &token, &self.key)?;
         Ok((token, session, key))
     }

@@ -25,7 +25,8 @@ pub(crate) enum ObjectVerb {
         #[command(flatten)]
         choice: ObjectChoice,
     },
-    /// Deletes one object, for good: of a pair of keys, one half.
+    /// Deletes one object: of a pair of keys, one half. A key can be restored for the time for which the token keeps it
+    /// (`key restore`); all else is gone for good.
     Delete {
         #[command(flatten)]
         choice: ObjectChoice,
@@ -126,11 +127,17 @@ pub(crate) fn run(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
         }
         ObjectVerb::Delete { choice, yes } => {
             if !yes {
-                return Err(Fault::Usage("an object that is deleted is gone: --yes says that it is meant".into()));
+                return Err(match key::deletion_days(engine, &choice.login.token)? {
+                    0 => key::not_meant("an object", 0),
+                    days => key::not_meant("an object that is no key is gone for good, and a key", days),
+                });
             }
             let (session, row) = choice.choose(engine)?;
             engine.destroy_object(session, row.handle)?;
-            done(format!("The {} {} is deleted.", row.class(), row.label))
+            let is_key =
+                matches!(row.class, Some(ObjectClass::PRIVATE_KEY | ObjectClass::SECRET_KEY | ObjectClass::PUBLIC_KEY));
+            let days = if is_key { key::deletion_days(engine, &choice.login.token)? } else { 0 };
+            done(format!("The {} {} is deleted.{}", row.class(), row.label, key::way_back(days)))
         }
     }
 }

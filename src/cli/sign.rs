@@ -75,7 +75,7 @@ const CODES: &[Scheme] = &[
 ];
 
 /// How the bytes of a result are written.
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Encoding {
     /// As they are.
     Raw,

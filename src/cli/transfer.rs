@@ -27,6 +27,7 @@ use crate::{
     kind::{self, Kind, Use},
     pin::Source,
     select::UserLogin,
+    sign::Encoding,
 };
 
 #[derive(Args)]
@@ -44,6 +45,10 @@ pub(crate) struct Import {
     /// The kind of a secret key, as for `key create`.
     #[arg(long, short)]
     kind: Option<Kind>,
+    /// How the bytes of a secret key are written in the file. Whatever has the right length if nothing is given, and the answer
+    /// says what that was.
+    #[arg(long, requires = "kind")]
+    encoding: Option<Encoding>,
     /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
     #[arg(long, value_delimiter = ',')]
     can: Vec<Use>,
@@ -85,7 +90,7 @@ pub(crate) struct Copy {
     choice: KeyChoice,
     /// The label of the copy.
     label: String,
-    /// The id of the copy; the same if none is given.
+    /// The id of the copy. Without one, a pair has the same, which is made of its public key, and a secret key a random one.
     #[arg(long)]
     id: Option<Hex>,
     /// The copy cannot leave the token, also if the key can.
@@ -316,14 +321,17 @@ fn must_be_new(engine: &Engine, session: SessionHandle, info: &[u8], class: Obje
 }
 
 pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
-    let Import { file, label, id, kind, can, extractable, password, login } = asked;
+    let Import { file, label, id, kind, encoding, can, extractable, password, login } = asked;
     let mut input = Input::open(Some(file), "")?;
     let bytes = Zeroizing::new(input.whole(MOST_WRAPPED)?);
     let name = input.name().to_owned();
     let asks = || password.read("Password of the file");
-    let found = match kind {
-        Some(kind) if !is_json(&bytes, kind) => Found::Secret(secret_bytes(&name, &bytes, kind)?),
-        _ => formats::read(&name, &bytes, &asks)?,
+    let (found, taken) = match kind {
+        Some(kind) if encoding.is_some() || !is_json(&bytes, kind) => {
+            let (value, taken) = secret_bytes(&name, &bytes, kind, *encoding)?;
+            (Found::Secret(value), Some(taken))
+        }
+        _ => (formats::read(&name, &bytes, &asks)?, None),
     };
     let (token, session) = login.log_in(engine)?;
     let given = id.as_ref().map(|Hex(id)| id.clone());
@@ -336,7 +344,7 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
                     return Err(Fault::Usage(format!("{name} is a secret key: --kind says which, aes-256 for one")));
                 }
             };
-            let value = secret_bytes(&name, &value, &kind)?;
+            let (value, _) = secret_bytes(&name, &value, &kind, Some(Encoding::Raw))?;
             let (_, flags) = kind.flags(can).map_err(Fault::Usage)?;
             let random = key::random_id(engine, session)?;
             let template =
@@ -368,8 +376,14 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
         (false, true) => "",
         (false, false) => " The file still has it: delete it if the token's copy is to be the only one.",
     };
+    let taken = match taken {
+        None => "",
+        Some(Encoding::Raw) => " The file was taken as the bytes themselves.",
+        Some(Encoding::Hex) => " The file was taken as hexadecimal digits.",
+        Some(Encoding::Base64) => " The file was taken as base64.",
+    };
     Ok(Answer::new(
-        format!("Key {label} of kind {} is in token {}.{words}", made.kind, token.label),
+        format!("Key {label} of kind {} is in token {}.{taken}{words}", made.kind, token.label),
         made.told(engine, &token)?,
     ))
 }
@@ -447,26 +461,37 @@ fn is_json(bytes: &[u8], kind: &Kind) -> bool {
     kind.secret_len().is_some_and(|len| len != bytes.len()) && bytes.trim_ascii_start().first() == Some(&b'{')
 }
 
-/// The bytes of a secret key: as they are, as digits, or as base64, whatever has the right length.
-fn secret_bytes(name: &str, bytes: &[u8], kind: &Kind) -> Result<Zeroizing<Vec<u8>>, Fault> {
+/// The bytes of a secret key, and how they were written: as is asked for, or as has the right length.
+fn secret_bytes(
+    name: &str,
+    bytes: &[u8],
+    kind: &Kind,
+    asked: Option<Encoding>,
+) -> Result<(Zeroizing<Vec<u8>>, Encoding), Fault> {
     let Some(len) = kind.secret_len() else {
         return Err(Fault::Usage(format!(
             "a key of kind {} is no secret key: without --kind, the file says what it is",
             kind.name
         )));
     };
-    if bytes.len() == len {
-        return Ok(Zeroizing::new(bytes.to_vec()));
-    }
     let text: Zeroizing<Vec<u8>> =
         Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    let decoded = [data_encoding::HEXLOWER_PERMISSIVE.decode(&text), data_encoding::BASE64.decode(&text)];
-    let fits = decoded.into_iter().flatten().map(Zeroizing::new).find(|bytes| bytes.len() == len);
-    fits.ok_or_else(|| {
-        Fault::Usage(format!(
-            "{name} has not the {len} bytes of a key of kind {}, nor digits or base64 of them",
-            kind.name
-        ))
+    let read = |encoding| match encoding {
+        Encoding::Raw => Some(bytes.to_vec()),
+        Encoding::Hex => data_encoding::HEXLOWER_PERMISSIVE.decode(&text).ok(),
+        Encoding::Base64 => data_encoding::BASE64.decode(&text).ok(),
+    };
+    let fits = |encoding: &Encoding| asked.is_none_or(|asked| asked == *encoding);
+    let ways = [Encoding::Raw, Encoding::Hex, Encoding::Base64].into_iter().filter(fits);
+    let found = ways.filter_map(|way| Some((Zeroizing::new(read(way)?), way))).find(|(value, _)| value.len() == len);
+    found.ok_or_else(|| {
+        let or = match asked {
+            None => ", nor digits or base64 of them",
+            Some(Encoding::Raw) => "",
+            Some(Encoding::Hex) => " in hexadecimal digits",
+            Some(Encoding::Base64) => " in base64",
+        };
+        Fault::Usage(format!("{name} has not the {len} bytes of a key of kind {}{or}", kind.name))
     })
 }
 
@@ -521,11 +546,16 @@ pub(crate) fn export(engine: &Engine, asked: &Export) -> Result<Answer, Fault> {
 pub(crate) fn copy(engine: &Engine, asked: &Copy) -> Result<Answer, Fault> {
     let Copy { choice, label, id, not_extractable } = asked;
     let (token, session, key) = choice.choose(engine)?;
+    let mut given = id.as_ref().map(|Hex(id)| id.clone());
+    if given.is_none() && key.half(ObjectClass::SECRET_KEY).is_some() {
+        // What is encrypted names its key by this: two of one id could not be told apart.
+        given = Some(key::random_id(engine, session)?);
+    }
     let mut made: Vec<ObjectHandle> = Vec::new();
     for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY] {
         let Some(half) = key.half(class) else { continue };
         let mut template = vec![(A::LABEL, Value::bytes(label.as_str()))];
-        template.extend(id.as_ref().map(|Hex(id)| (A::ID, Value::bytes(id.as_slice()))));
+        template.extend(given.as_ref().map(|id| (A::ID, Value::bytes(id.as_slice()))));
         if *not_extractable && class != ObjectClass::PUBLIC_KEY {
             template.push((A::EXTRACTABLE, Value::Flag(false)));
         }
