@@ -473,8 +473,8 @@ pub(crate) fn run(engine: &Engine, verb: &DataKeyVerb) -> Result<Answer, Fault> 
         DataKeyVerb::Decrypt { choice, file, context } => {
             let (context, blob) = (context.canonical()?, blob_of(file)?);
             let (_, session, key) = choice.choose(engine)?;
-            let value = base64(&opened(engine, session, &key, &blob, &context)?);
-            Ok(Answer::new(value.clone(), json!({ "key": value })))
+            let value = Zeroizing::new(base64(&opened(engine, session, &key, &blob, &context)?));
+            Ok(Answer::new(value.as_str(), json!({ "key": *value })))
         }
         DataKeyVerb::Reencrypt { choice, to, file, context, new_context } => {
             let (context, blob) = (context.canonical()?, blob_of(file)?);

@@ -167,8 +167,8 @@ fn read(info: &[u8]) -> Result<SubjectPublicKeyInfoRef<'_>, Fault> {
 }
 
 fn pem(label: &str, bytes: &[u8]) -> Result<Written, Fault> {
-    let text = cert::pem(label, bytes)?;
-    Ok(Written { bytes: Zeroizing::new(text.clone().into_bytes()), data: json!({ "pem": text }) })
+    let text = Zeroizing::new(cert::pem(label, bytes)?);
+    Ok(Written { bytes: Zeroizing::new(text.as_bytes().to_vec()), data: json!({ "pem": *text }) })
 }
 
 /// The public half of a key.
@@ -232,8 +232,8 @@ pub(crate) fn private(
 pub(crate) fn secret(format: Option<Format>, kind: &str, value: &[u8]) -> Result<Written, Fault> {
     match format {
         None => {
-            let text = data_encoding::BASE64.encode(value);
-            Ok(Written { bytes: Zeroizing::new(format!("{text}\n").into_bytes()), data: json!({ "base64": text }) })
+            let text = Zeroizing::new(data_encoding::BASE64.encode(value));
+            Ok(Written { bytes: Zeroizing::new(format!("{}\n", *text).into_bytes()), data: json!({ "base64": *text }) })
         }
         Some(Format::Jwk) => jwk(&[("kty", Zeroizing::new("oct".into())), field("k", value)]),
         Some(other) => Err(bad(format!(

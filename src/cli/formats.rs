@@ -2,7 +2,7 @@
 
 use der::{
     Decode, Encode, SliceReader,
-    asn1::{BitString, ObjectIdentifier, OctetString, UintRef},
+    asn1::{BitString, ObjectIdentifier, OctetStringRef, UintRef},
 };
 use num_bigint::BigUint;
 use p12_keystore::{Certificate, Pkcs12Archive};
@@ -19,7 +19,7 @@ use x509_cert::{
 };
 use zeroize::Zeroizing;
 
-use crate::{fault::Fault, pin::Pin};
+use crate::{answer::Wiped, fault::Fault, pin::Pin};
 
 /// What a file has.
 pub(crate) enum Found {
@@ -114,10 +114,10 @@ pub(crate) struct RsaPublicKey<'a> {
 
 /// RFC 5208.
 #[derive(der::Sequence)]
-struct PrivateKeyInfo {
+struct PrivateKeyInfo<'a> {
     version: u8,
     algorithm: AlgorithmIdentifierOwned,
-    private_key: OctetString,
+    private_key: &'a OctetStringRef,
 }
 
 fn bad(why: impl std::fmt::Display) -> Fault {
@@ -250,7 +250,7 @@ fn decrypted(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
 
 /// A PKCS#8 around a key.
 fn wrapped(oid: ObjectIdentifier, parameters: Option<der::Any>, key: &[u8]) -> Result<Found, Fault> {
-    let private_key = OctetString::new(key).map_err(bad)?;
+    let private_key = OctetStringRef::new(key).map_err(bad)?;
     let info = PrivateKeyInfo { version: 0, algorithm: AlgorithmIdentifierOwned { oid, parameters }, private_key };
     private(Zeroizing::new(info.to_der().map_err(bad)?))
 }
@@ -275,14 +275,14 @@ fn scalar(curve: ObjectIdentifier, d: &[u8], point: Option<&[u8]>) -> Result<Fou
 
 /// RFC 8410: the seed is an octet string of its own.
 fn seed(oid: ObjectIdentifier, d: &[u8], point: &[u8]) -> Result<Found, Fault> {
-    let key = OctetString::new(d).and_then(|seed| seed.to_der()).map_err(bad)?;
+    let key = OctetStringRef::new(d).and_then(|seed| seed.to_der()).map_err(bad)?;
     match wrapped(oid, None, &Zeroizing::new(key))? {
         Found::Private(key) => Ok(Found::Private(Private { public: Some(point.to_vec()), ..key })),
         other => Ok(other),
     }
 }
 
-/// The parts of an RSA key; what follows from them is computed.
+/// The parts of an RSA key; what follows from them is computed. The numbers of the library are not wiped (num-bigint 0.4).
 fn rsa(n: &[u8], e: &[u8], d: &[u8], p: &[u8], q: &[u8]) -> Result<Found, Fault> {
     let number = BigUint::from_bytes_be;
     let one = BigUint::from(1_u8);
@@ -362,7 +362,8 @@ fn openssh_public(line: &str) -> Result<Found, Fault> {
 
 /// RFC 7518, 6.
 fn jwk(text: &str) -> Result<Found, Fault> {
-    let key: Json = serde_json::from_str(text).map_err(|why| bad(format!("no JSON: {why}")))?;
+    let tree = Wiped(serde_json::from_str(text).map_err(|why| bad(format!("no JSON: {why}")))?);
+    let key: &Json = &tree.0;
     let word = |name: &str| key.get(name).and_then(Json::as_str);
     let part = |name: &str| {
         let text = word(name).ok_or_else(|| bad(format!("the JWK has no '{name}'")))?;

@@ -45,6 +45,7 @@ use fault::{About, Fault};
 use pin::Source;
 use select::TokenChoice;
 use token::TokenVerb;
+use zeroize::Zeroizing;
 
 /// A software HSM: tokens, their PINs, the keys in them, and what is the matter with them.
 #[derive(Parser)]
@@ -178,9 +179,10 @@ fn main() -> ExitCode {
         Ok(Answer { bytes, .. }) if is_data => (0, write(io::stdout(), &bytes)),
         Ok(Answer { text, bytes, data, found, code }) => {
             let text = if json && code.is_none() {
-                format!("{}\n", json!({ "ok": true, "data": data })).into_bytes()
+                // By hand, so that there is no copy of the data that nobody wipes.
+                Zeroizing::new(format!("{{\"data\":{},\"ok\":true}}\n", data.0).into_bytes())
             } else {
-                [label::lines(&text).into_bytes(), bytes].concat()
+                Zeroizing::new([Zeroizing::new(label::lines(&text)).as_bytes(), &bytes].concat())
             };
             (code.unwrap_or(u8::from(found == Found::Faults)), write(io::stdout(), &text))
         }

@@ -312,7 +312,7 @@ pub(crate) fn sign(engine: &Engine, asked: &Sign) -> Result<Answer, Fault> {
         Answer::new("", json!({ "scheme": scheme.name, "signature": data_encoding::BASE64.encode(&signature) }));
     match out {
         Some(out) => Outlet::open(Some(out))?.whole(&text)?,
-        None => answer.bytes = text,
+        None => answer.bytes = text.into(),
     }
     Ok(answer)
 }

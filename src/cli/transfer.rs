@@ -534,7 +534,7 @@ pub(crate) fn export(engine: &Engine, asked: &Export) -> Result<Answer, Fault> {
     };
     let Written { bytes, data } = written;
     match out {
-        None => Ok(Answer { bytes: bytes.to_vec(), ..Answer::new("", data) }),
+        None => Ok(Answer { bytes, ..Answer::new("", data) }),
         Some(path) => {
             let outlet = if *private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
             outlet.whole(&bytes)?;
@@ -586,7 +586,7 @@ pub(crate) fn wrap(engine: &Engine, asked: &Wrap) -> Result<Answer, Fault> {
     let wrapped = wrapped(engine, session, &scheme.mechanism(), wrapping, half)?;
     let data = json!({ "base64": data_encoding::BASE64.encode(&wrapped) });
     match out {
-        None => Ok(Answer { bytes: wrapped, ..Answer::new("", data) }),
+        None => Ok(Answer { bytes: wrapped.into(), ..Answer::new("", data) }),
         Some(path) => {
             Outlet::open(Some(path))?.whole(&wrapped)?;
             Ok(Answer::new(format!("Key {} is wrapped by {}.", key.label, by.label), data))
