@@ -26,16 +26,8 @@ pub(crate) enum KeyVerb {
         /// hmac-sha256, hmac-sha384, hmac-sha512 or secret-256.
         #[arg(long, short)]
         kind: Kind,
-        /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
-        /// random one.
-        #[arg(long)]
-        id: Option<Hex>,
-        /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
-        #[arg(long, value_delimiter = ',')]
-        can: Vec<Use>,
-        /// Lets it leave the token, wrapped by another key.
-        #[arg(long)]
-        extractable: bool,
+        #[command(flatten)]
+        traits: Traits,
         #[command(flatten)]
         login: UserLogin,
     },
@@ -112,6 +104,21 @@ pub(crate) enum KeyVerb {
     Unwrap(transfer::Unwrap),
 }
 
+/// What a key is to be that comes into a token.
+#[derive(clap::Args)]
+pub(crate) struct Traits {
+    /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
+    /// random one.
+    #[arg(long)]
+    pub(crate) id: Option<Hex>,
+    /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) can: Vec<Use>,
+    /// Lets it leave the token.
+    #[arg(long)]
+    pub(crate) extractable: bool,
+}
+
 /// A key of a token.
 #[derive(clap::Args)]
 pub(crate) struct KeyChoice {
@@ -177,7 +184,7 @@ pub(crate) struct Key {
 
 pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
     match verb {
-        KeyVerb::Create { label, kind, id, can, extractable, login } => {
+        KeyVerb::Create { label, kind, traits: Traits { id, can, extractable }, login } => {
             let (public, private) = kind.flags(can).map_err(Fault::Usage)?;
             let (token, session) = login.log_in(engine)?;
             let mut id = id.as_ref().map(|Hex(id)| id.clone());

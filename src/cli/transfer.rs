@@ -23,8 +23,8 @@ use crate::{
     fault::Fault,
     flow::{self, Input, Outlet},
     formats::{self, Found, Private, RsaPublicKey},
-    key::{self, Hex, Key, KeyChoice, hex},
-    kind::{self, Kind, Use},
+    key::{self, Hex, Key, KeyChoice, Traits, hex},
+    kind::{self, Kind},
     pin::Source,
     select::UserLogin,
     sign::Encoding,
@@ -38,10 +38,6 @@ pub(crate) struct Import {
     /// The label of the key.
     #[arg(long, short)]
     label: String,
-    /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
-    /// random one.
-    #[arg(long)]
-    id: Option<Hex>,
     /// The kind of a secret key, as for `key create`.
     #[arg(long, short)]
     kind: Option<Kind>,
@@ -49,12 +45,8 @@ pub(crate) struct Import {
     /// says what that was.
     #[arg(long, requires = "kind")]
     encoding: Option<Encoding>,
-    /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
-    #[arg(long, value_delimiter = ',')]
-    can: Vec<Use>,
-    /// Lets it leave the token again.
-    #[arg(long)]
-    extractable: bool,
+    #[command(flatten)]
+    traits: Traits,
     /// Where the password of the file comes from, if it has one.
     #[arg(long, default_value = "prompt")]
     password: Source,
@@ -130,15 +122,8 @@ pub(crate) struct Unwrap {
     /// The label of the key.
     #[arg(long, short)]
     label: String,
-    /// Its id, in hexadecimal digits.
-    #[arg(long)]
-    id: Option<Hex>,
-    /// What it can do, and nothing else.
-    #[arg(long, value_delimiter = ',')]
-    can: Vec<Use>,
-    /// Lets it leave the token again.
-    #[arg(long)]
-    extractable: bool,
+    #[command(flatten)]
+    traits: Traits,
     #[command(flatten)]
     login: UserLogin,
 }
@@ -321,7 +306,8 @@ fn must_be_new(engine: &Engine, session: SessionHandle, info: &[u8], class: Obje
 }
 
 pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
-    let Import { file, label, id, kind, encoding, can, extractable, password, login } = asked;
+    let Import { file, label, kind, encoding, traits, password, login } = asked;
+    let Traits { id, can, extractable } = traits;
     let mut input = Input::open(Some(file), "")?;
     let bytes = Zeroizing::new(input.whole(MOST_WRAPPED)?);
     let name = input.name().to_owned();
@@ -407,7 +393,7 @@ fn bring_pair(
     name: &str,
     asked: &Import,
 ) -> Result<ObjectHandle, Fault> {
-    let Import { label, id, can, extractable, .. } = asked;
+    let Import { label, traits: Traits { id, can, extractable }, .. } = asked;
     let oid = PrivateKeyInfoRef::from_der(&found.info)
         .map_err(|why| Fault::Usage(format!("no PKCS#8: {why}")))?
         .algorithm
@@ -595,7 +581,7 @@ pub(crate) fn wrap(engine: &Engine, asked: &Wrap) -> Result<Answer, Fault> {
 }
 
 pub(crate) fn unwrap(engine: &Engine, asked: &Unwrap) -> Result<Answer, Fault> {
-    let Unwrap { file, by, scheme, kind, label, id, can, extractable, login } = asked;
+    let Unwrap { file, by, scheme, kind, label, traits: Traits { id, can, extractable }, login } = asked;
     let wrapped = Input::open(Some(file), "")?.whole(MOST_WRAPPED)?;
     let (token, session) = login.log_in(engine)?;
     let by = key::choose_in(engine, session, &token, by)?;
