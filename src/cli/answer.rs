@@ -1,15 +1,33 @@
 use serde_json::{Value, json};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::fault::Fault;
 
-/// What a verb has to say: for people, and for programs.
+/// JSON whose texts are wiped when it is dropped.
+pub(crate) struct Wiped(pub(crate) Value);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What a verb has to say: for people, and for programs. There may be a key in it: it is wiped. What the standard library has in
+/// its buffer of standard output is not.
 pub(crate) struct Answer {
-    pub(crate) text: String,
+    pub(crate) text: Zeroizing<String>,
     /// What goes to standard output instead of words, unless it is told to programs.
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) data: Value,
-    /// Nothing is said, since the result itself went to standard output.
-    pub(crate) silent: bool,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    pub(crate) data: Wiped,
     pub(crate) found: Found,
     /// The exit code of a command that was run; else it follows from what was found.
     pub(crate) code: Option<u8>,
@@ -29,7 +47,13 @@ impl Answer {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        Self { text, bytes: Vec::new(), data, silent: false, found: Found::Nothing, code: None }
+        Self {
+            text: Zeroizing::new(text),
+            bytes: Zeroizing::default(),
+            data: Wiped(data),
+            found: Found::Nothing,
+            code: None,
+        }
     }
 }
 
@@ -37,4 +61,16 @@ impl Answer {
 pub(crate) fn done(text: impl Into<String>) -> Result<Answer, Fault> {
     let text = text.into();
     Ok(Answer::new(text.clone(), json!({ "message": text })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_of_an_answer_is_wiped() {
+        let mut value = json!({ "jwk": { "d": "secret" }, "all": ["one", 2, null] });
+        wipe(&mut value);
+        assert_eq!(value, json!({ "jwk": { "d": "" }, "all": ["", 2, null] }));
+    }
 }

@@ -39,6 +39,7 @@ use crate::{
     fault::Fault,
     issue,
     key::{self, KeyChoice, hex},
+    label::{self, Label},
     select::UserLogin,
 };
 
@@ -138,7 +139,7 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
             let bytes = certificate.to_der().map_err(encoding)?;
             keep(engine, session, &bytes, &key.label, &key.id)?;
             let text = pem("CERTIFICATE", &bytes)?;
-            Ok(Answer::new(text.clone(), json!({ "pem": text, "token": token.label, "label": key.label })))
+            Ok(Answer::new(text.clone(), json!({ "pem": text, "token": &*token.label, "label": &*key.label })))
         }
         CertVerb::Csr { choice, about } => {
             let (_, session, key) = choice.choose(engine)?;
@@ -165,7 +166,7 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
                 .find(|key| key.public_key_info(engine, session).is_some_and(|known| known == info));
             let id = of_key.as_ref().map(|key| key.id.clone()).unwrap_or_default();
             let name = certificate.tbs_certificate().subject().to_string();
-            let label = label.clone().or_else(|| of_key.map(|key| key.label)).unwrap_or(name);
+            let label = label.clone().map(Label::from).or_else(|| of_key.map(|key| key.label)).unwrap_or(name.into());
             keep(engine, session, &bytes, &label, &id)?;
             done(format!("Certificate {label} is in token {}.", token.label))
         }
@@ -186,7 +187,9 @@ pub(crate) fn run(engine: &Engine, verb: &CertVerb) -> Result<Answer, Fault> {
         }
         CertVerb::Delete { choice, yes } => {
             if !yes {
-                return Err(Fault::Usage("a certificate that is deleted is gone: --yes says that it is meant".into()));
+                return Err(Fault::Usage(
+                    "a certificate that is deleted is gone for good: --yes says that it is meant".into(),
+                ));
             }
             let (session, found) = choice.choose(engine)?;
             engine.destroy_object(session, found.handle)?;
@@ -436,7 +439,7 @@ pub(crate) fn keep(
 /// A certificate in a token.
 pub(crate) struct Found {
     handle: ObjectHandle,
-    pub(crate) label: String,
+    pub(crate) label: Label,
     pub(crate) id: Vec<u8>,
     /// DER.
     pub(crate) bytes: Vec<u8>,
@@ -455,12 +458,12 @@ impl Found {
 
     fn line(&self) -> String {
         let (subject, until) = self.facts();
-        format!("{}  id {}  until {until}  {subject}\n", self.label, hex(&self.id))
+        format!("{}  id {}  until {until}  {}\n", self.label, hex(&self.id), label::line(&subject))
     }
 
     fn told(&self) -> Json {
         let (subject, until) = self.facts();
-        json!({ "label": self.label, "id": hex(&self.id), "subject": subject, "not_after": until })
+        json!({ "label": &*self.label, "id": hex(&self.id), "subject": subject, "not_after": until })
     }
 }
 
@@ -474,7 +477,7 @@ pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Found>,
     for handle in key::find(engine, session, template)? {
         let object = engine.object(session, handle)?;
         let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
-        let label = String::from_utf8_lossy(&bytes(A::LABEL)).into_owned();
+        let label = Label::of(&bytes(A::LABEL));
         found.push(Found { handle, label, id: bytes(A::ID), bytes: bytes(A::VALUE) });
     }
     Ok(found)
@@ -485,7 +488,7 @@ impl CertChoice {
         let (token, session) = self.login.log_in(engine)?;
         let wanted = &self.certificate;
         let id = wanted.strip_prefix("id:");
-        let fits = |found: &Found| id.map_or(found.label == *wanted, |id| hex(&found.id) == id.to_lowercase());
+        let fits = |found: &Found| id.map_or(*found.label == **wanted, |id| hex(&found.id) == id.to_lowercase());
         let mut found: Vec<Found> = all(engine, session)?.into_iter().filter(fits).collect();
         match (found.len(), found.pop()) {
             (1, Some(found)) => Ok((session, found)),

@@ -16,7 +16,7 @@ use crate::{
     answer::{Answer, done},
     blob::{Blob, Content, Context, Pair, Wrap},
     fault::Fault,
-    flow::{Input, Outlet},
+    flow::{self, Input, Outlet},
     key::{self, Key, KeyChoice, hex},
 };
 
@@ -90,6 +90,13 @@ pub(crate) enum DataKeyVerb {
         #[arg(long)]
         new_context: Vec<Pair>,
     },
+}
+
+impl Crypt {
+    /// Whether the result goes to standard output.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_none_or(flow::is_dash)
+    }
 }
 
 impl Given {
@@ -186,6 +193,14 @@ impl Recipient<'_> {
             }
             Wrap::RsaOaep => {
                 let key = self.key.must_have(ObjectClass::PUBLIC_KEY)?;
+                // RFC 8017, 7.1.1, with SHA-256.
+                let most = (self.key.bits / 8).saturating_sub(2 * 32 + 2);
+                if plain.len() > most {
+                    return Err(Fault::Usage(format!(
+                        "key {} of kind {} encrypts {most} bytes at most: --bytes asks for fewer, or an AES key takes more",
+                        self.key.label, self.key.kind
+                    )));
+                }
                 self.run(&oaep(&bound), key, plain, Way::Encrypt)?.to_vec()
             }
             Wrap::Agreement => {
@@ -363,7 +378,7 @@ pub(crate) fn encrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
         len = next_len;
     }
     outlet.finish()?;
-    said(out, format!("{} is encrypted for key {}.", input.name(), key.label))
+    done(format!("{} is encrypted for key {}.", input.name(), key.label))
 }
 
 pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
@@ -411,15 +426,7 @@ pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
         len = next_len;
     }
     outlet.finish()?;
-    said(out, format!("{name} is decrypted."))
-}
-
-/// Words, unless the result went where they would go.
-fn said(out: &Option<PathBuf>, words: String) -> Result<Answer, Fault> {
-    match out {
-        Some(_) => done(words),
-        None => Ok(Answer { silent: true, ..Answer::new("", json!({})) }),
-    }
+    done(format!("{name} is decrypted."))
 }
 
 fn exactly(input: &mut Input, len: usize) -> Result<Vec<u8>, Fault> {
@@ -466,8 +473,8 @@ pub(crate) fn run(engine: &Engine, verb: &DataKeyVerb) -> Result<Answer, Fault> 
         DataKeyVerb::Decrypt { choice, file, context } => {
             let (context, blob) = (context.canonical()?, blob_of(file)?);
             let (_, session, key) = choice.choose(engine)?;
-            let value = base64(&opened(engine, session, &key, &blob, &context)?);
-            Ok(Answer::new(value.clone(), json!({ "key": value })))
+            let value = Zeroizing::new(base64(&opened(engine, session, &key, &blob, &context)?));
+            Ok(Answer::new(value.as_str(), json!({ "key": *value })))
         }
         DataKeyVerb::Reencrypt { choice, to, file, context, new_context } => {
             let (context, blob) = (context.canonical()?, blob_of(file)?);

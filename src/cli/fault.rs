@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     NotFound(String),
     /// A setting stops the command.
     Settings(String),
+    /// What the engine said, in words that know of which key.
+    Explained(String, Error),
     /// It was tried and did not work, or what was checked is wrong.
     Failed(String),
 }
@@ -86,7 +88,7 @@ impl Fault {
             Self::NotFound(_) => 3,
             Self::Failed(_) => 1,
             Self::Engine(Error::DeletionWindow(_)) => 5,
-            Self::Engine(error) => match Rv::from(error) {
+            Self::Engine(error) | Self::Explained(_, error) => match Rv::from(error) {
                 Rv::SLOT_ID_INVALID => 3,
                 Rv::PIN_INCORRECT | Rv::PIN_LOCKED | Rv::PIN_LEN_RANGE | Rv::USER_PIN_NOT_INITIALIZED => 4,
                 Rv::USER_NOT_LOGGED_IN
@@ -105,7 +107,7 @@ impl Fault {
     /// The return value of PKCS#11, if it is one's.
     pub(crate) fn code(&self) -> Option<String> {
         match self {
-            Self::Engine(error) => Some(Rv::from(error).to_string()),
+            Self::Engine(error) | Self::Explained(_, error) => Some(Rv::from(error).to_string()),
             Self::Usage(_) | Self::NotFound(_) | Self::Settings(_) | Self::Failed(_) => None,
         }
     }
@@ -116,6 +118,7 @@ impl Fault {
             Self::Usage(why) | Self::NotFound(why) | Self::Settings(why) | Self::Failed(why) => {
                 why.trim_end().to_owned()
             }
+            Self::Explained(why, error) => format!("{why} [{}]", Rv::from(error)),
             Self::Engine(error) => {
                 let what = match about {
                     Some(about) => format!("token '{}': {error}", about.token),

@@ -18,6 +18,11 @@ pub(crate) const PART: usize = 1 << 20;
 /// From this length on there is a bar.
 const LONG: u64 = 32 << 20;
 
+/// Whether a path stands for standard input or output.
+pub(crate) fn is_dash(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// Data to read.
 pub(crate) struct Input {
     reader: Box<dyn Read>,
@@ -28,7 +33,7 @@ pub(crate) struct Input {
 impl Input {
     /// A file, or standard input for none and for `-`.
     pub(crate) fn open(path: Option<&Path>, doing: &'static str) -> Result<Self, Fault> {
-        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+        let Some(path) = path.filter(|path| !is_dash(path)) else {
             return Ok(Self { reader: Box::new(io::stdin().lock()), name: "standard input".into(), bar: None });
         };
         let name = path.display().to_string();
@@ -113,7 +118,7 @@ impl Outlet {
     }
 
     fn with_mode(path: Option<&Path>, mode: u32) -> Result<Self, Fault> {
-        let Some(path) = path.filter(|path| *path != Path::new("-")) else { return Ok(Self(To::Stdout)) };
+        let Some(path) = path.filter(|path| !is_dash(path)) else { return Ok(Self(To::Stdout)) };
         let cannot = |why: io::Error| Fault::Usage(format!("{} cannot be written: {why}", path.display()));
         let there = fs::metadata(path).ok();
         // What is replaced was readable for whom its owner wanted.

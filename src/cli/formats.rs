@@ -2,30 +2,57 @@
 
 use der::{
     Decode, Encode, SliceReader,
-    asn1::{ObjectIdentifier, OctetString, UintRef},
+    asn1::{BitString, ObjectIdentifier, OctetStringRef, UintRef},
 };
 use num_bigint::BigUint;
 use p12_keystore::{Certificate, Pkcs12Archive};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use sec1::{EcParameters, EcPrivateKey};
 use serde_json::Value as Json;
-use ssh_key::private::{EcdsaKeypair, KeypairData};
+use ssh_key::{
+    private::{EcdsaKeypair, KeypairData},
+    public::KeyData,
+};
 use x509_cert::{
     Certificate as X509,
-    spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef},
+    spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
 };
 use zeroize::Zeroizing;
 
-use crate::{fault::Fault, pin::Pin};
+use crate::{answer::Wiped, fault::Fault, pin::Pin};
 
 /// What a file has.
 pub(crate) enum Found {
-    /// A private key (PKCS#8, DER), and certificates that came with it.
-    Private(Zeroizing<Vec<u8>>, Vec<Vec<u8>>),
+    /// A private key.
+    Private(Private),
     /// A public key (SubjectPublicKeyInfo, DER).
     Public(Vec<u8>),
     /// The bytes of a secret key.
     Secret(Zeroizing<Vec<u8>>),
+}
+
+/// A private key of a file.
+pub(crate) struct Private {
+    /// PKCS#8, DER.
+    pub(crate) info: Zeroizing<Vec<u8>>,
+    /// What the file has as its public half: the bits of a SubjectPublicKeyInfo.
+    pub(crate) public: Option<Vec<u8>>,
+    /// Certificates that came with it.
+    pub(crate) certificates: Vec<Vec<u8>>,
+}
+
+impl Private {
+    /// Whether the file has this as its public half, or none. A point may be compressed there (SEC 1, 2.3.3).
+    pub(crate) fn belongs_to(&self, derived: &[u8]) -> bool {
+        let same = |public: &[u8]| match public {
+            [sign @ (2 | 3), x @ ..] => {
+                let parity = derived.last().map(|last| 2 + (last & 1));
+                derived.get(1..=x.len()) == Some(x) && derived.len() == 1 + 2 * x.len() && parity == Some(*sign)
+            }
+            public => public == derived,
+        };
+        self.public.as_deref().is_none_or(same)
+    }
 }
 
 /// Asks for the password of a file.
@@ -35,6 +62,30 @@ pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 pub(crate) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 pub(crate) const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+/// A short Weierstrass curve that has a name in the forms of keys.
+pub(crate) struct Curve {
+    oid: ObjectIdentifier,
+    /// RFC 7518, 6.2.1.1; RFC 8812, 3.1.
+    pub(crate) jwk: &'static str,
+    /// RFC 5656, 10.1.
+    pub(crate) ssh: Option<&'static str>,
+    /// How many bytes a coordinate has.
+    pub(crate) width: usize,
+}
+
+const CURVES: [Curve; 4] = [
+    Curve { oid: P256, jwk: "P-256", ssh: Some("nistp256"), width: 32 },
+    Curve { oid: P384, jwk: "P-384", ssh: Some("nistp384"), width: 48 },
+    Curve { oid: P521, jwk: "P-521", ssh: Some("nistp521"), width: 66 },
+    Curve { oid: SECP256K1, jwk: "secp256k1", ssh: None, width: 32 },
+];
+
+impl Curve {
+    pub(crate) fn of(oid: ObjectIdentifier) -> Option<&'static Self> {
+        CURVES.iter().find(|curve| curve.oid == oid)
+    }
+}
+
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
@@ -42,24 +93,31 @@ const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10")
 
 /// RFC 8017, A.1.2.
 #[derive(der::Sequence)]
-struct RsaPrivateKey<'a> {
+pub(crate) struct RsaPrivateKey<'a> {
     version: u8,
-    n: UintRef<'a>,
-    e: UintRef<'a>,
-    d: UintRef<'a>,
-    p: UintRef<'a>,
-    q: UintRef<'a>,
-    dp: UintRef<'a>,
-    dq: UintRef<'a>,
-    qinv: UintRef<'a>,
+    pub(crate) n: UintRef<'a>,
+    pub(crate) e: UintRef<'a>,
+    pub(crate) d: UintRef<'a>,
+    pub(crate) p: UintRef<'a>,
+    pub(crate) q: UintRef<'a>,
+    pub(crate) dp: UintRef<'a>,
+    pub(crate) dq: UintRef<'a>,
+    pub(crate) qinv: UintRef<'a>,
+}
+
+/// RFC 8017, A.1.1.
+#[derive(der::Sequence)]
+pub(crate) struct RsaPublicKey<'a> {
+    pub(crate) n: UintRef<'a>,
+    pub(crate) e: UintRef<'a>,
 }
 
 /// RFC 5208.
 #[derive(der::Sequence)]
-struct PrivateKeyInfo {
+struct PrivateKeyInfo<'a> {
     version: u8,
     algorithm: AlgorithmIdentifierOwned,
-    private_key: OctetString,
+    private_key: &'a OctetStringRef,
 }
 
 fn bad(why: impl std::fmt::Display) -> Fault {
@@ -76,6 +134,9 @@ pub(crate) fn read(name: &str, bytes: &[u8], password: &Password<'_>) -> Result<
     match text {
         Some(text) if text.contains("-----BEGIN ") => pem(text, password).map_err(named),
         Some(text) if text.starts_with('{') => jwk(text).map_err(named),
+        Some(text) if text.starts_with("ssh-") || text.starts_with("ecdsa-sha2-") => {
+            openssh_public(text).map_err(named)
+        }
         _ if bytes.first() == Some(&0x30) => der_of(bytes, password).map_err(named),
         _ => Err(named(bad(
             "no key in a form that is known: PKCS#8, PKCS#1, SEC1, PKCS#12, OpenSSH, JWK, a public key or a certificate; \
@@ -119,7 +180,7 @@ fn pem(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
         }
     }
     match (found, public_half) {
-        (Some(Found::Private(info, _)), _) => Ok(Found::Private(info, certificates)),
+        (Some(Found::Private(key)), _) => Ok(Found::Private(Private { certificates, ..key })),
         (Some(other), _) | (None, Some(other)) => Ok(other),
         (None, None) => {
             Err(bad(format!("there is no key in it, but {}", last.unwrap_or("nothing that is known".into()))))
@@ -149,8 +210,24 @@ fn der_of(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
 }
 
 fn private(info: Zeroizing<Vec<u8>>) -> Result<Found, Fault> {
-    PrivateKeyInfoRef::from_der(&info).map_err(|why| bad(format!("no PKCS#8: {why}")))?;
-    Ok(Found::Private(info, Vec::new()))
+    let read = PrivateKeyInfoRef::from_der(&info).map_err(|why| bad(format!("no PKCS#8: {why}")))?;
+    let inside = EcPrivateKey::from_der(read.private_key.as_bytes()).ok().filter(|_| read.algorithm.oid == EC);
+    // RFC 5915 has it inside, RFC 5958 beside.
+    let beside = read.public_key.map(|bits| bits.raw_bytes());
+    let public = inside.and_then(|key| key.public_key).or(beside).map(<[u8]>::to_vec);
+    Ok(Found::Private(Private { info, public, certificates: Vec::new() }))
+}
+
+/// A public key of its parts.
+fn public_of(oid: ObjectIdentifier, parameters: Option<der::Any>, bits: &[u8]) -> Result<Found, Fault> {
+    let subject_public_key = BitString::from_bytes(bits).map_err(bad)?;
+    let algorithm = AlgorithmIdentifierOwned { oid, parameters };
+    public(SubjectPublicKeyInfoOwned { algorithm, subject_public_key }.to_der().map_err(bad)?)
+}
+
+fn rsa_public(n: &[u8], e: &[u8]) -> Result<Found, Fault> {
+    let key = RsaPublicKey { n: UintRef::new(n).map_err(bad)?, e: UintRef::new(e).map_err(bad)? };
+    public_of(RSA, Some(der::Any::null()), &key.to_der().map_err(bad)?)
 }
 
 fn public(info: Vec<u8>) -> Result<Found, Fault> {
@@ -173,7 +250,7 @@ fn decrypted(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
 
 /// A PKCS#8 around a key.
 fn wrapped(oid: ObjectIdentifier, parameters: Option<der::Any>, key: &[u8]) -> Result<Found, Fault> {
-    let private_key = OctetString::new(key).map_err(bad)?;
+    let private_key = OctetStringRef::new(key).map_err(bad)?;
     let info = PrivateKeyInfo { version: 0, algorithm: AlgorithmIdentifierOwned { oid, parameters }, private_key };
     private(Zeroizing::new(info.to_der().map_err(bad)?))
 }
@@ -197,18 +274,28 @@ fn scalar(curve: ObjectIdentifier, d: &[u8], point: Option<&[u8]>) -> Result<Fou
 }
 
 /// RFC 8410: the seed is an octet string of its own.
-fn seed(oid: ObjectIdentifier, d: &[u8]) -> Result<Found, Fault> {
-    let key = OctetString::new(d).and_then(|seed| seed.to_der()).map_err(bad)?;
-    wrapped(oid, None, &Zeroizing::new(key))
+fn seed(oid: ObjectIdentifier, d: &[u8], point: &[u8]) -> Result<Found, Fault> {
+    let key = OctetStringRef::new(d).and_then(|seed| seed.to_der()).map_err(bad)?;
+    match wrapped(oid, None, &Zeroizing::new(key))? {
+        Found::Private(key) => Ok(Found::Private(Private { public: Some(point.to_vec()), ..key })),
+        other => Ok(other),
+    }
 }
 
-/// The parts of an RSA key; what follows from them is computed.
+/// The parts of an RSA key; what follows from them is computed. The numbers of the library are not wiped (num-bigint 0.4).
 fn rsa(n: &[u8], e: &[u8], d: &[u8], p: &[u8], q: &[u8]) -> Result<Found, Fault> {
     let number = BigUint::from_bytes_be;
     let one = BigUint::from(1_u8);
     let (d_number, p_number, q_number) = (number(d), number(p), number(q));
     if p_number <= one || q_number <= one {
         return Err(bad("the primes of the RSA key are none"));
+    }
+    if &p_number * &q_number != number(n) {
+        return Err(bad("the modulus of the RSA key is not the product of its primes"));
+    }
+    let turns_back = |prime: &BigUint| (number(e) * &d_number) % (prime - &one) == one;
+    if !turns_back(&p_number) || !turns_back(&q_number) {
+        return Err(bad("the two exponents of the RSA key do not belong together"));
     }
     let [dp, dq] = [&p_number, &q_number].map(|prime| Zeroizing::new((&d_number % (prime - &one)).to_bytes_be()));
     let inverse = q_number.modinv(&p_number).ok_or_else(|| bad("the primes of the RSA key do not fit each other"))?;
@@ -239,7 +326,7 @@ fn openssh(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
         })?;
     }
     match key.key_data() {
-        KeypairData::Ed25519(pair) => seed(ED25519, &pair.private.to_bytes()),
+        KeypairData::Ed25519(pair) => seed(ED25519, &Zeroizing::new(pair.private.to_bytes())[..], &pair.public.0),
         KeypairData::Rsa(pair) => {
             let number = |number: &ssh_key::Mpint| number.as_positive_bytes().map(<[u8]>::to_vec).unwrap_or_default();
             let secret = |part| Zeroizing::new(number(part));
@@ -255,30 +342,64 @@ fn openssh(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
     }
 }
 
+/// A line of authorized_keys.
+fn openssh_public(line: &str) -> Result<Found, Fault> {
+    let line = line.lines().next().unwrap_or_default();
+    let key = ssh_key::PublicKey::from_openssh(line)
+        .map_err(|why| bad(format!("a public key of OpenSSH that cannot be read: {why}")))?;
+    let number = |number: &ssh_key::Mpint| number.as_positive_bytes().map(<[u8]>::to_vec).unwrap_or_default();
+    match key.key_data() {
+        KeyData::Ed25519(key) => public_of(ED25519, None, &key.0),
+        KeyData::Rsa(key) => rsa_public(&number(&key.n), &number(&key.e)),
+        KeyData::Ecdsa(key) => {
+            let curve = CURVES.iter().find(|curve| curve.ssh == Some(key.curve().as_str()));
+            let curve = curve.ok_or_else(|| bad(format!("the curve {} is not offered", key.curve())))?;
+            public_of(EC, Some(der::Any::from(curve.oid)), key.as_sec1_bytes())
+        }
+        _ => Err(bad("a public key of OpenSSH of a kind that is not offered: RSA, ECDSA and Ed25519 are")),
+    }
+}
+
 /// RFC 7518, 6.
 fn jwk(text: &str) -> Result<Found, Fault> {
-    let key: Json = serde_json::from_str(text).map_err(|why| bad(format!("no JSON: {why}")))?;
+    let tree = Wiped(serde_json::from_str(text).map_err(|why| bad(format!("no JSON: {why}")))?);
+    let key: &Json = &tree.0;
     let word = |name: &str| key.get(name).and_then(Json::as_str);
     let part = |name: &str| {
         let text = word(name).ok_or_else(|| bad(format!("the JWK has no '{name}'")))?;
         let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes());
         bytes.map(Zeroizing::new).map_err(|_| bad(format!("'{name}' of the JWK is not base64url")))
     };
-    let only_public = || bad("the JWK is a public key: `openssl` or a certificate brings those");
+    // Each number of a curve has one length (RFC 7518, 6.2; RFC 8037, 2).
+    let exact = |name: &str, len: usize, curve: &str| match part(name)? {
+        bytes if bytes.len() == len => Ok(bytes),
+        bytes => Err(bad(format!("'{name}' of the JWK has {} bytes, and {len} on the curve {curve}", bytes.len()))),
+    };
+    let is_private = key.get("d").is_some();
     match (word("kty"), word("crv")) {
         (Some("oct"), _) => Ok(Found::Secret(part("k")?)),
-        (Some("RSA"), _) if word("d").is_none() => Err(only_public()),
-        (Some("RSA"), _) => rsa(&part("n")?, &part("e")?, &part("d")?, &part("p")?, &part("q")?),
-        (Some("EC" | "OKP"), _) if word("d").is_none() => Err(only_public()),
-        (Some("EC"), Some(crv)) => {
-            let curves = [("P-256", P256), ("P-384", P384), ("P-521", P521), ("secp256k1", SECP256K1)];
-            let curve = curves.into_iter().find(|(name, _)| *name == crv);
-            let (_, curve) = curve.ok_or_else(|| bad(format!("the curve {crv} is not offered")))?;
-            let point = [&[4], &**part("x")?, &**part("y")?].concat();
-            scalar(curve, &part("d")?, Some(&point))
+        (Some("RSA"), _) if !is_private => rsa_public(&part("n")?, &part("e")?),
+        (Some("RSA"), _) if key.get("p").is_none() => {
+            Err(bad("the JWK has the private exponent, but not the primes 'p' and 'q' of the key: write it with them"))
         }
-        (Some("OKP"), Some("Ed25519")) => seed(ED25519, &part("d")?),
-        (Some("OKP"), Some("X25519")) => seed(X25519, &part("d")?),
+        (Some("RSA"), _) => rsa(&part("n")?, &part("e")?, &part("d")?, &part("p")?, &part("q")?),
+        (Some("EC"), Some(crv)) => {
+            let curve = CURVES.iter().find(|curve| curve.jwk == crv);
+            let curve = curve.ok_or_else(|| bad(format!("the curve {crv} is not offered")))?;
+            let number = |name| exact(name, curve.width, crv);
+            let point = [&[4], &**number("x")?, &**number("y")?].concat();
+            if is_private {
+                scalar(curve.oid, &number("d")?, Some(&point))
+            } else {
+                public_of(EC, Some(der::Any::from(curve.oid)), &point)
+            }
+        }
+        (Some("OKP"), Some(crv @ ("Ed25519" | "X25519"))) => {
+            let oid = if crv == "Ed25519" { ED25519 } else { X25519 };
+            let x = exact("x", 32, crv)?;
+            if is_private { seed(oid, &exact("d", 32, crv)?, &x) } else { public_of(oid, None, &x) }
+        }
+        (Some("EC" | "OKP"), None) => Err(bad("the JWK has no 'crv'")),
         _ => Err(bad("a JWK of a kind that is not offered: RSA, EC, OKP (Ed25519, X25519) and oct are")),
     }
 }
@@ -304,7 +425,7 @@ fn pkcs12(bytes: &[u8], password: &Password<'_>) -> Result<Found, Fault> {
     certificates.iter().try_for_each(|bytes| certificate(bytes).map(drop))?;
     match &archive.keys[..] {
         [bag] => match private(Zeroizing::new(bag.key.as_der().to_vec()))? {
-            Found::Private(info, _) => Ok(Found::Private(info, certificates)),
+            Found::Private(key) => Ok(Found::Private(Private { certificates, ..key })),
             other => Ok(other),
         },
         [] => Err(bad("there is no key in the PKCS#12")),

@@ -22,7 +22,7 @@ use crate::{
     ecdsa,
     fault::Fault,
     key::{KeyChoice, hex},
-    transfer,
+    label, transfer,
 };
 
 #[derive(Args)]
@@ -162,7 +162,7 @@ pub(crate) fn show(found: &Found) -> Result<Answer, Fault> {
     let ca = tbs.get_extension::<BasicConstraints>().ok().flatten().is_some_and(|(_, constraints)| constraints.ca);
     let serial = hex(tbs.serial_number().as_bytes());
     let facts = json!({
-        "label": found.label,
+        "label": &*found.label,
         "id": hex(&found.id),
         "subject": tbs.subject().to_string(),
         "issuer": tbs.issuer().to_string(),
@@ -176,11 +176,11 @@ pub(crate) fn show(found: &Found) -> Result<Answer, Fault> {
         "label    {}\nid       {}\nsubject  {}\nissuer   {}\nserial   {serial}\nfrom     {}\nuntil    {}\nhosts    {}\nca       {}",
         found.label,
         hex(&found.id),
-        tbs.subject(),
-        tbs.issuer(),
+        label::line(&tbs.subject().to_string()),
+        label::line(&tbs.issuer().to_string()),
         tbs.validity().not_before,
         tbs.validity().not_after,
-        names.join(", "),
+        label::line(&names.join(", ")),
         if ca { "yes" } else { "no" },
     );
     Ok(Answer::new(text, facts))

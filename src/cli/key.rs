@@ -1,7 +1,7 @@
 //! Keys, and what else is in a token.
 
 use clap::Subcommand;
-use engine::{Access, Engine, KeyState};
+use engine::{Access, Engine, Error, KeyState};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
@@ -10,6 +10,7 @@ use crate::{
     answer::{Answer, done},
     fault::Fault,
     kind::{self, Kind, Recipe, Use},
+    label::Label,
     pending, progress,
     select::{self, Chosen, TokenChoice, UserLogin},
     transfer,
@@ -25,16 +26,8 @@ pub(crate) enum KeyVerb {
         /// hmac-sha256, hmac-sha384, hmac-sha512 or secret-256.
         #[arg(long, short)]
         kind: Kind,
-        /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
-        /// random one.
-        #[arg(long)]
-        id: Option<Hex>,
-        /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
-        #[arg(long, value_delimiter = ',')]
-        can: Vec<Use>,
-        /// Lets it leave the token, wrapped by another key.
-        #[arg(long)]
-        extractable: bool,
+        #[command(flatten)]
+        traits: Traits,
         #[command(flatten)]
         login: UserLogin,
     },
@@ -111,6 +104,21 @@ pub(crate) enum KeyVerb {
     Unwrap(transfer::Unwrap),
 }
 
+/// What a key is to be that comes into a token.
+#[derive(clap::Args)]
+pub(crate) struct Traits {
+    /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
+    /// random one.
+    #[arg(long)]
+    pub(crate) id: Option<Hex>,
+    /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) can: Vec<Use>,
+    /// Lets it leave the token.
+    #[arg(long)]
+    pub(crate) extractable: bool,
+}
+
 /// A key of a token.
 #[derive(clap::Args)]
 pub(crate) struct KeyChoice {
@@ -157,7 +165,7 @@ struct Half {
 
 /// A key as people count: a secret key, or both halves of a pair.
 pub(crate) struct Key {
-    pub(crate) label: String,
+    pub(crate) label: Label,
     pub(crate) id: Vec<u8>,
     pub(crate) kind: String,
     pub(crate) key_type: Option<KeyType>,
@@ -176,7 +184,7 @@ pub(crate) struct Key {
 
 pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
     match verb {
-        KeyVerb::Create { label, kind, id, can, extractable, login } => {
+        KeyVerb::Create { label, kind, traits: Traits { id, can, extractable }, login } => {
             let (public, private) = kind.flags(can).map_err(Fault::Usage)?;
             let (token, session) = login.log_in(engine)?;
             let mut id = id.as_ref().map(|Hex(id)| id.clone());
@@ -276,17 +284,14 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
         }
         KeyVerb::Delete { choice, yes } => {
             if !yes {
-                return Err(Fault::Usage("a key that is deleted is gone for good: --yes says that it is meant".into()));
+                return Err(not_meant("a key", deletion_days(engine, &choice.token())?));
             }
             let (token, session, key) = choice.choose(engine)?;
             for half in &key.halves {
                 engine.destroy_object(session, half.handle)?;
             }
-            let kept = match engine.token_summary(token.slot)?.lifecycle.deletion_days {
-                0 => String::new(),
-                days => format!(" For {days} days `strongroom key restore` brings it back."),
-            };
-            done(format!("Key {} is deleted from token {}.{kept}", key.label, token.label))
+            let back = way_back(engine.token_summary(token.slot)?.lifecycle.deletion_days);
+            done(format!("Key {} is deleted from token {}.{back}", key.label, token.label))
         }
         KeyVerb::Uri { choice } => {
             let (token, _, key) = choice.choose(engine)?;
@@ -301,11 +306,44 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
     }
 }
 
+/// For how many days a token keeps keys that are deleted.
+pub(crate) fn deletion_days(engine: &Engine, token: &TokenChoice) -> Result<u16, Fault> {
+    Ok(engine.token_summary(token.choose(engine)?.slot)?.lifecycle.deletion_days)
+}
+
+/// That nobody said --yes, and what it would mean.
+pub(crate) fn not_meant(what: &str, days: u16) -> Fault {
+    let then = match days {
+        0 => "is gone for good".to_owned(),
+        days => format!("can be restored for {days} days (`strongroom key restore`), and is gone for good then"),
+    };
+    Fault::Usage(format!("{what} that is deleted {then}: --yes says that it is meant"))
+}
+
+/// How a key that was deleted comes back, after what was said.
+pub(crate) fn way_back(days: u16) -> String {
+    match days {
+        0 => String::new(),
+        days => format!(" For {days} days `strongroom key restore` brings it back."),
+    }
+}
+
 /// Brings all of a key to a state.
 fn set_state(engine: &Engine, choice: &KeyChoice, state: KeyState) -> Result<Answer, Fault> {
     let (token, session, key) = choice.choose(engine)?;
     for half in &key.halves {
-        engine.set_attributes(session, half.handle, vec![(A::SR_KEY_STATE, state.value())])?;
+        engine.set_attributes(session, half.handle, vec![(A::SR_KEY_STATE, state.value())]).map_err(
+            |error| match error {
+                error @ Error::AttributeReadOnly(A::SR_KEY_STATE) => Fault::Explained(
+                    format!(
+                        "key {} of token {} is {}, and stays so: `strongroom key create` makes another",
+                        key.label, token.label, key.state
+                    ),
+                    error,
+                ),
+                other => other.into(),
+            },
+        )?;
     }
     done(format!("Key {} of token {} is {state}.", key.label, token.label))
 }
@@ -348,7 +386,7 @@ pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, F
 
 /// The older versions of a key, the newest of them first.
 pub(crate) fn older(engine: &Engine, session: SessionHandle, key: &Key) -> Result<Vec<Key>, Fault> {
-    let named = || vec![(A::LABEL, Value::bytes(key.label.as_str())), (A::SR_KEY_STATE, KeyState::Retired.value())];
+    let named = || vec![(A::LABEL, Value::bytes(&*key.label)), (A::SR_KEY_STATE, KeyState::Retired.value())];
     let mut versions: Vec<Key> = like(engine, session, named)?.into_iter().filter(|other| other.id == key.id).collect();
     versions.sort_by_key(|key| std::cmp::Reverse(key.version));
     Ok(versions)
@@ -389,7 +427,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
     let key_type = number(A::KEY_TYPE).map(KeyType);
     let kind = kind::name_of(key_type, number(A::VALUE_LEN), modulus, &bytes(A::EC_PARAMS));
     Ok(Key {
-        label: String::from_utf8_lossy(&bytes(A::LABEL)).into_owned(),
+        label: Label::of(&bytes(A::LABEL)),
         id: bytes(A::ID),
         kind,
         key_type,
@@ -419,7 +457,7 @@ pub(crate) fn word(class: ObjectClass) -> &'static str {
 /// Keys in columns.
 fn table(keys: &[Key]) -> String {
     let width = |of: fn(&Key) -> usize, least: usize| keys.iter().map(of).max().unwrap_or(0).max(least);
-    let (label, kind) = (width(|key| key.label.chars().count(), 5), width(|key| key.kind.len(), 4));
+    let (label, kind) = (width(|key| key.label.to_string().chars().count(), 5), width(|key| key.kind.len(), 4));
     let mut text = format!("{:label$}  {:kind$}  {:40}  {:11}  can\n", "label", "kind", "id", "state");
     for key in keys {
         text.push_str(&format!(
@@ -474,7 +512,7 @@ impl Key {
     pub(crate) fn told(&self, engine: &Engine, token: &Chosen) -> Result<Json, Fault> {
         let halves: Vec<&str> = self.halves.iter().map(|half| word(half.class)).collect();
         Ok(json!({
-            "label": self.label,
+            "label": &*self.label,
             "id": hex(&self.id),
             "kind": self.kind,
             "objects": halves,
@@ -510,15 +548,19 @@ impl Key {
 }
 
 impl KeyChoice {
-    /// The key that is meant, and a session in which its user is logged in.
-    pub(crate) fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
-        let token = match &self.login.token {
+    /// The token in which the key is; a URI may say so.
+    fn token(&self) -> TokenChoice {
+        match &self.login.token {
             TokenChoice { token: None, slot: None } if self.key.starts_with("pkcs11:") => {
                 TokenChoice { token: Some(self.key.clone()), slot: None }
             }
             choice => choice.clone(),
-        };
-        let (token, session) = self.login.log_in_to(engine, &token)?;
+        }
+    }
+
+    /// The key that is meant, and a session in which its user is logged in.
+    pub(crate) fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
+        let (token, session) = self.login.log_in_to(engine, &self.token())?;
         let key = choose_in(engine, session, &token, &self.key)?;
         Ok((token, session, key))
     }
@@ -542,7 +584,7 @@ pub(crate) fn choose_in(engine: &Engine, session: SessionHandle, token: &Chosen,
         label = Some(wanted.to_owned());
     }
     let fits = |key: &Key| {
-        label.as_ref().is_none_or(|label| *label == key.label) && id.as_ref().is_none_or(|id| *id == key.id)
+        label.as_ref().is_none_or(|label| **label == *key.label) && id.as_ref().is_none_or(|id| *id == key.id)
     };
     let (mut found, others): (Vec<Key>, Vec<Key>) = all(engine, session)?.into_iter().partition(fits);
     match (found.len(), found.pop()) {

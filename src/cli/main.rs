@@ -11,6 +11,7 @@ mod cert;
 mod ecdsa;
 mod envelope;
 mod ephemeral;
+mod export;
 mod fault;
 mod flow;
 mod formats;
@@ -19,6 +20,7 @@ mod integrate;
 mod issue;
 mod key;
 mod kind;
+mod label;
 mod object;
 mod pending;
 mod pin;
@@ -43,6 +45,7 @@ use fault::{About, Fault};
 use pin::Source;
 use select::TokenChoice;
 use token::TokenVerb;
+use zeroize::Zeroizing;
 
 /// A software HSM: tokens, their PINs, the keys in them, and what is the matter with them.
 #[derive(Parser)]
@@ -143,6 +146,19 @@ enum Noun {
     },
 }
 
+impl Noun {
+    /// Whether standard output is for data, of which words and errors are no part.
+    fn is_data(&self) -> bool {
+        match self {
+            Self::Encrypt(asked) | Self::Decrypt(asked) => asked.is_data(),
+            Self::Sign(asked) => asked.is_data(),
+            Self::Key(key::KeyVerb::Export(asked)) => asked.is_data(),
+            Self::Key(key::KeyVerb::Wrap(asked)) => asked.is_data(),
+            _ => false,
+        }
+    }
+}
+
 /// What the manual page says beside the verbs.
 const MANUAL: &str = r#".SH "EXIT STATUS"
 0 done; 1 failed, or faults were found; 2 wrong usage or a wrong setting; 3 not found; 4 a PIN is wrong or locked; 5 not allowed; 6 the store is damaged or of another version. \fBexec\fR ends as its command did.
@@ -157,24 +173,31 @@ static HEAP: memory::Heap = memory::Heap;
 fn main() -> ExitCode {
     engine::use_heap();
     let Arguments { json, noun } = Arguments::parse();
+    let is_data = noun.is_data();
     let (code, written) = match run(noun) {
-        Ok(Answer { text, bytes, data, silent, found, code }) => {
-            let text = if json && code.is_none() && !silent {
-                format!("{}\n", json!({ "ok": true, "data": data })).into_bytes()
+        // What else there is to say would be taken for a part of it.
+        Ok(Answer { bytes, .. }) if is_data => (0, write(io::stdout(), &bytes)),
+        Ok(Answer { text, bytes, data, found, code }) => {
+            let text = if json && code.is_none() {
+                // By hand, so that there is no copy of the data that nobody wipes.
+                Zeroizing::new(format!("{{\"data\":{},\"ok\":true}}\n", data.0).into_bytes())
             } else {
-                [text.into_bytes(), bytes].concat()
+                Zeroizing::new([Zeroizing::new(label::lines(&text)).as_bytes(), &bytes].concat())
             };
             (code.unwrap_or(u8::from(found == Found::Faults)), write(io::stdout(), &text))
         }
         Err(fault) => {
             let chosen = select::chosen();
-            let about = chosen.as_ref().map(|token| About { token: &token.label, tries: Some(token.tries) });
+            let name = chosen.as_ref().map(|token| token.label.to_string());
+            let tries = chosen.map(|token| token.tries);
+            let about = name.as_ref().map(|token| About { token, tries });
             let message = fault.text(about.as_ref());
             let written = if json {
                 let error = json!({ "ok": false, "error": { "message": message, "ckr": fault.code() } });
-                write(io::stdout(), format!("{error}\n").as_bytes())
+                let to: &mut dyn Write = if is_data { &mut io::stderr() } else { &mut io::stdout() };
+                write(to, format!("{error}\n").as_bytes())
             } else {
-                write(io::stderr(), format!("strongroom: {message}\n").as_bytes())
+                write(io::stderr(), format!("strongroom: {}\n", label::lines(&message)).as_bytes())
             };
             (fault.exit_code(), written)
         }

@@ -9,6 +9,7 @@ use crate::{
     answer::{Answer, done},
     fault::Fault,
     key::{self, Hex, hex},
+    label::{self, Label},
     select::UserLogin,
 };
 
@@ -24,7 +25,8 @@ pub(crate) enum ObjectVerb {
         #[command(flatten)]
         choice: ObjectChoice,
     },
-    /// Deletes one object, for good: of a pair of keys, one half.
+    /// Deletes one object: of a pair of keys, one half. A key can be restored for the time for which the token keeps it
+    /// (`key restore`); all else is gone for good.
     Delete {
         #[command(flatten)]
         choice: ObjectChoice,
@@ -73,7 +75,7 @@ struct Row {
     handle: ObjectHandle,
     /// `None` if it cannot be read.
     class: Option<ObjectClass>,
-    label: String,
+    label: Label,
     id: Vec<u8>,
 }
 
@@ -91,12 +93,12 @@ fn rows(engine: &Engine, session: SessionHandle) -> Result<Vec<Row>, Fault> {
     let mut rows = Vec::new();
     for handle in key::find(engine, session, vec![(A::TOKEN, Value::Flag(true))])? {
         let Ok(object) = engine.object(session, handle) else {
-            rows.push(Row { handle, class: None, label: String::new(), id: Vec::new() });
+            rows.push(Row { handle, class: None, label: Label::of(&[]), id: Vec::new() });
             continue;
         };
         let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
         let class = object.attribute(A::CLASS).ok().and_then(Value::as_number).map(ObjectClass);
-        let label = String::from_utf8_lossy(&bytes(A::LABEL)).into_owned();
+        let label = Label::of(&bytes(A::LABEL));
         rows.push(Row { handle, class, label, id: bytes(A::ID) });
     }
     Ok(rows)
@@ -107,7 +109,7 @@ pub(crate) fn run(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
         ObjectVerb::List { login } => {
             let (_, session) = login.log_in(engine)?;
             let rows = rows(engine, session)?;
-            let told = |row: &Row| json!({ "class": row.class(), "label": row.label, "id": hex(&row.id) });
+            let told = |row: &Row| json!({ "class": row.class(), "label": &*row.label, "id": hex(&row.id) });
             Ok(Answer::new(rows.iter().map(Row::line).collect::<String>(), rows.iter().map(told).collect()))
         }
         ObjectVerb::Show { choice } => {
@@ -118,18 +120,24 @@ pub(crate) fn run(engine: &Engine, verb: &ObjectVerb) -> Result<Answer, Fault> {
             for (name, value) in object.attributes() {
                 let value = as_json(value);
                 let words = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                text.push_str(&format!("{name:34}  {words}\n"));
+                text.push_str(&format!("{name:34}  {}\n", label::line(&words)));
                 told.insert(name.to_string(), value);
             }
             Ok(Answer::new(text, Json::Object(told)))
         }
         ObjectVerb::Delete { choice, yes } => {
             if !yes {
-                return Err(Fault::Usage("an object that is deleted is gone: --yes says that it is meant".into()));
+                return Err(match key::deletion_days(engine, &choice.login.token)? {
+                    0 => key::not_meant("an object", 0),
+                    days => key::not_meant("an object that is no key is gone for good, and a key", days),
+                });
             }
             let (session, row) = choice.choose(engine)?;
             engine.destroy_object(session, row.handle)?;
-            done(format!("The {} {} is deleted.", row.class(), row.label))
+            let is_key =
+                matches!(row.class, Some(ObjectClass::PRIVATE_KEY | ObjectClass::SECRET_KEY | ObjectClass::PUBLIC_KEY));
+            let days = if is_key { key::deletion_days(engine, &choice.login.token)? } else { 0 };
+            done(format!("The {} {} is deleted.{}", row.class(), row.label, key::way_back(days)))
         }
     }
 }
@@ -158,7 +166,7 @@ impl ObjectChoice {
         let (token, session) = self.login.log_in(engine)?;
         let id = self.object.strip_prefix("id:").map(str::parse::<Hex>).transpose().map_err(Fault::Usage)?;
         let fits = |row: &Row| {
-            let named = id.as_ref().map_or(row.label == self.object, |Hex(id)| row.id == *id);
+            let named = id.as_ref().map_or(*row.label == self.object, |Hex(id)| row.id == *id);
             named && self.class.is_none_or(|class| row.class == Some(class.number()))
         };
         let mut found: Vec<Row> = rows(engine, session)?.into_iter().filter(fits).collect();

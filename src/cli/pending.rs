@@ -11,13 +11,14 @@ use crate::{
     answer::{Answer, done},
     fault::Fault,
     key::{self, Hex, hex},
+    label::{self, Label},
     select::UserLogin,
 };
 
 /// One half of a key that was deleted.
 struct Row {
     key: PendingKey,
-    label: String,
+    label: Label,
     id: Vec<u8>,
     unique: String,
     class: &'static str,
@@ -30,7 +31,7 @@ impl Row {
         let number = |name| key.view.attribute(name).ok().and_then(Value::as_number);
         let text = |name| String::from_utf8_lossy(&bytes(name)).into_owned();
         Self {
-            label: text(A::LABEL),
+            label: Label::of(&bytes(A::LABEL)),
             id: bytes(A::ID),
             unique: text(A::UNIQUE_ID),
             class: number(A::CLASS).map_or("key", |class| key::word(types::ObjectClass(class))),
@@ -45,7 +46,7 @@ impl Row {
 
     fn told(&self) -> Json {
         json!({
-            "label": self.label,
+            "label": &*self.label,
             "id": hex(&self.id),
             "unique_id": self.unique,
             "class": self.class,
@@ -81,11 +82,11 @@ pub(crate) fn restore(engine: &Engine, wanted: &str, login: &UserLogin) -> Resul
     let fits = |row: &Row| match (&id, unique) {
         (Some(Hex(id)), _) => row.id == *id,
         (None, Some(unique)) => row.unique == unique,
-        (None, None) => row.label == wanted,
+        (None, None) => *row.label == *wanted,
     };
     let rows = rows(engine, session)?;
     // Of a pair, both halves, whichever was named.
-    let whole: Vec<(String, Vec<u8>)> =
+    let whole: Vec<(Label, Vec<u8>)> =
         rows.iter().filter(|row| fits(row)).map(|row| (row.label.clone(), row.id.clone())).collect();
     let of_it = |row: &Row| {
         fits(row) || unique.is_some() && whole.iter().any(|(label, id)| (label, id) == (&row.label, &row.id))
@@ -116,7 +117,7 @@ pub(crate) fn alarms(engine: &Engine) -> Result<Answer, Fault> {
     let read = |line: &String| serde_json::from_str::<Json>(line).unwrap_or_else(|_| json!({ "unreadable": line }));
     let told: Vec<Json> = lines.iter().map(read).collect();
     let words = |alarm: &Json| {
-        let text = |name: &str| alarm.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let text = |name: &str| label::line(alarm.get(name).and_then(Json::as_str).unwrap_or_default());
         let time = moment(alarm.get("time").and_then(Json::as_u64).unwrap_or(0));
         let process = alarm.get("process").and_then(Json::as_u64).unwrap_or(0);
         match text("alarm").as_str() {

@@ -7,7 +7,12 @@ use engine::{Engine, User};
 use serde_json::{Value, json};
 use types::{SessionHandle, SlotId};
 
-use crate::{fault::Fault, pin::Source, token};
+use crate::{
+    fault::Fault,
+    label::{self, Label},
+    pin::Source,
+    token,
+};
 
 /// The token that a verb is about.
 #[derive(Args, Clone)]
@@ -34,7 +39,7 @@ pub(crate) struct UserLogin {
 #[derive(Clone)]
 pub(crate) struct Chosen {
     pub(crate) slot: SlotId,
-    pub(crate) label: String,
+    pub(crate) label: Label,
     pub(crate) tries: u32,
 }
 
@@ -126,7 +131,7 @@ impl TokenChoice {
         let token = describe(engine, slot)?;
         let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let tries = token.get("pin_tries").and_then(Value::as_u64).and_then(|tries| u32::try_from(tries).ok());
-        let chosen = Chosen { slot, label: text("label"), tries: tries.unwrap_or(0) };
+        let chosen = Chosen { slot, label: text("label").into(), tries: tries.unwrap_or(0) };
         CHOSEN.set(Some(chosen.clone()));
         Ok(chosen)
     }
@@ -243,8 +248,8 @@ fn list(tokens: &[Listed]) -> String {
 pub(crate) fn line(slot: SlotId, token: &Result<Value, engine::Error>) -> String {
     match token {
         Ok(token) => {
-            let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            format!("slot {}  serial {}  {}", slot.0, text("serial"), text("label"))
+            let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or_default();
+            format!("slot {}  serial {}  {}", slot.0, text("serial"), label::line(text("label")))
         }
         Err(fault) => format!("slot {}  damaged: {fault}", slot.0),
     }

@@ -18,7 +18,7 @@ use crate::{
     answer::{Answer, done},
     ecdsa,
     fault::Fault,
-    flow::{Input, Outlet, PART},
+    flow::{self, Input, Outlet, PART},
     key::{self, Hex, Key, KeyChoice, hex},
     select::TokenChoice,
 };
@@ -75,7 +75,7 @@ const CODES: &[Scheme] = &[
 ];
 
 /// How the bytes of a result are written.
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Encoding {
     /// As they are.
     Raw,
@@ -161,6 +161,13 @@ pub(crate) struct Digest {
     hash: Hash,
     #[command(flatten)]
     token: TokenChoice,
+}
+
+impl Sign {
+    /// Whether the result goes to standard output, and nothing but the result.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_some_and(flow::is_dash)
+    }
 }
 
 /// A digest by its name.
@@ -305,7 +312,7 @@ pub(crate) fn sign(engine: &Engine, asked: &Sign) -> Result<Answer, Fault> {
         Answer::new("", json!({ "scheme": scheme.name, "signature": data_encoding::BASE64.encode(&signature) }));
     match out {
         Some(out) => Outlet::open(Some(out))?.whole(&text)?,
-        None => answer.bytes = text,
+        None => answer.bytes = text.into(),
     }
     Ok(answer)
 }

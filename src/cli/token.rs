@@ -273,7 +273,7 @@ fn padded(label: &str) -> Result<[u8; 32], Fault> {
 }
 
 fn must_be_typed(token: &Chosen, label: &str) -> Result<(), Fault> {
-    if label.trim_end_matches(' ') == token.label {
+    if label.trim_end_matches(' ') == &*token.label {
         return Ok(());
     }
     Err(Fault::Usage(format!("--label is to be the token's, '{}', as a sign that it is meant", token.label)))

@@ -3,18 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use engine::Engine;
+use engine::{Engine, Error};
 use pkcs8::PrivateKeyInfoRef;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use types::{
     AttributeType as A, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output, OutputResult,
     Params, SessionHandle, Template, Value,
 };
 use x509_cert::{
-    der::{
-        Decode, Encode,
-        asn1::{OctetString, UintRef},
-    },
+    der::{Decode, Encode, asn1::OctetString},
     spki::{ObjectIdentifier, SubjectPublicKeyInfoRef},
 };
 use zeroize::Zeroizing;
@@ -22,13 +19,15 @@ use zeroize::Zeroizing;
 use crate::{
     answer::{Answer, done},
     cert,
+    export::{self, Format, Half, Subject, Written},
     fault::Fault,
-    flow::{Input, Outlet},
-    formats::{self, Found},
-    key::{self, Hex, Key, KeyChoice, hex},
-    kind::{self, Kind, Use},
+    flow::{self, Input, Outlet},
+    formats::{self, Found, Private, RsaPublicKey},
+    key::{self, Hex, Key, KeyChoice, Traits, hex},
+    kind::{self, Kind},
     pin::Source,
     select::UserLogin,
+    sign::Encoding,
 };
 
 #[derive(Args)]
@@ -39,19 +38,15 @@ pub(crate) struct Import {
     /// The label of the key.
     #[arg(long, short)]
     label: String,
-    /// Its id (CKA_ID), in hexadecimal digits. Without one, a pair gets an id that is made of its public key, a secret key a
-    /// random one.
-    #[arg(long)]
-    id: Option<Hex>,
     /// The kind of a secret key, as for `key create`.
     #[arg(long, short)]
     kind: Option<Kind>,
-    /// What it can do, and nothing else: sign, verify, encrypt, decrypt, wrap, unwrap, derive.
-    #[arg(long, value_delimiter = ',')]
-    can: Vec<Use>,
-    /// Lets it leave the token again.
-    #[arg(long)]
-    extractable: bool,
+    /// How the bytes of a secret key are written in the file. Whatever has the right length if nothing is given, and the answer
+    /// says what that was.
+    #[arg(long, requires = "kind")]
+    encoding: Option<Encoding>,
+    #[command(flatten)]
+    traits: Traits,
     /// Where the password of the file comes from, if it has one.
     #[arg(long, default_value = "prompt")]
     password: Source,
@@ -63,9 +58,13 @@ pub(crate) struct Import {
 pub(crate) struct Export {
     #[command(flatten)]
     choice: KeyChoice,
-    /// The private half too, as PKCS#8 under a password, or the bytes of a secret key. It must have been made --extractable.
+    /// The private half too, under a password, or the bytes of a secret key. It must have been made --extractable.
     #[arg(long)]
     private: bool,
+    /// How it is written: spki for a public key, pkcs8 for a private one, and base64 for the bytes of a secret key if nothing is
+    /// given.
+    #[arg(long)]
+    format: Option<Format>,
     /// Where the new password of the file comes from: env:NAME, file:PATH, fd:NUMBER, cmd:COMMAND or prompt.
     #[arg(long, default_value = "prompt")]
     password: Source,
@@ -83,7 +82,7 @@ pub(crate) struct Copy {
     choice: KeyChoice,
     /// The label of the copy.
     label: String,
-    /// The id of the copy; the same if none is given.
+    /// The id of the copy. Without one, a pair has the same, which is made of its public key, and a secret key a random one.
     #[arg(long)]
     id: Option<Hex>,
     /// The copy cannot leave the token, also if the key can.
@@ -123,17 +122,24 @@ pub(crate) struct Unwrap {
     /// The label of the key.
     #[arg(long, short)]
     label: String,
-    /// Its id, in hexadecimal digits.
-    #[arg(long)]
-    id: Option<Hex>,
-    /// What it can do, and nothing else.
-    #[arg(long, value_delimiter = ',')]
-    can: Vec<Use>,
-    /// Lets it leave the token again.
-    #[arg(long)]
-    extractable: bool,
+    #[command(flatten)]
+    traits: Traits,
     #[command(flatten)]
     login: UserLogin,
+}
+
+impl Export {
+    /// Whether the result goes to standard output, and nothing but the result.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_some_and(flow::is_dash)
+    }
+}
+
+impl Wrap {
+    /// Whether the result goes to standard output, and nothing but the result.
+    pub(crate) fn is_data(&self) -> bool {
+        self.out.as_deref().is_some_and(flow::is_dash)
+    }
 }
 
 /// A way to wrap a key.
@@ -266,12 +272,7 @@ pub(crate) fn public_parts(info: &[u8]) -> Result<(KeyType, Template), Fault> {
     let mut template: Template =
         vec![(A::CLASS, Value::Number(ObjectClass::PUBLIC_KEY.0)), (A::KEY_TYPE, Value::Number(key_type.0))];
     if key_type == KeyType::RSA {
-        #[derive(der::Sequence)]
-        struct Numbers<'a> {
-            n: UintRef<'a>,
-            e: UintRef<'a>,
-        }
-        let Numbers { n, e } = Numbers::from_der(bits).map_err(|why| bad(&why))?;
+        let RsaPublicKey { n, e } = RsaPublicKey::from_der(bits).map_err(|why| bad(&why))?;
         template.push((A::MODULUS, Value::bytes(n.as_bytes())));
         template.push((A::PUBLIC_EXPONENT, Value::bytes(e.as_bytes())));
     } else {
@@ -305,14 +306,18 @@ fn must_be_new(engine: &Engine, session: SessionHandle, info: &[u8], class: Obje
 }
 
 pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
-    let Import { file, label, id, kind, can, extractable, password, login } = asked;
+    let Import { file, label, kind, encoding, traits, password, login } = asked;
+    let Traits { id, can, extractable } = traits;
     let mut input = Input::open(Some(file), "")?;
     let bytes = Zeroizing::new(input.whole(MOST_WRAPPED)?);
     let name = input.name().to_owned();
     let asks = || password.read("Password of the file");
-    let found = match kind {
-        Some(kind) => Found::Secret(secret_bytes(&name, &bytes, kind)?),
-        None => formats::read(&name, &bytes, &asks)?,
+    let (found, taken) = match kind {
+        Some(kind) if encoding.is_some() || !is_json(&bytes, kind) => {
+            let (value, taken) = secret_bytes(&name, &bytes, kind, *encoding)?;
+            (Found::Secret(value), Some(taken))
+        }
+        _ => (formats::read(&name, &bytes, &asks)?, None),
     };
     let (token, session) = login.log_in(engine)?;
     let given = id.as_ref().map(|Hex(id)| id.clone());
@@ -325,7 +330,7 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
                     return Err(Fault::Usage(format!("{name} is a secret key: --kind says which, aes-256 for one")));
                 }
             };
-            let value = secret_bytes(&name, &value, &kind)?;
+            let (value, _) = secret_bytes(&name, &value, &kind, Some(Encoding::Raw))?;
             let (_, flags) = kind.flags(can).map_err(Fault::Usage)?;
             let random = key::random_id(engine, session)?;
             let template =
@@ -338,12 +343,13 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
             let (key_type, parts) = public_parts(&info)?;
             let (flags, _) = kind::like(key_type)?.flags(can).map_err(Fault::Usage)?;
             let id = given.map_or_else(|| id_of(engine, session, &info), Ok)?;
-            engine.create_object(session, parts.into_iter().chain(common(label, &id)).chain(flags).collect())?
+            let template = parts.into_iter().chain(common(label, &id)).chain(flags).collect();
+            engine.create_object(session, template).map_err(|error| unfit(error, &name))?
         }
-        Found::Private(info, certificates) => {
-            let made = bring_pair(engine, session, &info, label, given.as_deref(), can, *extractable)?;
+        Found::Private(private) => {
+            let made = bring_pair(engine, session, &private, &name, asked)?;
             let id = key::describe(engine, session, made)?.id;
-            for certificate in certificates {
+            for certificate in private.certificates {
                 // A certificate of the chain is not the key's.
                 cert::keep_of(engine, session, &certificate, label, &id, made)?;
             }
@@ -356,23 +362,42 @@ pub(crate) fn import(engine: &Engine, asked: &Import) -> Result<Answer, Fault> {
         (false, true) => "",
         (false, false) => " The file still has it: delete it if the token's copy is to be the only one.",
     };
+    let taken = match taken {
+        None => "",
+        Some(Encoding::Raw) => " The file was taken as the bytes themselves.",
+        Some(Encoding::Hex) => " The file was taken as hexadecimal digits.",
+        Some(Encoding::Base64) => " The file was taken as base64.",
+    };
     Ok(Answer::new(
-        format!("Key {label} of kind {} is in token {}.{words}", made.kind, token.label),
+        format!("Key {label} of kind {} is in token {}.{taken}{words}", made.kind, token.label),
         made.told(engine, &token)?,
     ))
+}
+
+/// What the token says of a key from a file that is none.
+fn unfit(error: Error, name: &str) -> Fault {
+    match error {
+        Error::WrappedKeyInvalid | Error::AttributeValueInvalid(_) => Fault::Usage(format!(
+            "{name}: no such key can be: a number in it is out of range, or a point is not on the curve, or its parts do not belong \
+             together"
+        )),
+        other => other.into(),
+    }
 }
 
 /// Both halves of a pair from a PKCS#8, or none of them. Gives the private one.
 fn bring_pair(
     engine: &Engine,
     session: SessionHandle,
-    info: &[u8],
-    label: &str,
-    id: Option<&[u8]>,
-    can: &[Use],
-    extractable: bool,
+    found: &Private,
+    name: &str,
+    asked: &Import,
 ) -> Result<ObjectHandle, Fault> {
-    let oid = PrivateKeyInfoRef::from_der(info).map_err(|why| Fault::Usage(format!("no PKCS#8: {why}")))?.algorithm.oid;
+    let Import { label, traits: Traits { id, can, extractable }, .. } = asked;
+    let oid = PrivateKeyInfoRef::from_der(&found.info)
+        .map_err(|why| Fault::Usage(format!("no PKCS#8: {why}")))?
+        .algorithm
+        .oid;
     let key_type = key_type(oid)?;
     let (public_flags, flags) = kind::like(key_type)?.flags(can).map_err(Fault::Usage)?;
     let class = [
@@ -382,11 +407,20 @@ fn bring_pair(
     ];
     let carrier = Carrier::new(engine, session)?;
     // First for this process only: its id follows from what the token finds its public half to be.
-    let template: Template = class.into_iter().chain(flags).chain(guarded(extractable)).collect();
-    let passing = carrier.bring_in(info, template)?;
+    let template: Template = class.into_iter().chain(flags).chain(guarded(*extractable)).collect();
+    let passing = carrier.bring_in(&found.info, template).map_err(|fault| match fault {
+        Fault::Engine(error) => unfit(error, name),
+        other => other,
+    })?;
     let public = key::describe(engine, session, passing)?.info;
+    let derived = SubjectPublicKeyInfoRef::try_from(&*public).map_err(|why| Fault::Failed(why.to_string()))?;
+    if !found.belongs_to(derived.subject_public_key.raw_bytes()) {
+        return Err(Fault::Usage(format!(
+            "{name}: the public half in it is not that of the private value: it is damaged, or of two keys"
+        )));
+    }
     must_be_new(engine, session, &public, ObjectClass::PRIVATE_KEY)?;
-    let id = id.map_or_else(|| id_of(engine, session, &public), |id| Ok(id.to_vec()))?;
+    let id = id.as_ref().map_or_else(|| id_of(engine, session, &public), |Hex(id)| Ok(id.clone()))?;
     let private = engine.copy_object(session, passing, common(label, &id))?;
     engine.destroy_object(session, passing)?;
     let half = || -> Result<(), Fault> {
@@ -408,76 +442,88 @@ fn bring_pair(
     }
 }
 
-/// The bytes of a secret key: as they are, as digits, or as base64, whatever has the right length.
-fn secret_bytes(name: &str, bytes: &[u8], kind: &Kind) -> Result<Zeroizing<Vec<u8>>, Fault> {
+/// Whether what should be a secret key is JSON, and not bytes that look like it.
+fn is_json(bytes: &[u8], kind: &Kind) -> bool {
+    kind.secret_len().is_some_and(|len| len != bytes.len()) && bytes.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// The bytes of a secret key, and how they were written: as is asked for, or as has the right length.
+fn secret_bytes(
+    name: &str,
+    bytes: &[u8],
+    kind: &Kind,
+    asked: Option<Encoding>,
+) -> Result<(Zeroizing<Vec<u8>>, Encoding), Fault> {
     let Some(len) = kind.secret_len() else {
         return Err(Fault::Usage(format!(
             "a key of kind {} is no secret key: without --kind, the file says what it is",
             kind.name
         )));
     };
-    if bytes.len() == len {
-        return Ok(Zeroizing::new(bytes.to_vec()));
-    }
     let text: Zeroizing<Vec<u8>> =
         Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    let decoded = [data_encoding::HEXLOWER_PERMISSIVE.decode(&text), data_encoding::BASE64.decode(&text)];
-    let fits = decoded.into_iter().flatten().map(Zeroizing::new).find(|bytes| bytes.len() == len);
-    fits.ok_or_else(|| {
-        Fault::Usage(format!(
-            "{name} has not the {len} bytes of a key of kind {}, nor digits or base64 of them",
-            kind.name
-        ))
+    let read = |encoding| match encoding {
+        Encoding::Raw => Some(bytes.to_vec()),
+        Encoding::Hex => data_encoding::HEXLOWER_PERMISSIVE.decode(&text).ok(),
+        Encoding::Base64 => data_encoding::BASE64.decode(&text).ok(),
+    };
+    let fits = |encoding: &Encoding| asked.is_none_or(|asked| asked == *encoding);
+    let ways = [Encoding::Raw, Encoding::Hex, Encoding::Base64].into_iter().filter(fits);
+    let found = ways.filter_map(|way| Some((Zeroizing::new(read(way)?), way))).find(|(value, _)| value.len() == len);
+    found.ok_or_else(|| {
+        let or = match asked {
+            None => ", nor digits or base64 of them",
+            Some(Encoding::Raw) => "",
+            Some(Encoding::Hex) => " in hexadecimal digits",
+            Some(Encoding::Base64) => " in base64",
+        };
+        Fault::Usage(format!("{name} has not the {len} bytes of a key of kind {}{or}", kind.name))
     })
 }
 
 pub(crate) fn export(engine: &Engine, asked: &Export) -> Result<Answer, Fault> {
-    let Export { choice, private, password, plain, out } = asked;
+    let Export { choice, private, format, password, plain, out } = asked;
     let (_, session, key) = choice.choose(engine)?;
-    let (text, data) = if *private {
-        let secret = key.half(ObjectClass::SECRET_KEY);
-        let half = secret.map_or_else(|| key.must_have(ObjectClass::PRIVATE_KEY), Ok)?;
-        let value = Carrier::new(engine, session)?.bring_out(half)?;
-        if secret.is_some() {
-            if !plain {
-                let why =
-                    "the bytes of a secret key are not written under a password: --plain, or `strongroom key wrap`";
-                return Err(Fault::Usage(why.into()));
-            }
-            let text = data_encoding::BASE64.encode(&value);
-            (format!("{text}\n"), json!({ "base64": text }))
-        } else if *plain {
-            pem_answer("PRIVATE KEY", &value)?
-        } else {
-            let password = password.read_new("New password of the file")?;
-            let mut random = [0; 32];
-            engine.random(session, &mut random)?;
-            pem_answer("ENCRYPTED PRIVATE KEY", &formats::encrypted(&value, &password, &random)?)?
+    let half = if *private { Half::Private } else { Half::Public };
+    let secret = key.half(ObjectClass::SECRET_KEY).filter(|_| *private);
+    let written = if let Some(secret) = secret {
+        if !plain {
+            let why = "the bytes of a secret key are not written under a password: --plain, or `strongroom key wrap`";
+            return Err(Fault::Usage(why.into()));
         }
+        export::secret(*format, &key.kind, &Carrier::new(engine, session)?.bring_out(secret)?)?
     } else {
+        let private = private.then(|| key.must_have(ObjectClass::PRIVATE_KEY)).transpose()?;
         let info = key.public_key_info(engine, session).ok_or_else(|| {
             Fault::Usage(format!(
                 "key {} has no public half; `--private` exports a secret key that may leave",
                 key.label
             ))
         })?;
-        pem_answer("PUBLIC KEY", &info)?
+        let subject = Subject { label: &key.label, id: &key.id, kind: &key.kind, info: &info };
+        let format = format.unwrap_or(Format::usual(half));
+        // Before somebody types a password for nothing.
+        format.must_fit(half, &subject)?;
+        match private {
+            None => export::public(format, &subject)?,
+            Some(private) => {
+                format.must_be_guarded(*plain)?;
+                let value = Carrier::new(engine, session)?.bring_out(private)?;
+                let password = (!plain).then(|| password.read_new("New password of the file")).transpose()?;
+                let certificates = cert::all(engine, session)?.into_iter().filter(|found| found.id == key.id);
+                let certificates: Vec<Vec<u8>> = certificates.map(|found| found.bytes).collect();
+                let mut random = [0; 32];
+                engine.random(session, &mut random)?;
+                export::private(format, &subject, &value, password.as_ref(), &certificates, &random)?
+            }
+        }
     };
-    answered(out, *private, text, data)
-}
-
-fn pem_answer(label: &str, bytes: &[u8]) -> Result<(String, Json), Fault> {
-    let text = cert::pem(label, bytes)?;
-    Ok((text.clone(), json!({ "pem": text })))
-}
-
-/// To a file, or to standard output.
-fn answered(out: &Option<PathBuf>, private: bool, text: String, data: Json) -> Result<Answer, Fault> {
+    let Written { bytes, data } = written;
     match out {
-        None => Ok(Answer::new(text, data)),
+        None => Ok(Answer { bytes, ..Answer::new("", data) }),
         Some(path) => {
-            let outlet = if private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
-            outlet.whole(text.as_bytes())?;
+            let outlet = if *private { Outlet::open_private(Some(path))? } else { Outlet::open(Some(path))? };
+            outlet.whole(&bytes)?;
             Ok(Answer::new("", data))
         }
     }
@@ -486,11 +532,16 @@ fn answered(out: &Option<PathBuf>, private: bool, text: String, data: Json) -> R
 pub(crate) fn copy(engine: &Engine, asked: &Copy) -> Result<Answer, Fault> {
     let Copy { choice, label, id, not_extractable } = asked;
     let (token, session, key) = choice.choose(engine)?;
+    let mut given = id.as_ref().map(|Hex(id)| id.clone());
+    if given.is_none() && key.half(ObjectClass::SECRET_KEY).is_some() {
+        // What is encrypted names its key by this: two of one id could not be told apart.
+        given = Some(key::random_id(engine, session)?);
+    }
     let mut made: Vec<ObjectHandle> = Vec::new();
     for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY] {
         let Some(half) = key.half(class) else { continue };
         let mut template = vec![(A::LABEL, Value::bytes(label.as_str()))];
-        template.extend(id.as_ref().map(|Hex(id)| (A::ID, Value::bytes(id.as_slice()))));
+        template.extend(given.as_ref().map(|id| (A::ID, Value::bytes(id.as_slice()))));
         if *not_extractable && class != ObjectClass::PUBLIC_KEY {
             template.push((A::EXTRACTABLE, Value::Flag(false)));
         }
@@ -521,7 +572,7 @@ pub(crate) fn wrap(engine: &Engine, asked: &Wrap) -> Result<Answer, Fault> {
     let wrapped = wrapped(engine, session, &scheme.mechanism(), wrapping, half)?;
     let data = json!({ "base64": data_encoding::BASE64.encode(&wrapped) });
     match out {
-        None => Ok(Answer { bytes: wrapped, ..Answer::new("", data) }),
+        None => Ok(Answer { bytes: wrapped.into(), ..Answer::new("", data) }),
         Some(path) => {
             Outlet::open(Some(path))?.whole(&wrapped)?;
             Ok(Answer::new(format!("Key {} is wrapped by {}.", key.label, by.label), data))
@@ -530,7 +581,7 @@ pub(crate) fn wrap(engine: &Engine, asked: &Wrap) -> Result<Answer, Fault> {
 }
 
 pub(crate) fn unwrap(engine: &Engine, asked: &Unwrap) -> Result<Answer, Fault> {
-    let Unwrap { file, by, scheme, kind, label, id, can, extractable, login } = asked;
+    let Unwrap { file, by, scheme, kind, label, traits: Traits { id, can, extractable }, login } = asked;
     let wrapped = Input::open(Some(file), "")?.whole(MOST_WRAPPED)?;
     let (token, session) = login.log_in(engine)?;
     let by = key::choose_in(engine, session, &token, by)?;

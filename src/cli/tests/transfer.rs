@@ -347,3 +347,157 @@ fn a_private_key_is_found_wherever_it_is_in_a_file_and_a_public_one_is_called_th
     let made = said(&run(&store, &["key", "import", "public.pem", "-l", "p"]));
     assert!(made.contains("Only its public half") && !made.contains("delete it"), "{made}");
 }
+
+/// A form, what it is asked for, and what OpenSSL or OpenSSH makes its public half with, in `theirs`.
+const OUT: [(&str, &str, &str); 4] = [
+    ("pkcs1", "--plain", "openssl rsa -in out -pubout -out theirs 2>/dev/null"),
+    ("sec1", "--plain", "openssl ec -in out -pubout -out theirs 2>/dev/null"),
+    (
+        "pkcs12",
+        "--password=env:PASSWORD",
+        "openssl pkcs12 -in out -passin 'pass:a password' -nodes -out both && openssl pkey -in both -pubout -out theirs",
+    ),
+    (
+        "openssh",
+        "--password=env:PASSWORD",
+        "cp out id && chmod 600 id && ssh-keygen -y -P 'a password' -f id | cut -d' ' -f1,2 >theirs",
+    ),
+];
+
+#[test]
+fn a_key_is_written_in_every_form_that_its_kind_has_and_other_programs_read_it() {
+    let store = Store::new("forms");
+    for kind in ["rsa-2048", "p256", "p384", "p521", "secp256k1", "ed25519", "x25519"] {
+        said(&run(&store, &["key", "create", kind, "-k", kind, "--extractable"]));
+        said(&run(&store, &["key", "export", kind, "-o", "public.pem"]));
+        let mut has_certificate = false;
+        if kind != "x25519" && kind != "secp256k1" {
+            said(&run(&store, &["cert", "self-sign", kind]));
+            has_certificate = true;
+        }
+        for (form, password, read) in OUT {
+            let made = run(&store, &["key", "export", kind, "--private", "--format", form, password, "-o", "out"]);
+            let fits = match form {
+                "pkcs1" => kind.starts_with("rsa"),
+                "sec1" => kind.starts_with('p') || kind == "secp256k1",
+                "openssh" => kind != "x25519" && kind != "secp256k1",
+                _ => true,
+            };
+            if !fits {
+                let (code, why) = refused(&made);
+                assert!(code == 2 && why.contains(&format!("of kind {kind} has no form as {form}")), "{why}");
+                continue;
+            }
+            said(&made);
+            sh(&store, read);
+            if form == "openssh" {
+                said(&run(&store, &["key", "export", kind, "--format", "ssh", "-o", "line"]));
+                sh(&store, "cut -d' ' -f1,2 line | cmp - theirs && ssh-keygen -l -f line >/dev/null");
+                let line = fs::read_to_string(store.0.join("line")).unwrap();
+                assert!(line.ends_with(&format!(" {kind}\n")), "{line}");
+                said(&run(&store, &["key", "export", kind, "--private", "--format", form, "--plain", "-o", "id"]));
+                sh(&store, "ssh-keygen -y -P '' -f id | cut -d' ' -f1,2 | cmp - theirs");
+            } else {
+                sh(&store, "cmp theirs public.pem");
+            }
+            if form == "pkcs12" {
+                let both = fs::read_to_string(store.0.join("both")).unwrap();
+                assert_eq!(both.contains("BEGIN CERTIFICATE"), has_certificate, "{kind}");
+            }
+        }
+        // What is written as JSON is read again as the same key.
+        said(&run(&store, &["key", "export", kind, "--private", "--format", "jwk", "--plain", "-o", "jwk"]));
+        said(&run(&store, &["key", "delete", kind, "--yes"]));
+        said(&run(&store, &["key", "import", "jwk", "-l", kind]));
+        said(&run(&store, &["key", "export", kind, "-o", "again.pem"]));
+        sh(&store, "cmp again.pem public.pem");
+    }
+    said(&run(&store, &["key", "export", "rsa-2048", "--format", "pkcs1", "-o", "out"]));
+    said(&run(&store, &["key", "export", "rsa-2048", "-o", "public.pem"]));
+    sh(&store, "openssl rsa -RSAPublicKey_in -in out -pubout -out theirs 2>/dev/null && cmp theirs public.pem");
+    let (code, why) = refused(&run(&store, &["key", "export", "p256", "--private", "--format", "sec1"]));
+    assert!(code == 2 && why.contains("--plain"), "{why}");
+    let (code, why) = refused(&run(&store, &["key", "export", "p256", "--private", "--format", "pkcs12", "--plain"]));
+    assert!(code == 2 && why.contains("leave --plain out"), "{why}");
+}
+
+#[test]
+fn a_public_key_is_taken_in_from_json_and_from_a_line_of_openssh() {
+    let store = Store::new("public");
+    for kind in ["rsa-2048", "p256", "p384", "p521", "secp256k1", "ed25519", "x25519"] {
+        said(&run(&store, &["key", "create", kind, "-k", kind, "--extractable"]));
+        said(&run(&store, &["key", "export", kind, "-o", "public.pem"]));
+        let forms: &[&str] = if ["secp256k1", "x25519"].contains(&kind) { &["jwk"] } else { &["jwk", "openssh"] };
+        let file = |form: &str| format!("{form}.{kind}");
+        for form in forms {
+            said(&run(&store, &["key", "export", kind, "--format", form, "-o", &file(form)]));
+        }
+        said(&run(&store, &["key", "delete", kind, "--yes"]));
+        for form in forms {
+            let made = said(&run(&store, &["key", "import", &file(form), "-l", form]));
+            assert!(made.contains("Only its public half"), "{made}");
+            said(&run(&store, &["key", "export", form, "-o", "again.pem"]));
+            sh(&store, "cmp again.pem public.pem");
+            said(&run(&store, &["key", "delete", form, "--yes"]));
+        }
+    }
+}
+
+#[test]
+fn a_key_whose_parts_contradict_each_other_is_refused_in_words() {
+    let store = Store::new("contradiction");
+    let jwk = |number: usize| JWKS[number].1.to_owned();
+    // Another point of the curve: RFC 7515, A.3.
+    let other = jwk(0)
+        .replace("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU")
+        .replace("4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+    let off = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"}"#;
+    said(&run(&store, &["key", "create", "r", "-k", "rsa-2048", "--extractable"]));
+    let rsa = said(&run(&store, &["key", "export", "r", "--private", "--plain", "--format", "jwk"]));
+    said(&run(&store, &["key", "delete", "r", "--yes"]));
+    let none: String = data_encoding::BASE64URL_NOPAD.encode(&[0; 32]);
+    for (text, words) in [
+        (other, "is not that of the private value"),
+        (jwk(1).replace("11qYAYKxCrfVS", "11qYAYKxCrfVT"), "is not that of the private value"),
+        (jwk(0).replace("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE", &none), "out of range"),
+        (off.to_owned(), "not on the curve"),
+        (jwk(0).replace("870MB6gfuTJ4", "870M"), "'d' of the JWK has 26 bytes, and 32 on the curve P-256"),
+        (jwk(1).replace("\"d\":\"nW", "\"d\":\"?"), "'d' of the JWK is not base64url"),
+        (rsa.replace("\"e\":\"AQAB\"", "\"e\":\"Aw\""), "exponents of the RSA key do not belong together"),
+        ("ssh-ed25519 AAAA".to_owned(), "a public key of OpenSSH that cannot be read"),
+    ] {
+        fs::write(store.0.join("file"), text).unwrap();
+        let (code, why) = refused(&run(&store, &["key", "import", "file", "-l", "k"]));
+        assert!(code == 2 && why.contains(words) && !why.contains("CKR_"), "{words}: {why}");
+    }
+    // The same contradiction in PKCS#8 and SEC1, of the private value of one key and the point of another.
+    sh(
+        &store,
+        "for n in 1 2; do openssl ecparam -name prime256v1 -genkey -noout -outform DER -out $n; done; \
+         { head -c 57 1; tail -c 64 2; } >file; openssl ec -inform DER -in 1 -conv_form compressed -out small 2>/dev/null",
+    );
+    let (code, why) = refused(&run(&store, &["key", "import", "file", "-l", "k"]));
+    assert!(code == 2 && why.contains("is not that of the private value"), "{why}");
+    assert!(text(&run(&store, &["key", "list"]).stdout).contains("there is no key yet"));
+    said(&run(&store, &["key", "import", "small", "-l", "compressed"]));
+}
+
+#[test]
+fn a_key_in_json_has_the_numbers_that_the_rfc_has() {
+    let store = Store::new("jwk-out");
+    for (label, jwk) in JWKS {
+        fs::write(store.0.join("jwk"), jwk).unwrap();
+        said(&run(&store, &["key", "import", "jwk", "--label", label, "--extractable"]));
+        let out = said(&run(&store, &["key", "export", label, "--private", "--plain", "--format", "jwk"]));
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&out), read(jwk));
+        let mut public = read(jwk);
+        public.as_object_mut().unwrap().remove("d");
+        assert_eq!(read(&said(&run(&store, &["key", "export", label, "--format", "jwk"]))), public);
+    }
+    said(&run(&store, &["key", "create", "s", "-k", "aes-256", "--extractable"]));
+    let out = said(&run(&store, &["key", "export", "s", "--private", "--plain", "--format", "jwk"]));
+    fs::write(store.0.join("jwk"), out).unwrap();
+    said(&run(&store, &["key", "import", "jwk", "-l", "again", "-k", "aes-256"]));
+}
