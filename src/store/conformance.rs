@@ -16,6 +16,7 @@ pub fn conformance(make: &dyn Fn() -> Box<dyn TokenDirectory>) {
     an_empty_cabinet_has_no_tokens(make().as_ref());
     a_slot_is_given_once(make().as_ref());
     a_commit_is_whole_and_refused_from_an_old_base(make().as_ref());
+    a_log_grows_by_what_is_committed_and_by_nothing_else(&*make());
     records_are_found_by_their_terms(make().as_ref());
     a_second_handle_sees_what_the_first_commits(make().as_ref());
     a_change_counter_counts_the_changes_of_its_scope(make().as_ref());
@@ -91,6 +92,25 @@ fn a_commit_is_whole_and_refused_from_an_old_base(directory: &dyn TokenDirectory
         digests.iter().map(|digest| (digest.id, digest.version, digest.tag)).collect::<Vec<_>>(),
         vec![(newer.id, newer.version, newer.tag)]
     );
+}
+
+/// The log has what was committed, in its order, without a gap.
+fn a_log_grows_by_what_is_committed_and_by_nothing_else(directory: &dyn TokenDirectory) {
+    let store = directory.create(&location(0), vec![], vec![]).expect("the slot is free");
+    let append = |number, text: &str| Change::Append(number, text.into());
+    assert_eq!(store.log(0, 10), Ok(vec![]));
+    let both = vec![append(1, "one"), Change::Put(record(1, 1, 1), vec![]), append(2, "two")];
+    assert_eq!(store.commit(Revision(0), vec![], vec![], both), Ok(Revision(1)));
+    for wrong in [append(2, "again"), append(4, "a gap"), append(0, "none"), append(u64::MAX, "the last")] {
+        let changes = vec![Change::Put(record(2, 2, 2), vec![]), wrong];
+        assert!(matches!(store.commit(Revision(1), vec![], vec![], changes), Err(Error::Damaged(_))));
+    }
+    assert_eq!(store.read(record(2, 2, 2).id), Ok(None), "nothing of it happened");
+    assert_eq!(store.commit(Revision(1), vec![], vec![], vec![append(3, "three")]), Ok(Revision(2)));
+    let entry = |number, text: &str| (number, text.as_bytes().to_vec());
+    assert_eq!(store.log(0, 10), Ok(vec![entry(1, "one"), entry(2, "two"), entry(3, "three")]));
+    assert_eq!(store.log(1, 1), Ok(vec![entry(2, "two")]));
+    assert_eq!(store.log(3, 10), Ok(vec![]));
 }
 
 fn records_are_found_by_their_terms(directory: &dyn TokenDirectory) {

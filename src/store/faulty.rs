@@ -10,8 +10,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::{
-    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision,
-    Scope, SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, Record, RecordDigest, RecordId,
+    Revision, Scope, SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
 };
 
 /// What can be made to fail. [`Store::writable`] and [`TokenDirectory::conflicts`] cannot, and are not counted.
@@ -25,6 +25,8 @@ pub enum Verb {
     Find,
     /// [`Store::digests`].
     Digests,
+    /// [`Store::log`].
+    Log,
     /// [`Store::commit`].
     Commit,
     /// [`Store::change_counter`].
@@ -266,6 +268,10 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         let mut digests = self.plan.run(Verb::Digests, || self.inner.digests(first_byte))?;
         digests.retain(|digest| !self.plan.is_hidden(digest.id));
         Ok(digests)
+    }
+
+    fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, Error> {
+        self.plan.run(Verb::Log, || self.inner.log(after, limit))
     }
 
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {

@@ -72,7 +72,28 @@ pub enum Change {
     Put(Record, Vec<IndexTerm>),
     /// Removes a record, which must be there, and its terms.
     Remove(RecordId),
+    /// Adds an entry to the log, under the number that follows the last one's; the first is 1.
+    Append(u64, Vec<u8>),
 }
+
+impl Change {
+    /// The record that it changes, if it changes one.
+    #[must_use]
+    pub fn record(&self) -> Option<RecordId> {
+        match self {
+            Self::Put(Record { id, .. }, _) | Self::Remove(id) => Some(*id),
+            Self::Append(..) => None,
+        }
+    }
+}
+
+/// Why nothing is added to a log that was changed.
+pub(crate) fn log_ends_elsewhere(number: u64) -> Error {
+    Error::Damaged(format!("entry {number} of the log is not the one that follows its last: it was changed"))
+}
+
+/// An entry of the log, under its number.
+pub type LogEntry = (u64, Vec<u8>);
 
 /// What a change counter counts the changes of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,11 +148,15 @@ pub trait Store: Send + Sync {
     /// The digests of all records whose name begins with this byte, in order.
     fn digests(&self, first_byte: u8) -> Result<Vec<RecordDigest>, Error>;
 
+    /// The entries of the log whose numbers are above `after`, in their order, at most `limit`.
+    fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, Error>;
+
     /// Applies all changes and the new head or none, if the store is still at `base`; the new revision is
     /// `base + 1`. What it returns `Ok` for survives the loss of power.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the store has moved on: read again and decide anew.
+    /// [`Error::Conflict`] if the store has moved on: read again and decide anew. [`Error::Damaged`] if the log does not
+    /// end where the store is said to be: somebody has changed it.
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error>;
 
     /// The head's change counter as this handle's last commit left it, if that made this revision. As long as

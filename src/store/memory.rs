@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
-    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision,
-    Scope, Serial, Store, TokenDirectory, TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, Record, RecordDigest, RecordId,
+    Revision, Scope, Serial, Store, TokenDirectory, TokenLocation, Turn, log_ends_elsewhere,
 };
 
 /// A directory without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
@@ -117,6 +117,7 @@ struct Contents {
     head: Head,
     records: BTreeMap<RecordId, (Record, Vec<IndexTerm>)>,
     index: BTreeSet<(IndexTerm, RecordId)>,
+    log: Vec<Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -124,7 +125,7 @@ impl MemoryStore {
     #[must_use]
     pub fn new(clear: Vec<u8>, sealed: Vec<u8>) -> Self {
         let head = Head { revision: Revision(0), clear, sealed };
-        let contents = Contents { head, records: BTreeMap::new(), index: BTreeSet::new() };
+        let contents = Contents { head, records: BTreeMap::new(), index: BTreeSet::new(), log: Vec::new() };
         let changes = Changes { head: AtomicU64::new(0), buckets: [const { AtomicU64::new(0) }; 256] };
         Self { contents: RwLock::new(Some(contents)), changes }
     }
@@ -173,17 +174,22 @@ impl Store for MemoryStore {
         })
     }
 
+    fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, Error> {
+        let skipped = usize::try_from(after).unwrap_or(usize::MAX);
+        self.with(|contents| (1..).zip(contents.log.iter().cloned()).skip(skipped).take(limit).collect())
+    }
+
     fn commit(&self, base: Revision, clear: Vec<u8>, sealed: Vec<u8>, changes: Vec<Change>) -> Result<Revision, Error> {
         let mut guard = self.contents.write();
         let contents = guard.as_mut().ok_or(Error::Missing)?;
         if contents.head.revision != base || !contents.allow(&changes) {
             return Err(Error::Conflict);
         }
+        contents.log_goes_on(&changes)?;
         let next = base.0.checked_add(1).ok_or_else(|| Error::Full("every revision is taken".to_owned()))?;
         let mut touched = BTreeSet::new();
         for change in changes {
-            let (Change::Put(Record { id, .. }, _) | Change::Remove(id)) = &change;
-            touched.extend(id.0.first().copied());
+            touched.extend(change.record().and_then(|id| id.0.first().copied()));
             contents.apply(change);
         }
         let revision = Revision(next);
@@ -224,12 +230,30 @@ impl Contents {
                 true
             }
             Change::Remove(id) => planned.insert(*id, false).unwrap_or_else(|| self.records.contains_key(id)),
+            Change::Append(..) => true,
+        })
+    }
+
+    /// Whether new entries follow the last one.
+    fn log_goes_on(&self, changes: &[Change]) -> Result<(), Error> {
+        let mut logged = self.log.len() as u64;
+        changes.iter().try_for_each(|change| match change {
+            Change::Append(number, _) if *number == logged + 1 => {
+                logged += 1;
+                Ok(())
+            }
+            Change::Append(number, _) => Err(log_ends_elsewhere(*number)),
+            Change::Put(..) | Change::Remove(_) => Ok(()),
         })
     }
 
     fn apply(&mut self, change: Change) {
-        let (Change::Put(Record { id, .. }, _) | Change::Remove(id)) = &change;
-        if let Some((old, terms)) = self.records.remove(id) {
+        if let Change::Append(_, entry) = change {
+            self.log.push(entry);
+            return;
+        }
+        let Some(id) = change.record() else { return };
+        if let Some((old, terms)) = self.records.remove(&id) {
             for term in terms {
                 self.index.remove(&(term, old.id));
             }

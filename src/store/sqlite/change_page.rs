@@ -133,8 +133,9 @@ impl ChangePage {
         let Some((page, _)) = &found.page else { return Err(Error::Missing) };
         let mut touched = [false; 256];
         for change in changes {
-            let (Change::Put(crate::Record { id, .. }, _) | Change::Remove(id)) = change;
-            if let Some(bucket) = touched.get_mut(usize::from(first_byte(id.0))) {
+            if let Some(id) = change.record()
+                && let Some(bucket) = touched.get_mut(usize::from(first_byte(id.0)))
+            {
                 *bucket = true;
             }
         }

@@ -21,8 +21,8 @@ pub(super) static TOKEN: Format = Format {
     application_id: 0x5354_5247,
     // `record` is what `digests` and `find` read: 70 to a page, however long the bodies are. A body is reached by its
     // number, and new ones lie side by side at the end. `terms` repeats the rows of `term`, 16 bytes each, so that
-    // they can be found again without an index that turns it round. `log` and `epoch` are for the audit and for
-    // what `C_InitToken` has retired; this release writes nothing to them.
+    // they can be found again without an index that turns it round. `log` is the audit's; `epoch` is for what
+    // `C_InitToken` has retired, and this release writes nothing to it.
     steps: &["
         CREATE TABLE head (
             only INTEGER PRIMARY KEY CHECK (only = 1),

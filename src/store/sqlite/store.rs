@@ -9,7 +9,10 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::V
 use super::change_page::ChangePage;
 use super::database::{Access, Database, Verdict};
 use super::schema::TOKEN;
-use crate::{Change, ChangeCounter, Error, Head, IndexTerm, Record, RecordDigest, RecordId, Revision, Scope, Store};
+use crate::{
+    Change, ChangeCounter, Error, Head, IndexTerm, LogEntry, Record, RecordDigest, RecordId, Revision, Scope, Store,
+    log_ends_elsewhere,
+};
 
 /// A token file.
 pub(super) struct SqliteStore {
@@ -54,6 +57,10 @@ impl SqliteStore {
             let done = match change {
                 Change::Put(record, terms) => put(connection, record, terms).map(|()| true),
                 Change::Remove(id) => remove(connection, *id),
+                Change::Append(number, entry) => match append(connection, *number, entry) {
+                    Ok(false) => return Err(log_ends_elsewhere(*number)),
+                    done => done,
+                },
             };
             if !done.map_err(|e| failed(&e))? {
                 return Err(Error::Conflict);
@@ -85,6 +92,14 @@ fn put(connection: &Connection, record: &Record, terms: &[IndexTerm]) -> rusqlit
         statement.execute(params![term.0, id.0])?;
     }
     Ok(())
+}
+
+/// Whether the number is the one that follows.
+fn append(connection: &Connection, number: u64, entry: &[u8]) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO log (number, entry) SELECT ?1, ?2 WHERE ?1 = 1 + (SELECT coalesce(max(number), 0) FROM log)",
+    )?;
+    Ok(statement.execute(params![signed(number), entry])? == 1)
 }
 
 /// Whether there was something to remove.
@@ -169,6 +184,17 @@ impl Store for SqliteStore {
                     tag: row.get(2)?,
                 })
             })?;
+            rows.collect()
+        })
+    }
+
+    fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.database.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT number, entry FROM log WHERE number > ?1 ORDER BY number LIMIT ?2")?;
+            let rows =
+                statement.query_map(params![signed(after), limit], |row| Ok((unsigned(row.get(0)?), row.get(1)?)))?;
             rows.collect()
         })
     }

@@ -1,0 +1,247 @@
+//! The audit: what was done to a token and its objects, in entries that are chained.
+//!
+//! An entry is one line of JSON. Its *link* is a hash of the link before it, its number and its text; the token's sealed
+//! header has the last one, written in the transaction of each change. A *checkpoint* is an entry that has a signature over
+//! the link before it, by a key of the token. How it looks outside: `docs/format-audit.md`.
+
+use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
+use types::{AttributeType, KeyType, ObjectClass};
+
+use crate::{
+    Error, alarms,
+    hex::digits,
+    object::{Attributes, KeyState, is_internal},
+};
+
+/// What an entry is linked to the one before it by.
+pub type Link = [u8; 32];
+
+/// Before the first entry.
+pub const BEFORE_THE_FIRST: Link = [0; 32];
+
+/// Something that is written down.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    name: &'static str,
+    facts: Map<String, Json>,
+}
+
+impl Event {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, facts: Map::new() }
+    }
+
+    /// The same with one more fact.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A new object.
+    pub(crate) fn created(object: &Attributes) -> Self {
+        let made = object.number(AttributeType::KEY_GEN_MECHANISM).map(types::MechanismType);
+        let made = made.and_then(types::MechanismType::name).filter(|_| object.flag(AttributeType::LOCAL));
+        let event = Self::new("object-created").about(object);
+        match made {
+            Some(mechanism) => event.with("made_by", mechanism),
+            None => event,
+        }
+    }
+
+    /// An object that is gone.
+    pub(crate) fn destroyed(object: &Attributes) -> Self {
+        Self::new("object-destroyed").about(object)
+    }
+
+    /// What has become of an object; `None` if nobody sees a difference.
+    pub(crate) fn changed(old: &Attributes, new: &Attributes) -> Option<Self> {
+        let (before, after) = (KeyState::of(old), KeyState::of(new));
+        if before != after {
+            let event = match (before, after) {
+                (_, KeyState::PendingDeletion) => {
+                    let until = new.number(AttributeType::SR_DELETE_AT).unwrap_or_default();
+                    Self::new("key-deleted").with("until", until)
+                }
+                (KeyState::PendingDeletion, _) => Self::new("key-restored"),
+                _ => Self::new("key-state"),
+            };
+            return Some(event.with("from", before.word()).with("to", after.word()).about(new));
+        }
+        let differ = |name: &AttributeType| !is_internal(*name) && old.get(*name) != new.get(*name);
+        let mut names: Vec<AttributeType> =
+            old.iter().chain(new.iter()).map(|(name, _)| name).filter(differ).collect();
+        names.sort_unstable();
+        names.dedup();
+        let names: Vec<Json> = names.into_iter().map(|name| Json::from(name.to_string())).collect();
+        (!names.is_empty()).then(|| Self::new("object-changed").with("attributes", names).about(new))
+    }
+
+    /// The same with what names an object.
+    fn about(self, object: &Attributes) -> Self {
+        let text = |name| String::from_utf8_lossy(object.bytes(name).unwrap_or_default()).into_owned();
+        let class = object.class().and_then(ObjectClass::name).unwrap_or("CKO_?");
+        let named = self
+            .with("class", class)
+            .with("label", text(AttributeType::LABEL))
+            .with("id", digits(object.bytes(AttributeType::ID).unwrap_or_default()))
+            .with("unique_id", text(AttributeType::UNIQUE_ID));
+        match object.key_type().and_then(KeyType::name) {
+            Some(key_type) => named.with("key_type", key_type),
+            None => named,
+        }
+    }
+
+    /// Its text under a number.
+    pub(crate) fn text(&self, number: u64, who: &str) -> String {
+        let program = std::env::current_exe().ok();
+        let program = program.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+        let mut all = self.facts.clone();
+        let common = [
+            ("n", Json::from(number)),
+            ("time", Json::from(alarms::now())),
+            ("event", Json::from(self.name)),
+            ("who", Json::from(who)),
+            ("process", Json::from(std::process::id())),
+            ("program", Json::from(program.unwrap_or_default())),
+        ];
+        all.extend(common.map(|(name, value)| (name.to_owned(), value)));
+        Json::Object(all).to_string()
+    }
+}
+
+/// The link of an entry.
+pub(crate) fn link(before: &Link, number: u64, text: &str) -> Link {
+    let mut hash = Sha256::new();
+    hash.update(b"strongroom audit");
+    hash.update(before);
+    hash.update(number.to_be_bytes());
+    hash.update(text.as_bytes());
+    hash.finalize().into()
+}
+
+/// What a checkpoint signs: the token, the number of the checkpoint and the link of the entry before it.
+pub(crate) fn signed(serial: &str, number: u64, before: &Link) -> Vec<u8> {
+    format!("strongroom audit checkpoint\n{serial}\n{number}\n{}\n", digits(before)).into_bytes()
+}
+
+/// An entry as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its number; the first is 1.
+    pub number: u64,
+    /// Its text: an object of JSON in one line.
+    pub text: String,
+    /// Its link.
+    pub link: Link,
+}
+
+impl AuditEntry {
+    /// The line that it is exported as: its text, with its link as the last member.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let inner = self.text.strip_suffix('}').unwrap_or(&self.text);
+        format!("{inner}{LINK}{}\"}}", digits(&self.link))
+    }
+}
+
+/// What stands between the text of a line and its link.
+const LINK: &str = ",\"link\":\"";
+
+/// How far a chain is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The number of the last checkpoint whose signature was checked.
+    pub checkpoint: Option<u64>,
+    /// The link of the last entry.
+    pub last: Link,
+}
+
+/// Where a chain breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The first entry that is not as it was written, or that is not there.
+    pub number: u64,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// Checks entries one after the other.
+pub struct Verifier<'a> {
+    serial: &'a str,
+    public_key: Option<&'a [u8]>,
+    found: Verified,
+}
+
+impl<'a> Verifier<'a> {
+    /// For the entries of the token with this serial number. Without its public key (Ed25519, 32 bytes) no checkpoint's
+    /// signature is checked.
+    #[must_use]
+    pub fn new(serial: &'a str, public_key: Option<&'a [u8]>) -> Self {
+        Self { serial, public_key, found: Verified { entries: 0, checkpoint: None, last: BEFORE_THE_FIRST } }
+    }
+
+    /// The next line of an export.
+    ///
+    /// # Errors
+    /// [`Broken`], and nothing can follow.
+    pub fn line(&mut self, line: &str) -> Result<(), Broken> {
+        let number = self.found.entries.saturating_add(1);
+        let broken = |why| Broken { number, why };
+        let cut = line.rfind(LINK).and_then(|at| line.split_at_checked(at));
+        let (inner, rest) = cut.ok_or(broken("it is cut off, or no entry"))?;
+        let told = rest.strip_prefix(LINK).and_then(|rest| rest.strip_suffix("\"}"));
+        let told = told.ok_or(broken("it is cut off, or no entry"))?;
+        let text = format!("{inner}}}");
+        let link = self.entry(number, &text)?;
+        if told == digits(&link) { Ok(()) } else { Err(broken("it was changed, or one before it was")) }
+    }
+
+    /// The next entry, and its link.
+    ///
+    /// # Errors
+    /// [`Broken`], and nothing can follow.
+    pub fn entry(&mut self, number: u64, text: &str) -> Result<Link, Broken> {
+        let expected = self.found.entries.saturating_add(1);
+        let broken = |why| Broken { number: expected, why };
+        let json: Json = serde_json::from_str(text).map_err(|_| broken("it is no JSON"))?;
+        let said = json.get("n").and_then(Json::as_u64);
+        if number != expected || said != Some(expected) {
+            return Err(broken("another entry is in its place"));
+        }
+        let before = self.found.last;
+        if let Some(signature) = json.get("signature") {
+            let signature = signature.as_str().and_then(crate::hex::bytes);
+            let signature = signature.ok_or(broken("its signature is none"))?;
+            if let Some(key) = self.public_key {
+                let message = signed(self.serial, number, &before);
+                let checked = (crypto::SUITE.edwards_public)(crypto::edwards::Curve::Ed25519, key)
+                    .and_then(|key| key.verify(&message, &signature));
+                checked.map_err(|_| broken("its signature is wrong: an entry before it was changed, or another key"))?;
+                self.found.checkpoint = Some(number);
+            }
+        }
+        self.found.last = link(&before, number, text);
+        self.found.entries = number;
+        Ok(self.found.last)
+    }
+
+    /// What was found so far.
+    #[must_use]
+    pub fn found(&self) -> Verified {
+        self.found
+    }
+}
+
+/// The event of a checkpoint.
+pub(crate) fn checkpoint(signature: &[u8]) -> Event {
+    Event::new("checkpoint").with("signature", digits(signature))
+}
+
+impl From<Broken> for Error {
+    fn from(_: Broken) -> Self {
+        Self::Tampered("the audit")
+    }
+}
