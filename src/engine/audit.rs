@@ -11,7 +11,7 @@ use types::{AttributeType, KeyType, ObjectClass};
 use crate::{
     Error, alarms,
     hex::digits,
-    object::{Attributes, KeyState, is_internal},
+    object::{Attributes, KeyState, rules::is_internal},
 };
 
 /// What an entry is linked to the one before it by.
@@ -66,11 +66,10 @@ impl Event {
                 (KeyState::PendingDeletion, _) => Self::new("key-restored"),
                 _ => Self::new("key-state"),
             };
-            return Some(event.with("from", before.word()).with("to", after.word()).about(new));
+            return Some(event.with("from", before.to_string()).with("to", after.to_string()).about(new));
         }
         let differ = |name: &AttributeType| !is_internal(*name) && old.get(*name) != new.get(*name);
-        let mut names: Vec<AttributeType> =
-            old.iter().chain(new.iter()).map(|(name, _)| name).filter(differ).collect();
+        let mut names: Vec<AttributeType> = old.iter().chain(new.iter()).map(|(name, _)| name).filter(differ).collect();
         names.sort_unstable();
         names.dedup();
         let names: Vec<Json> = names.into_iter().map(|name| Json::from(name.to_string())).collect();
@@ -219,7 +218,8 @@ impl<'a> Verifier<'a> {
                 let message = signed(self.serial, number, &before);
                 let checked = (crypto::SUITE.edwards_public)(crypto::edwards::Curve::Ed25519, key)
                     .and_then(|key| key.verify(&message, &signature));
-                checked.map_err(|_| broken("its signature is wrong: an entry before it was changed, or another key"))?;
+                checked
+                    .map_err(|_| broken("its signature is wrong: an entry before it was changed, or another key"))?;
                 self.found.checkpoint = Some(number);
             }
         }

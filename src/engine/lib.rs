@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
+pub mod audit;
 mod curve;
 mod der;
 mod error;

@@ -1,5 +1,6 @@
 //! Slots: the sessions, the login and the objects of a token in this process.
 
+mod audit;
 mod copies;
 mod info;
 mod objects;

@@ -16,10 +16,12 @@
 //! removed, added, exchanged or rolled back is noticed, at a cost that does not grow with logging in. Who
 //! puts the *whole* file of yesterday in the place of today's is noticed by this process, and by this machine: `witness`.
 
+mod audit;
 mod bytes;
 pub(crate) mod fuzz;
 mod index;
 mod lifecycle;
+mod log;
 mod objects;
 mod people;
 mod pin;
@@ -55,6 +57,7 @@ use store::{
 
 use crate::{
     Error, Settings,
+    audit::Event,
     settings::PinCost,
     token::{
         pin::{Owner, PinPolicy, StoreSecret, Wrap},
@@ -214,6 +217,8 @@ impl Login {
 pub(crate) struct Reinitialization {
     token_header: TokenHeader,
     keys: Keys,
+    /// The keys of the old one.
+    before: Keys,
 }
 
 /// What was seen of the store since the login.
@@ -278,6 +283,12 @@ impl Token {
         for role in [Role::Officer, Role::User] {
             token.forgive(role);
         }
+        let mut event = Event::new("token-initialized");
+        event = event.with("label", String::from_utf8_lossy(label).trim_end()).with("serial", token.serial.as_str());
+        if let Err(fault) = token.note(&Login::new(keys), &event) {
+            // It is whole without its first entry.
+            tracing::warn!(%fault, "that the token was made is not written down");
+        }
         Ok(token)
     }
 
@@ -301,13 +312,13 @@ impl Token {
     /// # Errors
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::PinLenRange`], and the store's.
     pub(crate) fn prepare_reinitialization(&self, so_pin: &[u8], label: &[u8; 32]) -> Result<Reinitialization, Error> {
-        let TriedPin { token_header, .. } = self.try_pin(Role::Officer, so_pin)?;
+        let TriedPin { token_header, keys: before, .. } = self.try_pin(Role::Officer, so_pin)?;
         self.must_not_keep_keys()?;
         let epoch = token_header.epoch.saturating_add(1);
         let secret = self.secret()?;
         let rules = (token_header.pins, token_header.policy, token_header.lifecycle);
         let (token_header, keys) = found(&self.serial, epoch, so_pin, label, rules, secret.as_ref())?;
-        Ok(Reinitialization { token_header, keys })
+        Ok(Reinitialization { token_header, keys, before })
     }
 
     /// Makes the token anew: all objects and the user's PIN go, serial and slot stay.
@@ -316,7 +327,7 @@ impl Token {
     /// [`Error::TokenReplaced`] if somebody else has made it anew since, and the store's.
     pub(crate) fn reinitialize(&self, prepared: &Reinitialization) -> Result<(), Error> {
         let _one_at_a_time = self.reinitializing.lock();
-        let Reinitialization { token_header, keys } = prepared;
+        let Reinitialization { token_header, keys, before } = prepared;
         let clear = token_header.encode();
         self.next_epoch.store(token_header.epoch, Ordering::Release);
         let committed = retrying(|_| {
@@ -327,10 +338,14 @@ impl Token {
             }
             // A key may have been made since the PIN was tried.
             self.must_not_keep_keys()?;
-            let header = SealedHeader::blank(keys, next(head.revision), &clear)?.seal(keys)?;
+            let mut header = SealedHeader::blank(keys, next(head.revision), &clear)?;
+            // What was written down of the token goes on.
+            header.keep_log(SealedHeader::open(before, &head.sealed)?.log()?);
             let records = self.store.find(&[], None, usize::MAX)?;
-            let changes = records.into_iter().map(Change::Remove).collect();
-            self.commit(keys, head.revision, clear.clone(), header, changes)
+            let event = Event::new("token-initialized").with("objects_gone", records.len());
+            let mut changes: Vec<_> = records.into_iter().map(Change::Remove).collect();
+            changes.push(header.note(keys, &event)?);
+            self.commit(keys, head.revision, clear.clone(), header.seal(keys)?, changes)
         });
         match committed {
             Ok(_) => self.epoch.store(token_header.epoch, Ordering::Release),
@@ -476,7 +491,7 @@ impl Token {
         self.token_header()?.pins.must_fit(new)?;
         loop {
             let TriedPin { token_header, wrap, keys } = self.try_pin(role, old)?;
-            match self.rewrap(&keys, new, token_header.pins.cost, &wrap)? {
+            match self.rewrap(&keys, new, token_header.pins.cost, &wrap, "pin-changed")? {
                 Rewrapped::Written => return Ok(()),
                 // Somebody has changed the PIN since. Then the old one is tried against what is there now.
                 Rewrapped::Overtaken => {}
@@ -624,10 +639,18 @@ impl Token {
     }
 
     /// Seals a person's ring under another PIN and writes it down, in the place of the wrap that was opened.
-    fn rewrap(&self, keys: &Keys, pin: &[u8], cost: PinCost, opened: &Wrap) -> Result<Rewrapped, Error> {
+    fn rewrap(
+        &self,
+        keys: &Keys,
+        pin: &[u8],
+        cost: PinCost,
+        opened: &Wrap,
+        what: &'static str,
+    ) -> Result<Rewrapped, Error> {
         let (role, secret) = (keys.role, self.secret()?);
         let owner = Owner::of(role, &self.serial, keys.epoch);
         let wrap = Wrap::make(pin, &keys.ring, owner, cost, secret.as_ref())?;
+        let event = Event::new(what).with("whose", role.word());
         retrying(|_| {
             let current = self.unless_overtaken(role, opened, self.vouched_head(keys))?;
             let Some(Current { mut token_header, mut header, head }) = current else { return Ok(Rewrapped::Overtaken) };
@@ -636,7 +659,7 @@ impl Token {
             }
             token_header.set_wrap(role, wrap.clone());
             header.revision = next(head.revision);
-            self.commit_headers(keys, head.revision, &token_header, header, Vec::new())?;
+            self.commit_headers(keys, head.revision, &token_header, header, Vec::new(), &event)?;
             Ok(Rewrapped::Written)
         })
     }
@@ -648,10 +671,12 @@ impl Token {
         base: Revision,
         token_header: &TokenHeader,
         mut header: SealedHeader,
-        changes: Vec<Change>,
+        mut changes: Vec<Change>,
+        event: &Event,
     ) -> Result<Revision, Error> {
         let clear = token_header.encode();
         header.token_header_hash = seal::digest(&[&clear]);
+        changes.push(header.note(keys, event)?);
         self.commit(keys, base, clear, header.seal(keys)?, changes)
     }
 
@@ -691,7 +716,8 @@ impl Token {
                 }
             }
             token_header.set_wrap(Role::User, wrap.clone());
-            self.commit_headers(officer, head.revision, &token_header, header, changes)
+            let event = Event::new("pin-set").with("whose", Role::User.word()).with("objects_lost", changes.len());
+            self.commit_headers(officer, head.revision, &token_header, header, changes, &event)
         })?;
         Ok(())
     }
@@ -703,7 +729,7 @@ impl Token {
             match wrap.renewal(pins.cost, secret.as_ref()) {
                 Some(cost) if self.store.writable() => {
                     // If somebody has changed the PIN since, it has its cost already.
-                    self.rewrap(&login.keys, pin, cost, wrap).map(|_| ())
+                    self.rewrap(&login.keys, pin, cost, wrap, "pin-made-dearer").map(|_| ())
                 }
                 _ => Ok(()),
             }
@@ -865,7 +891,8 @@ impl Token {
         };
         *self.newest.lock() = Some(current.witness());
         let bytes = current.witness().encode(&keys)?;
-        Ok(self.counters.set_note(WITNESS, &bytes, Durability::Power)?)
+        self.counters.set_note(WITNESS, &bytes, Durability::Power)?;
+        self.note(&Login::new(keys), &Event::new("rollback-accepted"))
     }
 }
 

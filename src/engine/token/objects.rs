@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     Error,
+    audit::Event,
     hex::digits,
     object::{Attributes, Object, ObjectLocation, Visibility},
 };
@@ -59,7 +60,7 @@ impl Token {
         retrying(|attempt| {
             let mut edit = self.edit(login, attempt)?;
             let (before, old) = self.opened(login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
-            edit.put(id, &change(&old)?, Some(&before))?;
+            edit.change(id, &old, &change(&old)?, &before)?;
             edit.commit()
         })?;
         Ok(())
@@ -84,10 +85,11 @@ impl Token {
             let mut edit = self.edit(login, attempt)?;
             for id in others {
                 let (before, old) = self.opened(login, &edit.current, *id)?.ok_or(Error::ObjectHandleInvalid)?;
-                edit.put(*id, &change(&old)?, Some(&before))?;
+                edit.change(*id, &old, &change(&old)?, &before)?;
             }
             for (id, attributes) in &named {
                 edit.put(*id, attributes, None)?;
+                edit.note(Event::created(attributes));
             }
             edit.commit()
         })?;
@@ -101,8 +103,9 @@ impl Token {
     pub(crate) fn remove(&self, login: &Login, id: RecordId) -> Result<(), Error> {
         retrying(|attempt| {
             let mut edit = self.edit(login, attempt)?;
-            let (before, _) = self.opened(login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
+            let (before, attributes) = self.opened(login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
             edit.remove(&before)?;
+            edit.note(Event::destroyed(&attributes));
             edit.commit()
         })?;
         Ok(())
@@ -128,6 +131,7 @@ impl Token {
                     && is_due(&attributes)
                 {
                     edit.remove(&before)?;
+                    edit.note(Event::destroyed(&attributes).with("after", "its window"));
                     purged += 1;
                 }
             }
@@ -340,7 +344,7 @@ impl Token {
         let current = self.look(login)?;
         let mut header = current.header.clone();
         header.revision = next(current.head.revision);
-        Ok(Edit { token: self, login, current, header, changes: Vec::new() })
+        Ok(Edit { token: self, login, current, header, changes: Vec::new(), events: Vec::new() })
     }
 }
 
@@ -351,6 +355,8 @@ pub(super) struct Edit<'a> {
     pub(super) current: Arc<Current>,
     header: SealedHeader,
     changes: Vec<Change>,
+    /// What is written down of it.
+    events: Vec<Event>,
 }
 
 impl Edit<'_> {
@@ -365,6 +371,18 @@ impl Edit<'_> {
         let terms = Indexer::for_object(attributes, keys, &self.current.token_header.salt)?.terms(attributes);
         self.changes.push(Change::Put(sealed, terms));
         Ok(())
+    }
+
+    /// Writes what has become of an object, and writes it down if anybody sees a difference.
+    fn change(&mut self, id: RecordId, old: &Attributes, new: &Attributes, before: &Record) -> Result<(), Error> {
+        self.put(id, new, Some(before))?;
+        self.events.extend(Event::changed(old, new));
+        Ok(())
+    }
+
+    /// Writes something down.
+    pub(super) fn note(&mut self, event: Event) {
+        self.events.push(event);
     }
 
     /// Seals anew what is kept of a lost object.
@@ -389,7 +407,10 @@ impl Edit<'_> {
     }
 
     pub(super) fn commit(self) -> Result<store::Revision, Error> {
-        let Self { token, login, current, header, changes } = self;
+        let Self { token, login, current, mut header, mut changes, events } = self;
+        for event in &events {
+            changes.push(header.note(&login.keys, event)?);
+        }
         let (clear, sealed) = (current.head.clear.clone(), header.seal(&login.keys)?);
         let revision = token.commit(&login.keys, current.head.revision, clear.clone(), sealed.clone(), changes)?;
         if let Some(counter) = token.store.counter_after(revision) {

@@ -11,7 +11,7 @@ use super::{
     sealed_header::{SealedHeader, buckets},
     token_header::TokenHeader,
 };
-use crate::Error;
+use crate::{Error, audit::Event};
 
 /// The PINs of everybody who has a ring.
 pub struct Pins<'a> {
@@ -67,6 +67,7 @@ impl Token {
         rings: &[Ring],
         whose: Whose,
         edit: impl Fn(&mut TokenHeader),
+        event: &Event,
     ) -> Result<Option<Vec<Person>>, Error> {
         let (secret, cost) = (self.secret()?, self.token_header()?.pins.cost);
         let make = |(person, ring): (&Person, &Ring)| {
@@ -93,7 +94,7 @@ impl Token {
             let (mut token_header, head) = (current.token_header, current.head);
             fresh.iter().for_each(|person| token_header.set_wrap(person.role(), person.wrap.clone()));
             edit(&mut token_header);
-            self.commit_headers(&new.login.keys, head.revision, &token_header, header, Vec::new()).map(Some)
+            self.commit_headers(&new.login.keys, head.revision, &token_header, header, Vec::new(), event).map(Some)
         })?;
         Ok(committed.map(|_| fresh))
     }
@@ -108,6 +109,7 @@ impl Token {
             next_header.domain = domain.id;
         }
         if next_header.key != header.key {
+            next_header.keep_log(header.log()?.under_a_new_key()?);
             for first in buckets() {
                 let digests = self.store.digests(first)?;
                 let moved = next_header.move_bucket((header, old), new, first, &digests);

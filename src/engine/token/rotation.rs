@@ -19,7 +19,7 @@ use super::{
     retrying,
     ring::{KeyId, KeyState, Purpose, Ring, RingKey},
 };
-use crate::Error;
+use crate::{Error, audit::Event};
 
 /// How many records are looked at for one commit. In tests so few that a handful of objects makes several commits.
 const BATCH: usize = if cfg!(test) { 2 } else { 256 };
@@ -91,7 +91,13 @@ impl Token {
             }
         }
         people = loop {
-            match self.exchange(&people, &crypto::keys(|| with_new_keys(&people))?, Whose::All, |_| {})? {
+            match self.exchange(
+                &people,
+                &crypto::keys(|| with_new_keys(&people))?,
+                Whose::All,
+                |_| {},
+                &Event::new("token-keys-exchanged"),
+            )? {
                 Some(begun) => break begun,
                 None => people = self.try_all(pins)?,
             }
@@ -175,7 +181,8 @@ impl Token {
         };
         let mut again;
         let mut people = people;
-        while self.exchange(people, &without(people), Whose::All, |_| {})?.is_none() {
+        let event = Event::new("old-token-keys-gone");
+        while self.exchange(people, &without(people), Whose::All, |_| {}, &event)?.is_none() {
             // Somebody has changed a PIN. What he has put in its place is tried with what was given.
             again = self.try_all(pins)?;
             people = &again;

@@ -7,7 +7,7 @@ use super::{
     policy::{Profile, Recovery},
     ring::{KeyId, Purpose, Ring, RingKey},
 };
-use crate::{Error, settings::PinCost};
+use crate::{Error, audit::Event, settings::PinCost};
 
 /// Which rules of a token are to be others. `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,24 @@ pub struct NewRules {
     pub pin_tries: Option<u32>,
     /// What PINs cost. Those that are there become dearer at the next login.
     pub pin_cost: Option<PinCost>,
+}
+
+impl NewRules {
+    /// What is written down of them.
+    fn event(&self) -> Event {
+        let Self { label, profile, recovery, deletion_days, lock_deletion, dates, pin_tries, pin_cost } = self;
+        let facts = [
+            label.map(|label| ("label", String::from_utf8_lossy(&label).trim_end().to_owned())),
+            profile.map(|profile| ("profile", profile.to_string())),
+            recovery.map(|recovery| ("recovery", recovery.to_string())),
+            deletion_days.map(|days| ("deletion_days", days.to_string())),
+            lock_deletion.then(|| ("deletion_days_locked", "true".to_owned())),
+            dates.map(|dates| ("dates_hold", dates.to_string())),
+            pin_tries.map(|tries| ("pin_tries", tries.to_string())),
+            pin_cost.map(|cost| ("pin_cost", format!("{} KiB, {} passes", cost.memory_kib, cost.passes))),
+        ];
+        facts.into_iter().flatten().fold(Event::new("rules-changed"), |event, (name, value)| event.with(name, value))
+    }
 }
 
 impl Token {
@@ -54,20 +72,26 @@ impl Token {
             };
             let rings = crypto::keys(|| rings(&people, recovery))?;
             let whose = if recovery.is_some() { Whose::All } else { Whose::Officer };
-            let exchanged = self.exchange(&people, &rings, whose, |header| {
-                header.label = label.unwrap_or(header.label);
-                header.policy.profile = profile.unwrap_or(header.policy.profile);
-                header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
-                // Whoever was faster may have locked it.
-                let least = if header.lifecycle.locked { header.lifecycle.deletion_days } else { 0 };
-                header.lifecycle = Lifecycle {
-                    deletion_days: deletion_days.unwrap_or(header.lifecycle.deletion_days).max(least),
-                    locked: header.lifecycle.locked || lock_deletion,
-                    dates: dates.unwrap_or(header.lifecycle.dates),
-                };
-                header.pins.tries = pin_tries.unwrap_or(header.pins.tries);
-                header.pins.cost = pin_cost.unwrap_or(header.pins.cost).max(least_cost(header.policy.profile));
-            })?;
+            let exchanged = self.exchange(
+                &people,
+                &rings,
+                whose,
+                |header| {
+                    header.label = label.unwrap_or(header.label);
+                    header.policy.profile = profile.unwrap_or(header.policy.profile);
+                    header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
+                    // Whoever was faster may have locked it.
+                    let least = if header.lifecycle.locked { header.lifecycle.deletion_days } else { 0 };
+                    header.lifecycle = Lifecycle {
+                        deletion_days: deletion_days.unwrap_or(header.lifecycle.deletion_days).max(least),
+                        locked: header.lifecycle.locked || lock_deletion,
+                        dates: dates.unwrap_or(header.lifecycle.dates),
+                    };
+                    header.pins.tries = pin_tries.unwrap_or(header.pins.tries);
+                    header.pins.cost = pin_cost.unwrap_or(header.pins.cost).max(least_cost(header.policy.profile));
+                },
+                &rules.event(),
+            )?;
             if exchanged.is_some() {
                 return Ok(());
             }

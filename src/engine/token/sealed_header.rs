@@ -1,16 +1,18 @@
 //! The sealed header: the sealed part of the head.
 
-use store::{RecordDigest, Revision};
+use store::{Change, RecordDigest, Revision};
 use types::Buffer;
+use zeroize::Zeroize;
 
 use super::{
     bytes::{Reader, Sink},
+    log::Log,
     ring::{FIRST_DOMAIN, KeyId},
     seal::{self, AES_256_GCM, Keys, NONCE_LEN, TAG_LEN, TokenKeys},
     sections::{Section, Unknown},
     token_header::FORMAT,
 };
-use crate::Error;
+use crate::{Error, audit::Event};
 
 /// How many buckets there are: one for each first byte of a record's name.
 const BUCKETS: usize = 256;
@@ -27,6 +29,7 @@ pub(super) type DigestBucket = [u8; 16];
 mod kind {
     pub(super) const STATE: u16 = 1;
     pub(super) const DIGESTS: u16 = 2;
+    pub(super) const LOG: u16 = 3;
 }
 
 /// What the token knows of its store as a whole. The layout is in `docs/format.md`.
@@ -42,6 +45,8 @@ pub(super) struct SealedHeader {
     /// Hash of the token header that belongs to it.
     pub(super) token_header_hash: [u8; 32],
     buckets: Vec<DigestBucket>,
+    /// The audit's entries; `None` before the first.
+    log: Option<Log>,
     /// Sections of a newer release that may be kept as they are.
     unknown: Vec<Section>,
 }
@@ -56,12 +61,36 @@ impl SealedHeader {
             count: 0,
             token_header_hash: seal::digest(&[token_header]),
             buckets: vec![[0; 16]; BUCKETS],
+            log: None,
             unknown: Vec::new(),
         })
     }
 
     pub(super) fn bucket(&self, first_byte: u8) -> DigestBucket {
         self.buckets.get(usize::from(first_byte)).copied().unwrap_or_default()
+    }
+
+    /// The log; an empty one if there is none yet.
+    pub(super) fn log(&self) -> Result<Log, Error> {
+        self.log.clone().map_or_else(Log::new, Ok)
+    }
+
+    /// Whether something was written down already.
+    pub(super) fn has_log(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// Takes a log over from the header of before.
+    pub(super) fn keep_log(&mut self, log: Log) {
+        self.log = Some(log);
+    }
+
+    /// Writes an entry down, and gives the change for it.
+    pub(super) fn note(&mut self, keys: &Keys, event: &Event) -> Result<Change, Error> {
+        let mut log = self.log()?;
+        let change = log.append(&keys.serial, keys.role.word(), event)?;
+        self.log = Some(log);
+        Ok(change)
     }
 
     /// Puts a digest in.
@@ -119,7 +148,7 @@ impl SealedHeader {
     }
 
     pub(super) fn seal(&self, keys: &Keys) -> Result<Vec<u8>, Error> {
-        let Self { key: _, domain, revision, count, token_header_hash, buckets, unknown } = self;
+        let Self { key: _, domain, revision, count, token_header_hash, buckets, log, unknown } = self;
         let mut state = Vec::new();
         state.put(&revision.0.to_be_bytes());
         state.put(&count.to_be_bytes());
@@ -128,6 +157,11 @@ impl SealedHeader {
         let mut body = Vec::with_capacity(256 + 16 * BUCKETS);
         Section::required(kind::STATE, state).write(&mut body);
         Section::required(kind::DIGESTS, buckets.concat()).write(&mut body);
+        if let Some(log) = log {
+            let mut section = Section::required(kind::LOG, log.encode().to_vec());
+            section.write(&mut body);
+            section.value.zeroize();
+        }
         unknown.iter().for_each(|section| section.write(&mut body));
         seal_sections(keys, self.keys(keys)?, body)
     }
@@ -155,8 +189,8 @@ impl SealedHeader {
         let mut body = Buffer::new(body.to_vec());
         let Some(token) = keys.token_with(key) else { return Some(Err(Error::LoginOver)) };
         token.header.open(nonce, &bound(keys, key), &mut body, tag)?;
-        let (mut state, mut buckets, mut unknown) = (None, None, Vec::new());
-        for section in Section::read_all(&mut Reader::new(&body))? {
+        let (mut state, mut buckets, mut log, mut unknown) = (None, None, None, Vec::new());
+        for mut section in Section::read_all(&mut Reader::new(&body))? {
             let mut reader = Reader::new(&section.value);
             match section.kind {
                 kind::STATE if state.is_none() => {
@@ -165,7 +199,12 @@ impl SealedHeader {
                 kind::DIGESTS if buckets.is_none() => {
                     buckets = Some((0..BUCKETS).map(|_| reader.array()).collect::<Option<Vec<_>>>()?);
                 }
-                kind::STATE | kind::DIGESTS => return None,
+                kind::LOG if log.is_none() => {
+                    log = Some(Log::decode(&mut reader)?);
+                    section.value.zeroize();
+                    continue;
+                }
+                kind::STATE | kind::DIGESTS | kind::LOG => return None,
                 _ if section.unknown == Unknown::Keep => {
                     unknown.push(section);
                     continue;
@@ -178,7 +217,7 @@ impl SealedHeader {
             }
         }
         let ((revision, count, token_header_hash, domain), buckets) = (state?, buckets?);
-        Some(Ok(Self { key, domain, revision, count, token_header_hash, buckets, unknown }))
+        Some(Ok(Self { key, domain, revision, count, token_header_hash, buckets, log, unknown }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be asked of the engine, a file for each chapter of the specification's functions.
 
+mod audit;
 mod decryption;
 mod derivation;
 mod digest;

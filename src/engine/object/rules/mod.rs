@@ -48,6 +48,11 @@ pub(crate) struct Rule {
 /// What the token remembers of an object, and nobody else sees.
 const INTERNAL: [AttributeType; 3] = [AttributeType::PAST_USES, AttributeType::PAST_STATE, AttributeType::DUE_SEEN];
 
+/// Whether the token remembers this for itself.
+pub(crate) fn is_internal(name: AttributeType) -> bool {
+    INTERNAL.contains(&name)
+}
+
 /// Not a footnote of the specification: may be chosen anew when the object is copied.
 const COPY: u8 = 0x10;
 /// Not a footnote of the specification: may be made empty later, and nothing else.

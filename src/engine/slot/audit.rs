@@ -1,0 +1,36 @@
+//! What was written down of a slot's token.
+
+use super::Slot;
+use crate::{
+    Error,
+    audit::{AuditEntry, Broken, Verified},
+};
+
+impl Slot {
+    /// Reads and checks it.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn audit(&self, each: &mut dyn FnMut(&AuditEntry)) -> Result<Result<Verified, Broken>, Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.audit(&login, each))
+    }
+
+    /// Adds a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn audit_checkpoint(&self) -> Result<(), Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.checkpoint(&login))
+    }
+
+    /// The public key that checks checkpoints.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn audit_key(&self) -> Result<Vec<u8>, Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.audit_key(&login))
+    }
+}
