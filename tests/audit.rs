@@ -55,7 +55,11 @@ fn each_change_of_the_log_is_noticed_and_the_first_bad_entry_named() {
         fs::copy(&entry, witnesses.join(entry.file_name().unwrap())).unwrap();
     }
     let changes = [
-        ("edit", "UPDATE log SET entry = CAST(substr(entry, 1, 30) || x'00' || substr(entry, 32) AS BLOB) WHERE number = 3", 3),
+        (
+            "edit",
+            "UPDATE log SET entry = CAST(substr(entry, 1, 30) || x'00' || substr(entry, 32) AS BLOB) WHERE number = 3",
+            3,
+        ),
         ("delete", "DELETE FROM log WHERE number = 2", 2),
         ("cut off", "DELETE FROM log WHERE number > 3", 4),
         ("empty", "DELETE FROM log", 1),

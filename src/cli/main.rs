@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // It is a command: this is what it is for.
 
 mod answer;
+mod audit;
 mod blob;
 mod cert;
 mod ecdsa;
@@ -119,6 +120,9 @@ enum Noun {
     },
     /// Prints the manual page (roff).
     Man,
+    /// Shows, checks and puts out what was done to a token.
+    #[command(subcommand)]
+    Audit(audit::AuditVerb),
     /// Lists the alarms: who looked for a deleted key, or used it.
     Alarms,
     /// Lists, shows and deletes what else is in a token.
@@ -152,6 +156,7 @@ impl Noun {
         match self {
             Self::Encrypt(asked) | Self::Decrypt(asked) => asked.is_data(),
             Self::Sign(asked) => asked.is_data(),
+            Self::Audit(verb) => verb.is_data(),
             Self::Key(key::KeyVerb::Export(asked)) => asked.is_data(),
             Self::Key(key::KeyVerb::Wrap(asked)) => asked.is_data(),
             _ => false,
@@ -249,6 +254,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
             let status = ephemeral::run(&command)?;
             Ok(Answer { code: Some(ephemeral::code(status)), ..Answer::new("", json!({})) })
         }
+        Noun::Audit(verb) => audit::run(&engine, &verb),
         Noun::Alarms => pending::alarms(&engine),
         Noun::Env { .. } => ephemeral::env(),
         Noun::Integrate { program, token } => integrate::run(&engine, &program, &token),
