@@ -287,9 +287,8 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
                 return Err(not_meant("a key", deletion_days(engine, &choice.token())?));
             }
             let (token, session, key) = choice.choose(engine)?;
-            for half in &key.halves {
-                engine.destroy_object(session, half.handle)?;
-            }
+            let halves: Vec<ObjectHandle> = key.halves.iter().map(|half| half.handle).collect();
+            engine.destroy_objects(session, &halves)?;
             let back = way_back(engine.token_summary(token.slot)?.lifecycle.deletion_days);
             done(format!("Key {} is deleted from token {}.{back}", key.label, token.label))
         }
@@ -331,20 +330,18 @@ pub(crate) fn way_back(days: u16) -> String {
 /// Brings all of a key to a state.
 fn set_state(engine: &Engine, choice: &KeyChoice, state: KeyState) -> Result<Answer, Fault> {
     let (token, session, key) = choice.choose(engine)?;
-    for half in &key.halves {
-        engine.set_attributes(session, half.handle, vec![(A::SR_KEY_STATE, state.value())]).map_err(
-            |error| match error {
-                error @ Error::AttributeReadOnly(A::SR_KEY_STATE) => Fault::Explained(
-                    format!(
-                        "key {} of token {} is {}, and stays so: `strongroom key create` makes another",
-                        key.label, token.label, key.state
-                    ),
-                    error,
-                ),
-                other => other.into(),
-            },
-        )?;
-    }
+    let halves: Vec<ObjectHandle> = key.halves.iter().map(|half| half.handle).collect();
+    let changes = vec![(A::SR_KEY_STATE, state.value())];
+    engine.set_attributes_of_all(session, &halves, &changes).map_err(|error| match error {
+        error @ Error::AttributeReadOnly(A::SR_KEY_STATE) => Fault::Explained(
+            format!(
+                "key {} of token {} is {}, and stays so: `strongroom key create` makes another",
+                key.label, token.label, key.state
+            ),
+            error,
+        ),
+        other => other.into(),
+    })?;
     done(format!("Key {} of token {} is {state}.", key.label, token.label))
 }
 

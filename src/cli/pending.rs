@@ -103,9 +103,8 @@ pub(crate) fn restore(engine: &Engine, wanted: &str, login: &UserLogin) -> Resul
         let several: String = found.iter().map(|row| format!("unique:{}  {}", row.unique, row.line())).collect();
         return Err(Fault::Usage(format!("'{wanted}' could be any of these; unique:… says which:\n{several}")));
     }
-    for row in &found {
-        engine.restore_key(session, &row.key)?;
-    }
+    let keys: Vec<&PendingKey> = found.iter().map(|row| &row.key).collect();
+    engine.restore_keys(session, &keys)?;
     done(format!(
         "Key {} is back in token {}, disabled: `strongroom key enable` lets it be used.",
         first.label, token.label

@@ -603,14 +603,47 @@ impl Slot {
                     return Err(Error::ObjectHandleInvalid);
                 }
             }
-            ObjectLocation::Token { record, .. } => self.destroy_record(record, &object.attributes)?,
+            ObjectLocation::Token { record, .. } => self.destroy_records(&[(record, &object.attributes)])?,
         }
         self.objects.forget(handle);
         Ok(())
+    }
+
+    /// Destroys token objects, all or none.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if one is a session object or gone, and the store's.
+    pub(crate) fn destroy_all(&self, objects: &[(ObjectHandle, Arc<Object>)]) -> Result<(), Error> {
+        self.destroy_records(&records(objects)?)?;
+        objects.iter().for_each(|(handle, _)| self.objects.forget(*handle));
+        Ok(())
+    }
+
+    /// Changes token objects to what `change` makes of each, all or none.
+    ///
+    /// # Errors
+    /// [`Error::ObjectHandleInvalid`] if one is a session object or gone, what `change` says, and the store's.
+    pub(crate) fn change_all(
+        &self,
+        objects: &[(ObjectHandle, Arc<Object>)],
+        change: &dyn Fn(&Attributes) -> Result<Attributes, Error>,
+    ) -> Result<(), Error> {
+        let login = self.must_be_logged_in()?;
+        let records: Vec<RecordId> = records(objects)?.into_iter().map(|(record, _)| record).collect();
+        self.watched(self.token.replace(&login, Vec::new(), &records, change)).map(|_| ())
     }
 
     /// The handles of the session objects.
     pub(crate) fn session_objects(&self) -> Vec<ObjectHandle> {
         self.state.lock().objects()
     }
+}
+
+/// Where token objects lie.
+fn records(objects: &[(ObjectHandle, Arc<Object>)]) -> Result<Vec<(RecordId, &Attributes)>, Error> {
+    let record = |(_, object): &'_ (ObjectHandle, Arc<Object>)| match object.location {
+        ObjectLocation::Token { record, .. } => Ok(record),
+        ObjectLocation::Session(_) => Err(Error::ObjectHandleInvalid),
+    };
+    objects.iter().map(|object| Ok((record(object)?, &object.1.attributes))).collect()
 }

@@ -49,13 +49,16 @@ pub(crate) fn asks_for_hidden(template: &[(AttributeType, Value)]) -> bool {
 }
 
 impl Slot {
-    /// Destroys a token object; a key only after the token's window, if it has one.
-    pub(super) fn destroy_record(&self, record: RecordId, attributes: &Attributes) -> Result<(), Error> {
+    /// Destroys token objects, all or none; keys only after the token's window, if it has one. What is no key does not stand
+    /// beside a key.
+    pub(super) fn destroy_records(&self, records: &[(RecordId, &Attributes)]) -> Result<(), Error> {
         let login = self.must_be_logged_in()?;
-        let window = self.watched(self.token.lifecycle(Some(&login)))?.window().filter(|_| is_key(attributes));
-        let Some(window) = window else { return self.watched(self.token.remove(&login, record)) };
+        let keys = records.iter().all(|(_, attributes)| is_key(attributes));
+        let window = self.watched(self.token.lifecycle(Some(&login)))?.window().filter(|_| keys);
+        let records: Vec<RecordId> = records.iter().map(|(record, _)| *record).collect();
+        let Some(window) = window else { return self.watched(self.token.remove(&login, &records)) };
         let until = alarms::now().saturating_add(window);
-        self.watched(self.token.update(&login, record, &mut |now| {
+        let pending = |now: &Attributes| {
             if is_pending(now) {
                 return Err(Error::ObjectHandleInvalid);
             }
@@ -64,7 +67,8 @@ impl Slot {
             pending.set(AttributeType::SR_KEY_STATE, KeyState::PendingDeletion.value());
             pending.set(AttributeType::SR_DELETE_AT, Value::Number(until));
             Ok(pending)
-        }))
+        };
+        self.watched(self.token.replace(&login, Vec::new(), &records, &pending)).map(|_| ())
     }
 
     /// The keys that can be restored. Those that are due are gone.
@@ -117,13 +121,13 @@ impl Slot {
         Ok(pending)
     }
 
-    /// Brings a key back: disabled, or what it was if it could do less than that is.
+    /// Brings keys back, all or none: disabled, or what they were if that could do less.
     ///
     /// # Errors
-    /// [`Error::ObjectHandleInvalid`] if it is gone or was restored already, and the store's.
-    pub(crate) fn restore(&self, record: RecordId) -> Result<(), Error> {
+    /// [`Error::ObjectHandleInvalid`] if one is gone or was restored already, and the store's.
+    pub(crate) fn restore(&self, records: &[RecordId]) -> Result<(), Error> {
         let login = self.must_be_logged_in()?;
-        self.watched(self.token.update(&login, record, &mut |now| {
+        let restored = |now: &Attributes| {
             if !is_pending(now) {
                 return Err(Error::ObjectHandleInvalid);
             }
@@ -134,7 +138,8 @@ impl Slot {
             restored.remove(AttributeType::SR_DELETE_AT);
             restored.remove(AttributeType::DUE_SEEN);
             Ok(restored)
-        }))
+        };
+        self.watched(self.token.replace(&login, Vec::new(), records, &restored)).map(|_| ())
     }
 
     /// Puts new versions of a key in the place of those that there are, which are retired: all or nothing.

@@ -96,16 +96,18 @@ impl Token {
         Ok(named.into_iter().map(|(id, attributes)| (id, attributes.visibility())).collect())
     }
 
-    /// Destroys an object.
+    /// Destroys objects, all or none.
     ///
     /// # Errors
-    /// [`Error::ObjectHandleInvalid`] if it is gone, [`Error::UserNotLoggedIn`], and the store's.
-    pub(crate) fn remove(&self, login: &Login, id: RecordId) -> Result<(), Error> {
+    /// [`Error::ObjectHandleInvalid`] if one is gone, [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn remove(&self, login: &Login, ids: &[RecordId]) -> Result<(), Error> {
         retrying(|attempt| {
             let mut edit = self.edit(login, attempt)?;
-            let (before, attributes) = self.opened(login, &edit.current, id)?.ok_or(Error::ObjectHandleInvalid)?;
-            edit.remove(&before)?;
-            edit.note(Event::destroyed(&attributes));
+            for id in ids {
+                let (before, attributes) = self.opened(login, &edit.current, *id)?.ok_or(Error::ObjectHandleInvalid)?;
+                edit.remove(&before)?;
+                edit.note(Event::destroyed(&attributes));
+            }
             edit.commit()
         })?;
         Ok(())

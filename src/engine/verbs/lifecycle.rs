@@ -26,15 +26,16 @@ impl Engine {
         Ok(pending.into_iter().map(|(record, object)| PendingKey { record, view: View::of(object) }).collect())
     }
 
-    /// Brings a key back, disabled.
+    /// Brings keys back, disabled: all or none, as both halves of a pair.
     ///
     /// # Errors
-    /// [`Error::ObjectHandleInvalid`] if it is gone or was restored already, [`Error::SessionReadOnly`],
+    /// [`Error::ObjectHandleInvalid`] if one is gone or was restored already, [`Error::SessionReadOnly`],
     /// [`Error::UserNotLoggedIn`], and the store's.
-    pub fn restore_key(&self, session: SessionHandle, key: &PendingKey) -> Result<(), Error> {
+    pub fn restore_keys(&self, session: SessionHandle, keys: &[&PendingKey]) -> Result<(), Error> {
         let session = self.session(session)?;
         session.must_be_read_write()?;
-        session.slot.restore(key.record)
+        let records: Vec<RecordId> = keys.iter().map(|key| key.record).collect();
+        session.slot.restore(&records)
     }
 
     /// Puts a new version of a key in its place, with the same label and id: a secret key, or both halves of the pair of a private

@@ -107,6 +107,46 @@ impl Engine {
         }
         session.slot.change(handle, &mut |now| crypto::keys(|| object::modify(now, duplicate(&changes), rights)))
     }
+
+    /// Destroys token objects together, all or none: both halves of a pair.
+    ///
+    /// # Errors
+    /// As [`Engine::destroy_object`]; [`Error::ObjectHandleInvalid`] also for a session object.
+    pub fn destroy_objects(&self, session: SessionHandle, handles: &[ObjectHandle]) -> Result<(), Error> {
+        let (session, objects) = self.together(session, handles)?;
+        if objects.iter().any(|(_, object)| !object.attributes.flag(AttributeType::DESTROYABLE)) {
+            return Err(Error::ActionProhibited);
+        }
+        session.slot.destroy_all(&objects)
+    }
+
+    /// Sets attributes of token objects together, all or none.
+    ///
+    /// # Errors
+    /// As [`Engine::set_attributes`]; [`Error::ObjectHandleInvalid`] also for a session object.
+    pub fn set_attributes_of_all(
+        &self,
+        session: SessionHandle,
+        handles: &[ObjectHandle],
+        changes: &Template,
+    ) -> Result<(), Error> {
+        let (session, objects) = self.together(session, handles)?;
+        let rights = session.rights()?;
+        session.slot.change_all(&objects, &|now| crypto::keys(|| object::modify(now, duplicate(changes), rights)))
+    }
+
+    /// Objects that are changed together.
+    fn together(
+        &self,
+        session: SessionHandle,
+        handles: &[ObjectHandle],
+    ) -> Result<(Arc<Session>, Vec<(ObjectHandle, Arc<Object>)>), Error> {
+        let session = self.session(session)?;
+        session.must_be_read_write()?;
+        let objects = handles.iter().map(|handle| Ok((*handle, session.slot.object(*handle)?)));
+        let objects = objects.collect::<Result<Vec<_>, Error>>()?;
+        Ok((session, objects))
+    }
 }
 
 fn duplicate(template: &Template) -> Template {

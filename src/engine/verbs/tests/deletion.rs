@@ -56,8 +56,8 @@ fn a_destroyed_key_is_gone_for_every_program_and_comes_back_disabled_when_it_is_
     let until = pending.view.attribute(A::SR_DELETE_AT).unwrap().as_number().unwrap();
     let left = until - crate::alarms::now();
     assert!((30 * 86_400 - 60..=30 * 86_400).contains(&left), "{left}");
-    engine.restore_key(session, pending).unwrap();
-    assert_eq!(engine.restore_key(session, pending), Err(Error::ObjectHandleInvalid), "once");
+    engine.restore_keys(session, &[pending]).unwrap();
+    assert_eq!(engine.restore_keys(session, &[pending]), Err(Error::ObjectHandleInvalid), "once");
     let [back] = find(engine, session, by_label("k")).unwrap()[..] else { panic!("it is found") };
     assert_eq!(encrypt(engine, session, back), Err(Error::KeyFunctionNotPermitted), "disabled");
     engine.set_attributes(session, back, vec![(A::SR_KEY_STATE, KeyState::Enabled.value())]).unwrap();
@@ -144,7 +144,7 @@ fn a_key_that_is_restored_while_another_process_purges_it_stays() {
     slot.set_pending(A::DUE_SEEN, &|_| 2).unwrap();
     let record = slot.first_pending().unwrap();
     let restores = Arc::clone(&slot);
-    world.plan.meanwhile(Verb::Commit, 1, move || restores.restore(record).unwrap());
+    world.plan.meanwhile(Verb::Commit, 1, move || restores.restore(&[record]).unwrap());
     engine.pending_keys(session).unwrap();
     assert_eq!(find(&engine, session, by_label("k")).unwrap().len(), 1, "who restores it is not undone");
 }
@@ -253,7 +253,7 @@ fn a_clock_that_is_wrong_for_a_while_destroys_nothing() {
     assert_eq!(engine.pending_keys(session).unwrap().len(), 1);
     slot.set_pending(A::SR_DELETE_AT, &|_| 1).unwrap();
     assert_eq!(engine.pending_keys(session).unwrap().len(), 1, "the day begins anew");
-    engine.restore_key(session, &engine.pending_keys(session).unwrap()[0]).unwrap();
+    engine.restore_keys(session, &[&engine.pending_keys(session).unwrap()[0]]).unwrap();
     assert_eq!(find(engine, session, by_label("k")).unwrap().len(), 1);
 }
 
@@ -264,7 +264,7 @@ fn a_key_that_is_destroyed_and_restored_can_do_no_more_than_before() {
     let key = engine.create_object(session, named("k")).unwrap();
     engine.set_attributes(session, key, vec![(A::SR_KEY_STATE, KeyState::Compromised.value())]).unwrap();
     engine.destroy_object(session, key).unwrap();
-    engine.restore_key(session, &engine.pending_keys(session).unwrap()[0]).unwrap();
+    engine.restore_keys(session, &[&engine.pending_keys(session).unwrap()[0]]).unwrap();
     let [back] = find(engine, session, by_label("k")).unwrap()[..] else { panic!("it is found") };
     let view = engine.object(session, back).unwrap();
     assert!(view.attribute(A::SR_KEY_STATE) == Ok(&KeyState::Compromised.value()));
@@ -298,4 +298,39 @@ fn an_officer_does_not_destroy_by_a_new_pin_what_the_token_keeps() {
     world.engine.logout(session).unwrap();
     world.engine.login(session, User::User, PIN).unwrap();
     assert_eq!(find(&world.engine, session, by_label("k")).unwrap().len(), 1);
+}
+
+#[test]
+fn both_halves_of_a_pair_are_changed_deleted_and_restored_together_or_not_at_all() {
+    let (world, session) = keeping();
+    let engine = &world.engine;
+    let is =
+        |key, state: KeyState| engine.object(session, key).unwrap().attribute(A::SR_KEY_STATE) == Ok(&state.value());
+    let generate = Mechanism { id: MechanismType::EC_EDWARDS_KEY_PAIR_GEN, params: Params::None };
+    let curve = vec![(A::EC_PARAMS, Value::bytes([0x06, 0x03, 0x2b, 0x65, 0x70])), flag(A::TOKEN, true)];
+    let (public, private) = engine.generate_key_pair(session, &generate, curve, vec![flag(A::TOKEN, true)]).unwrap();
+    let disable = vec![(A::SR_KEY_STATE, KeyState::Disabled.value())];
+    // Somebody destroys one half while the other is changed.
+    let other = world.another_process();
+    let theirs = user_session(&other, SlotId(0));
+    let victim = find(&other, theirs, vec![(A::CLASS, Value::Number(ObjectClass::PUBLIC_KEY.0))]).unwrap()[0];
+    world.plan.meanwhile(Verb::Commit, 1, move || other.destroy_object(theirs, victim).unwrap());
+    let gone = engine.set_attributes_of_all(session, &[private, public], &disable);
+    assert!(
+        matches!(gone, Err(Error::ObjectHandleInvalid | Error::ActionProhibited | Error::AttributeReadOnly(_))),
+        "{gone:?}"
+    );
+    assert!(!is(private, KeyState::Disabled), "nothing is half done");
+    engine.restore_keys(session, &[&engine.pending_keys(session).unwrap()[0]]).unwrap();
+    let public_again = find(engine, session, vec![(A::CLASS, Value::Number(ObjectClass::PUBLIC_KEY.0))]).unwrap()[0];
+    engine.set_attributes_of_all(session, &[private, public_again], &disable).unwrap();
+    for half in [private, public_again] {
+        assert!(is(half, KeyState::Disabled));
+    }
+    engine.destroy_objects(session, &[private, public_again]).unwrap();
+    let pending = engine.pending_keys(session).unwrap();
+    assert_eq!(pending.len(), 2);
+    engine.restore_keys(session, &pending.iter().collect::<Vec<_>>()).unwrap();
+    assert_eq!(engine.pending_keys(session).unwrap().len(), 0);
+    assert_eq!(engine.restore_keys(session, &pending.iter().collect::<Vec<_>>()), Err(Error::ObjectHandleInvalid));
 }
