@@ -1,5 +1,6 @@
 //! What can be asked of the engine, a file for each chapter of the specification's functions.
 
+mod adoption;
 mod decryption;
 mod derivation;
 mod digest;
@@ -20,6 +21,7 @@ mod tests;
 mod verification;
 mod wrap;
 
+pub use adoption::Witness;
 pub use lifecycle::PendingKey;
 pub use login::User;
 pub use objects::View;
