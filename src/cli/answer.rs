@@ -11,7 +11,7 @@ pub(crate) struct Answer {
     /// Nothing is said, since the result itself went to standard output.
     pub(crate) silent: bool,
     pub(crate) found: Found,
-    /// The exit code of a command that was run; else it follows from what was found.
+    /// The exit code of a command that was run, or of what was done in part; else it follows from what was found.
     pub(crate) code: Option<u8>,
 }
 

@@ -33,6 +33,7 @@ pub enum Who {
 }
 
 /// A token. Nothing private of it is open.
+#[derive(PartialEq, Eq)]
 pub struct Token {
     directory: PathBuf,
     label: [u8; 32],
@@ -139,6 +140,7 @@ impl Token {
 }
 
 /// A token whose private values can be read.
+#[derive(PartialEq, Eq)]
 pub struct OpenToken<'a> {
     token: &'a Token,
     key: MasterKey,
