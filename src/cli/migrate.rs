@@ -148,14 +148,32 @@ fn from_softhsm(engine: &Engine, asked: &SoftHsm) -> Result<Answer, Fault> {
     });
     let here = rehearsal.as_ref().unwrap_or(engine);
     let mut made = Vec::new();
-    let moved = move_all(here, moves, &pins, &mut made);
-    if moved.is_err() {
-        for target in &made {
-            target.undo()?;
-        }
-    }
-    let reports = moved?;
+    let reports = match move_all(here, moves, &pins, &mut made) {
+        Ok(reports) => reports,
+        Err(why) => return Err(taken_back(why, &made)),
+    };
     Ok(answer(&reports, &damaged, asked.dry_run))
+}
+
+/// Takes back what a run made, as far as that goes. What stopped it comes first in the error, whatever else is said.
+fn taken_back(why: Fault, made: &[Target<'_>]) -> Fault {
+    let undone = |target: &Target<'_>| {
+        let failed = target.undo().err()?;
+        Some(format!("; token '{}' cannot be taken back: {}", target.label, failed.text(None)))
+    };
+    let stay: String = made.iter().filter_map(undone).collect();
+    if stay.is_empty() {
+        return why;
+    }
+    let words = |first: &str| format!("{}{stay}", first.trim_end());
+    match why {
+        Fault::Engine(_) => Fault::Failed(words(&why.text(None))),
+        Fault::Usage(first) => Fault::Usage(words(&first)),
+        Fault::NotFound(first) => Fault::NotFound(words(&first)),
+        Fault::Settings(first) => Fault::Settings(words(&first)),
+        Fault::Pin(first) => Fault::Pin(words(&first)),
+        Fault::Failed(first) => Fault::Failed(words(&first)),
+    }
 }
 
 /// A token that is to be moved: its new label, itself, opened, and where it goes.
@@ -483,13 +501,14 @@ fn answer(reports: &[Report], damaged: &[String], dry_run: bool) -> Answer {
     if dry_run {
         text.push_str("Nothing was written.\n");
     }
+    let complete = damaged.is_empty() && reports.iter().all(|report| report.left.is_empty());
     let data = json!({
+        "complete": complete,
         "dry_run": dry_run,
         "tokens": reports.iter().map(|report| report.told(dry_run)).collect::<Vec<_>>(),
         "damaged": damaged,
     });
-    let whole = damaged.is_empty() && reports.iter().all(|report| report.left.is_empty());
-    Answer { code: if whole { None } else { Some(IN_PART) }, ..Answer::new(text, data) }
+    Answer { code: if complete { None } else { Some(IN_PART) }, ..Answer::new(text, data) }
 }
 
 impl Report {

@@ -4,45 +4,23 @@
 #![allow(clippy::cast_possible_truncation)] // What a test counts is small.
 #![cfg(target_pointer_width = "64")]
 
-#[allow(dead_code, unused_macros, unused_imports)] // Cases of the comparison use what is not used here.
-#[path = "../../../softhsm-compat/cases/hsm.rs"]
-mod hsm;
+mod moved;
 mod store;
 
-use std::{collections::BTreeMap, env, fs, path::Path};
+use std::{fs, ptr};
 
 use cryptoki_sys::*;
-use engine::{Access, Engine, Error, User};
-use hsm::{Attribute, Do, Hsm, bytes, joined, no, number, plain, yes};
+use engine::{Access, User};
+use moved::hsm::{Attribute, Do, Hsm, bytes, joined, no, number, plain, yes};
+use moved::{ED25519, MODP, Moved, P256, agreed, differences, files, hsm, named, raw, softhsm, unhex};
 use store::{Store, said, text};
-use types::{AttributeType as A, Kdf, Mechanism, MechanismType as M, ObjectClass, ObjectHandle, Output, OutputResult};
-use types::{Params, SessionHandle, SlotId, Value};
+use types::{AttributeType as A, Kdf, MechanismType as M, ObjectClass, Params, SlotId, Value};
 
-const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
-const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 const SECP256K1: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a];
 const BRAINPOOL: &[u8] = &[0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07];
-const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 const X25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x6e];
-/// The 2048-bit group of RFC 3526.
-const MODP: &str = concat!(
-    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404dd",
-    "ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7ed",
-    "ee386bfb5a899fa5ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f",
-    "83655d23dca3ad961c62f356208552bb9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3b",
-    "e39e772c180e86039b2783a2ec07a28fb5c55df06f4c52c9de2bcbf6955817183995497cea956ae515d2261898fa0510",
-    "15728e5a8aacaa68ffffffffffffffff",
-);
 const MESSAGE: &[u8] = b"thirty-two bytes, as a digest has";
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
-}
-
-fn named(label: &str) -> Vec<Attribute> {
-    vec![yes(CKA_TOKEN), bytes(CKA_LABEL, label.as_bytes()), bytes(CKA_ID, label.as_bytes())]
-}
 
 /// Makes a pair, both halves with the label.
 fn pair(hsm: &Hsm, label: &str, mechanism: CK_MECHANISM_TYPE, public: &[Attribute], private: &[Attribute]) {
@@ -130,85 +108,14 @@ fn fill(hsm: &Hsm) {
         bytes(CKA_VALUE, b"a note"),
     ];
     hsm.create(&data);
-}
 
-/// Every file below with its bytes.
-fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            found.extend(files(&entry));
-        } else {
-            found.insert(entry.display().to_string(), fs::read(&entry).unwrap());
-        }
-    }
-    found
-}
-
-/// A value as C gives it.
-fn raw(value: &Value) -> Vec<u8> {
-    match value {
-        Value::Flag(flag) => vec![u8::from(*flag)],
-        Value::Number(number) => number.to_ne_bytes().to_vec(),
-        Value::Numbers(numbers) => numbers.iter().flat_map(|number| number.to_ne_bytes()).collect(),
-        Value::Date(date) => date.map_or(Vec::new(), |date| date.0.to_vec()),
-        Value::Bytes(bytes) => bytes.expose().to_vec(),
-        Value::Template(_) => panic!("C gives pointers"),
-    }
-}
-
-/// The migrated token.
-struct Moved {
-    engine: Engine,
-    session: SessionHandle,
-}
-
-impl Moved {
-    fn find(&self, class: ObjectClass, label: &str) -> ObjectHandle {
-        let wanted = vec![(A::CLASS, Value::Number(class.0)), (A::LABEL, Value::bytes(label))];
-        self.engine.find_init(self.session, wanted).unwrap();
-        let found = self.engine.find(self.session, 2).unwrap();
-        self.engine.find_final(self.session).unwrap();
-        assert_eq!(found.len(), 1, "{label}");
-        found[0]
-    }
-
-    fn sign(&self, id: M, label: &str, class: ObjectClass, message: &[u8]) -> Vec<u8> {
-        let key = self.find(class, label);
-        self.engine.sign_init(self.session, &Mechanism { id, params: Params::None }, key).unwrap();
-        let mut out = vec![0; 1024];
-        let OutputResult::Written(len) = self.engine.sign(self.session, message, Output::Buffer(&mut out)).unwrap()
-        else {
-            panic!("{label}")
-        };
-        out.truncate(len);
-        out
-    }
-
-    fn encrypt(&self, id: M, label: &str, message: &[u8]) -> Vec<u8> {
-        let key = self.find(ObjectClass::SECRET_KEY, label);
-        self.engine.encrypt_init(self.session, &Mechanism { id, params: Params::None }, key).unwrap();
-        let mut out = vec![0; 1024];
-        let written = self.engine.encrypt(self.session, message, Output::Buffer(&mut out)).unwrap();
-        let OutputResult::Written(len) = written else { panic!("{label}") };
-        out.truncate(len);
-        out
-    }
-
-    /// A secret that the key agrees on with its own public half.
-    fn agree(&self, id: M, label: &str, params: Params) -> Vec<u8> {
-        let key = self.find(ObjectClass::PRIVATE_KEY, label);
-        let template = vec![
-            (A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)),
-            (A::KEY_TYPE, Value::Number(types::KeyType::GENERIC_SECRET.0)),
-            (A::VALUE_LEN, Value::Number(32)),
-            (A::SENSITIVE, Value::Flag(false)),
-            (A::EXTRACTABLE, Value::Flag(true)),
-        ];
-        let made = self.engine.derive_key(self.session, &Mechanism { id, params }, key, template).unwrap();
-        let view = self.engine.object(self.session, made).unwrap();
-        view.attribute(A::VALUE).unwrap().as_bytes().unwrap().to_vec()
-    }
+    // What is trusted is the security officer's.
+    assert_eq!(hsm::call!(hsm, C_Logout(hsm.session)), CKR_OK);
+    assert_eq!(hsm.login(hsm.session, CKU_SO, hsm::OFFICER_PIN), CKR_OK);
+    let trusted = [yes(CKA_TRUSTED), no(CKA_PRIVATE)];
+    hsm.create(&joined(&joined(&named("trusted"), &certificate), &trusted));
+    assert_eq!(hsm::call!(hsm, C_Logout(hsm.session)), CKR_OK);
+    assert_eq!(hsm.login(hsm.session, CKU_USER, hsm::USER_PIN), CKR_OK);
 }
 
 fn find(hsm: &Hsm, class: CK_ULONG, label: &str) -> CK_OBJECT_HANDLE {
@@ -223,55 +130,15 @@ fn find(hsm: &Hsm, class: CK_ULONG, label: &str) -> CK_OBJECT_HANDLE {
     found[0]
 }
 
-/// Every attribute that SoftHSM tells and that is another here, with its object.
-fn differences(hsm: &Hsm, moved: &Moved, objects: &[(CK_ULONG, &'static str)]) -> Vec<String> {
-    let mut found = Vec::new();
-    for (class, label) in objects {
-        let theirs = find(hsm, *class, label);
-        let view = moved.engine.object(moved.session, moved.find(ObjectClass(*class), label)).unwrap();
-        let mut told = 0;
-        for (name, _) in A::ALL {
-            let here = view.attribute(*name);
-            let same = match hsm.get(theirs, name.0) {
-                Ok(value) => {
-                    told += 1;
-                    here.is_ok_and(|here| match here {
-                        // Pointers stand in it: its length will do here.
-                        Value::Template(inner) => inner.len() * size_of::<CK_ATTRIBUTE>() == value.len(),
-                        other => raw(other) == value,
-                    })
-                }
-                Err(CKR_ATTRIBUTE_SENSITIVE) => here == Err(Error::AttributeSensitive(*name)),
-                // SoftHSM does not have it, and this one may.
-                Err(CKR_ATTRIBUTE_TYPE_INVALID) => true,
-                Err(_) => false,
-            };
-            if !same {
-                found.push(format!("{} {label} {name}", ObjectClass(*class)));
-            }
-        }
-        assert!(told > 8, "{label}");
-    }
-    found
-}
-
 #[test]
 fn a_moved_token_says_the_same_of_itself_and_its_keys_do_the_same() {
     let store = Store::new("migrated");
+    let (hsm, conf) = softhsm(&store);
     let tokens = store.0.join("softhsm");
-    fs::create_dir(&tokens).unwrap();
-    let conf = store.0.join("softhsm2.conf");
-    fs::write(&conf, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
-    // SAFETY: this is the only test of its process, and no thread of it reads the environment.
-    unsafe { env::set_var("SOFTHSM2_CONF", &conf) };
-    let mut hsm = Hsm::load(Path::new(SOFTHSM), fs::File::create(store.0.join("said")).unwrap());
-    // A token named "case" with both PINs, and a session of its user.
-    hsm.user();
     fill(&hsm);
 
     let before = files(&tokens);
-    let from = conf.to_str().unwrap();
-    let arguments = ["--json", "migrate", "softhsm", "--from", from, "--pin", "env:PIN", "--so-pin", "env:SO_PIN"];
+    let arguments = ["--json", "migrate", "softhsm", "--from", &conf, "--pin", "env:PIN", "--so-pin", "env:SO_PIN"];
     let output = store.run(&arguments);
     assert_eq!(output.status.code(), Some(8), "{output:?}");
     assert!(files(&tokens) == before, "SoftHSM's files are as they were");
@@ -301,9 +168,11 @@ fn a_moved_token_says_the_same_of_itself_and_its_keys_do_the_same() {
         .into_iter()
         .flat_map(|label| [(CKO_PUBLIC_KEY, label), (CKO_PRIVATE_KEY, label)])
         .chain(secrets.map(|label| (CKO_SECRET_KEY, label)))
-        .chain([(CKO_CERTIFICATE, "certificate"), (CKO_DATA, "data")])
+        .chain([(CKO_CERTIFICATE, "certificate"), (CKO_CERTIFICATE, "trusted"), (CKO_DATA, "data")])
         .collect();
-    let mut different = differences(&hsm, &moved, &objects);
+    let different =
+        |(class, label): &(CK_ULONG, &str)| differences(&hsm, &moved, find(&hsm, *class, label), *class, label);
+    let mut different: Vec<String> = objects.iter().flat_map(different).collect();
     // Computed here, and never by SoftHSM.
     different.retain(|one| !one.ends_with("CKA_PUBLIC_KEY_INFO"));
     assert_eq!(
@@ -320,6 +189,8 @@ fn a_moved_token_says_the_same_of_itself_and_its_keys_do_the_same() {
     let open = moved.engine.object(session, moved.find(ObjectClass::PRIVATE_KEY, "rsa-open")).unwrap();
     assert_eq!(raw(open.attribute(A::START_DATE).unwrap()), b"20240229");
     assert_eq!(raw(open.attribute(A::END_DATE).unwrap()), b"20991231");
+    let trusted = moved.engine.object(session, moved.find(ObjectClass::CERTIFICATE, "trusted")).unwrap();
+    assert!(*trusted.attribute(A::TRUSTED).unwrap() == Value::Flag(true));
     let bound = moved.engine.object(session, moved.find(ObjectClass::SECRET_KEY, "aes-bound")).unwrap();
     let extractable = (A::EXTRACTABLE, Value::Flag(true));
     let inner = vec![(A::ID, Value::bytes("inner")), (A::EXTRACTABLE, Value::Flag(true))];
@@ -356,39 +227,25 @@ fn a_moved_token_says_the_same_of_itself_and_its_keys_do_the_same() {
         let public = find(&hsm, CKO_PUBLIC_KEY, label);
         assert_eq!(hsm.verify(&plain(theirs), public, digest, &signature), CKR_OK, "{label}");
         let signature = hsm.run(Do::Sign, &plain(theirs), private(label), digest).unwrap();
-        let public = moved.find(ObjectClass::PUBLIC_KEY, label);
-        moved.engine.verify_init(session, &Mechanism { id, params: Params::None }, public).unwrap();
-        moved.engine.verify(session, digest, &signature).unwrap();
+        moved.verify(id, label, digest, &signature);
     }
 
     // A secret agreed on with the key's own public half.
-    let agreed = |label: &str, mechanism: &hsm::Mechanism| {
-        let template = [
-            number(CKA_CLASS, CKO_SECRET_KEY),
-            number(CKA_KEY_TYPE, CKK_GENERIC_SECRET),
-            number(CKA_VALUE_LEN, 32),
-            no(CKA_TOKEN),
-            no(CKA_SENSITIVE),
-            yes(CKA_EXTRACTABLE),
-        ];
-        let made = hsm.derive(mechanism, private(label), &template).map_err(hsm::name);
-        hsm.get(made.unwrap_or_else(|why| panic!("{label}: {why}")), CKA_VALUE).unwrap()
-    };
     for label in ["p256", "p384", "secp256k1", "x25519"] {
         let public = hsm.get(find(&hsm, CKO_PUBLIC_KEY, label), CKA_EC_POINT).unwrap();
         let parameter = CK_ECDH1_DERIVE_PARAMS {
             kdf: CKD_NULL,
             ulSharedDataLen: 0,
-            pSharedData: std::ptr::null_mut(),
+            pSharedData: ptr::null_mut(),
             ulPublicDataLen: public.len() as CK_ULONG,
             pPublicData: public.as_ptr().cast_mut(),
         };
-        let theirs = agreed(label, &hsm::with_struct(CKM_ECDH1_DERIVE, &parameter, vec![]));
+        let theirs = agreed(&hsm, private(label), &hsm::with_struct(CKM_ECDH1_DERIVE, &parameter, vec![]));
         let params = Params::Ecdh { kdf: Kdf::NULL, shared: Vec::new(), public };
         assert!(moved.agree(M::ECDH1_DERIVE, label, params) == theirs, "{label}");
     }
     let public = hsm.get(find(&hsm, CKO_PUBLIC_KEY, "dh"), CKA_VALUE).unwrap();
-    let theirs = agreed("dh", &hsm::with(CKM_DH_PKCS_DERIVE, &public));
+    let theirs = agreed(&hsm, private("dh"), &hsm::with(CKM_DH_PKCS_DERIVE, &public));
     assert!(moved.agree(M::DH_PKCS_DERIVE, "dh", Params::PublicValue(public)) == theirs);
 
     // The officer's PIN is his still.
