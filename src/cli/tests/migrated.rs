@@ -133,15 +133,14 @@ fn find(hsm: &Hsm, class: CK_ULONG, label: &str) -> CK_OBJECT_HANDLE {
 #[test]
 fn a_moved_token_says_the_same_of_itself_and_its_keys_do_the_same() {
     let store = Store::new("migrated");
-    let (hsm, conf) = softhsm(&store);
-    let tokens = store.0.join("softhsm");
+    let (hsm, conf, tokens) = softhsm(&store);
     fill(&hsm);
 
-    let before = files(&tokens);
+    let before = files(tokens.path());
     let arguments = ["--json", "migrate", "softhsm", "--from", &conf, "--pin", "env:PIN", "--so-pin", "env:SO_PIN"];
     let output = store.run(&arguments);
     assert_eq!(output.status.code(), Some(8), "{output:?}");
-    assert!(files(&tokens) == before, "SoftHSM's files are as they were");
+    assert!(files(tokens.path()) == before, "SoftHSM's files are as they were");
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let token = &told["data"]["tokens"][0];
     let left = token["left"].as_array().unwrap();

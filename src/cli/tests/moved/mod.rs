@@ -123,16 +123,17 @@ impl Moved {
 
 /// SoftHSM with a token named "case" that has both PINs, and a session of its user; and its configuration. It is one for a
 /// process, and takes that from the environment: a file has one test with it.
-pub(crate) fn softhsm(store: &Store) -> (Hsm, String) {
-    let tokens = store.0.join("softhsm");
-    fs::create_dir(&tokens).unwrap();
+/// Its tokens are in memory if that is to be had: it writes each file many times, and a disk is slow at that.
+pub(crate) fn softhsm(store: &Store) -> (Hsm, String, tempfile::TempDir) {
+    let memory = Path::new("/dev/shm");
+    let tokens = tempfile::tempdir_in(if memory.is_dir() { memory } else { &store.0 }).unwrap();
     let conf = store.0.join("softhsm2.conf");
-    fs::write(&conf, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
+    fs::write(&conf, format!("directories.tokendir = {}\n", tokens.path().display())).unwrap();
     // SAFETY: this is the only test of its process, and no thread of it reads the environment.
     unsafe { env::set_var("SOFTHSM2_CONF", &conf) };
     let mut hsm = Hsm::load(Path::new(SOFTHSM), fs::File::create(store.0.join("said")).unwrap());
     hsm.user();
-    (hsm, conf.to_str().unwrap().to_owned())
+    (hsm, conf.to_str().unwrap().to_owned(), tokens)
 }
 
 /// Every attribute that SoftHSM tells of an object and that is another here.
