@@ -28,8 +28,10 @@ pub(crate) struct Answer {
     /// What goes to standard output instead of words, unless it is told to programs.
     pub(crate) bytes: Zeroizing<Vec<u8>>,
     pub(crate) data: Wiped,
+    /// Nothing is said, since the result itself went to standard output.
+    pub(crate) silent: bool,
     pub(crate) found: Found,
-    /// The exit code of a command that was run; else it follows from what was found.
+    /// The exit code of a command that was run, or of what was done in part; else it follows from what was found.
     pub(crate) code: Option<u8>,
 }
 
@@ -51,6 +53,7 @@ impl Answer {
             text: Zeroizing::new(text),
             bytes: Zeroizing::default(),
             data: Wiped(data),
+            silent: false,
             found: Found::Nothing,
             code: None,
         }

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Settings(String),
     /// What the engine said, in words that know of which key.
     Explained(String, Error),
+    /// A PIN that opens something else than a token of ours is wrong.
+    Pin(String),
     /// It was tried and did not work, or what was checked is wrong.
     Failed(String),
 }
@@ -86,6 +88,7 @@ impl Fault {
         match self {
             Self::Usage(_) | Self::Settings(_) => 2,
             Self::NotFound(_) => 3,
+            Self::Pin(_) => 4,
             Self::Failed(_) => 1,
             Self::Engine(Error::DeletionWindow(_)) => 5,
             Self::Engine(error) | Self::Explained(_, error) => match Rv::from(error) {
@@ -108,14 +111,14 @@ impl Fault {
     pub(crate) fn code(&self) -> Option<String> {
         match self {
             Self::Engine(error) | Self::Explained(_, error) => Some(Rv::from(error).to_string()),
-            Self::Usage(_) | Self::NotFound(_) | Self::Settings(_) | Self::Failed(_) => None,
+            Self::Usage(_) | Self::NotFound(_) | Self::Settings(_) | Self::Pin(_) | Self::Failed(_) => None,
         }
     }
 
     /// What happened, and what to do next.
     pub(crate) fn text(&self, about: Option<&About<'_>>) -> String {
         match self {
-            Self::Usage(why) | Self::NotFound(why) | Self::Settings(why) | Self::Failed(why) => {
+            Self::Usage(why) | Self::NotFound(why) | Self::Settings(why) | Self::Pin(why) | Self::Failed(why) => {
                 why.trim_end().to_owned()
             }
             Self::Explained(why, error) => format!("{why} [{}]", Rv::from(error)),

@@ -1,7 +1,7 @@
 //! The `strongroom` command: tokens, keys and what is the matter with them, without a word of PKCS#11.
 //!
 //! Exit codes: 0 done, 1 failed (or faults were found), 2 wrong usage or setting, 3 not found, 4 PIN wrong or locked,
-//! 5 not allowed, 6 store damaged or of another version.
+//! 5 not allowed, 6 store damaged or of another version, 8 done but for what is named.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)] // It is a command: this is what it is for.
 
@@ -22,6 +22,7 @@ mod issue;
 mod key;
 mod kind;
 mod label;
+mod migrate;
 mod object;
 mod pending;
 mod pin;
@@ -123,6 +124,9 @@ enum Noun {
     /// Shows, checks and puts out what was done to a token.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
+    /// Moves tokens of other software here.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateVerb),
     /// Lists the alarms: who looked for a deleted key, or used it.
     Alarms,
     /// Lists, shows and deletes what else is in a token.
@@ -166,7 +170,7 @@ impl Noun {
 
 /// What the manual page says beside the verbs.
 const MANUAL: &str = r#".SH "EXIT STATUS"
-0 done; 1 failed, or faults were found; 2 wrong usage or a wrong setting; 3 not found; 4 a PIN is wrong or locked; 5 not allowed; 6 the store is damaged or of another version. \fBexec\fR ends as its command did.
+0 done; 1 failed, or faults were found; 2 wrong usage or a wrong setting; 3 not found; 4 a PIN is wrong or locked; 5 not allowed; 6 the store is damaged or of another version; 8 done, but for what is named. \fBexec\fR ends as its command did.
 .SH "PINS"
 A PIN comes from \fBenv:\fRNAME, \fBfile:\fRPATH, \fBfd:\fRNUMBER, \fBcmd:\fRCOMMAND or \fBprompt\fR. The end of a line is no part of it.
 "#;
@@ -182,8 +186,8 @@ fn main() -> ExitCode {
     let (code, written) = match run(noun) {
         // What else there is to say would be taken for a part of it.
         Ok(Answer { bytes, .. }) if is_data => (0, write(io::stdout(), &bytes)),
-        Ok(Answer { text, bytes, data, found, code }) => {
-            let text = if json && code.is_none() {
+        Ok(Answer { text, bytes, data, silent, found, code }) => {
+            let text = if json && !silent {
                 // By hand, so that there is no copy of the data that nobody wipes.
                 Zeroizing::new(format!("{{\"data\":{},\"ok\":true}}\n", data.0).into_bytes())
             } else {
@@ -252,9 +256,10 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         Noun::Digest(asked) => sign::digest(&engine, &asked),
         Noun::Exec { command, .. } => {
             let status = ephemeral::run(&command)?;
-            Ok(Answer { code: Some(ephemeral::code(status)), ..Answer::new("", json!({})) })
+            Ok(Answer { code: Some(ephemeral::code(status)), silent: true, ..Answer::new("", json!({})) })
         }
         Noun::Audit(verb) => audit::run(&engine, &verb),
+        Noun::Migrate(verb) => migrate::run(&engine, verb),
         Noun::Alarms => pending::alarms(&engine),
         Noun::Env { .. } => ephemeral::env(),
         Noun::Integrate { program, token } => integrate::run(&engine, &program, &token),

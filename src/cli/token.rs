@@ -183,7 +183,7 @@ pub(crate) enum PinVerb {
     },
 }
 
-const OFFICERS: &str = "Security officer's PIN";
+pub(crate) const OFFICERS: &str = "Security officer's PIN";
 pub(crate) const USERS: &str = "User's PIN";
 
 pub(crate) fn run(engine: &Engine, verb: TokenVerb) -> Result<Answer, Fault> {
@@ -263,7 +263,7 @@ pub(crate) fn session(engine: &Engine, token: &Chosen, user: User, pin: &[u8]) -
     Ok(session)
 }
 
-fn padded(label: &str) -> Result<[u8; 32], Fault> {
+pub(crate) fn padded(label: &str) -> Result<[u8; 32], Fault> {
     let mut padded = [b' '; 32];
     let place = padded.get_mut(..label.len());
     let place =
@@ -285,13 +285,19 @@ fn init(engine: &Engine, label: &str, so_pin: &Source, pin: &Source) -> Result<A
     let so_pin = so_pin.read_new(OFFICERS)?;
     let pin = pin.read_new(USERS)?;
     for (what, pin) in [(OFFICERS, &so_pin), (USERS, &pin)] {
-        if !(4..=255).contains(&pin.len()) {
-            return Err(Fault::Usage(format!("{what} has {} bytes, and must have 4 to 255", pin.len())));
-        }
+        must_have_length(what, pin)?;
     }
     let slot = make(engine, label, &so_pin, &pin)?;
     let text = format!("Token {label} is in slot {}.", slot.0);
     Ok(Answer::new(text, select::describe(engine, slot)?))
+}
+
+/// Refuses a PIN for a new token that is too short or too long.
+pub(crate) fn must_have_length(what: &str, pin: &[u8]) -> Result<(), Fault> {
+    if (4..=255).contains(&pin.len()) {
+        return Ok(());
+    }
+    Err(Fault::Usage(format!("{what} has {} bytes, and must have 4 to 255", pin.len())))
 }
 
 /// Makes a whole token or none, in the free slot.
@@ -307,7 +313,8 @@ pub(crate) fn make(engine: &Engine, label: &str, so_pin: &[u8], pin: &[u8]) -> R
     finished.map(|()| slot)
 }
 
-fn finish(engine: &Engine, slot: SlotId, so_pin: &[u8], pin: &[u8]) -> Result<(), Fault> {
+/// Gives a token that was just initialised its user.
+pub(crate) fn finish(engine: &Engine, slot: SlotId, so_pin: &[u8], pin: &[u8]) -> Result<(), Fault> {
     let session = engine.open_session(slot, Access::ReadWrite)?;
     let set = engine.login(session, User::Officer, so_pin).and_then(|()| engine.init_pin(session, pin));
     engine.close_session(session)?;

@@ -31,7 +31,7 @@ mod wrapping;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use store::{TokenDirectory, sqlite::SqliteTokenDirectory};
+use store::{TokenDirectory, memory::MemoryTokenDirectory, sqlite::SqliteTokenDirectory};
 use types::{SessionHandle, SlotId};
 
 use handles::Table;
@@ -46,7 +46,8 @@ pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use token::{Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
-pub use verbs::{MessagePart, PendingKey, User, View};
+
+pub use verbs::{MessagePart, PendingKey, User, View, Witness};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.
 pub const MANUFACTURER: &str = "strongroom";
@@ -71,6 +72,12 @@ impl Engine {
     pub fn new(settings: Settings) -> Self {
         let token_directory = SqliteTokenDirectory::new(settings.store.clone(), settings.state.clone());
         Self::over(Arc::new(token_directory), settings)
+    }
+
+    /// A module whose tokens are in this process's memory, and gone with it.
+    #[must_use]
+    pub fn in_memory(settings: Settings) -> Self {
+        Self::over(Arc::new(MemoryTokenDirectory::new()), settings)
     }
 
     /// A module over any store.

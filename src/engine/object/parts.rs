@@ -63,7 +63,7 @@ pub(crate) fn secret(attributes: &mut Attributes, origin: Origin) -> Result<(), 
     };
     if !lengths.allows(len) {
         return Err(match origin {
-            Origin::Created => Error::AttributeValueInvalid(AttributeType::VALUE),
+            Origin::Created | Origin::Adopted => Error::AttributeValueInvalid(AttributeType::VALUE),
             Origin::Unwrapped => Error::WrappedKeyLenRange,
             Origin::Generated(_) | Origin::Derived { .. } => Error::KeySizeRange,
         });
@@ -85,7 +85,7 @@ pub(crate) fn tdes(attributes: &mut Attributes, origin: Origin) -> Result<(), Er
     let value = attributes.bytes(AttributeType::VALUE).unwrap_or_default();
     if !has_odd_parity(value) {
         match origin {
-            Origin::Created => return Err(Error::AttributeValueInvalid(AttributeType::VALUE)),
+            Origin::Created | Origin::Adopted => return Err(Error::AttributeValueInvalid(AttributeType::VALUE)),
             Origin::Unwrapped => return Err(Error::WrappedKeyInvalid),
             Origin::Generated(_) | Origin::Derived { .. } => {
                 let mut odd = ::types::Buffer::new(value.to_vec());
@@ -103,6 +103,9 @@ pub(crate) fn rsa_public(attributes: &mut Attributes, origin: Origin) -> Result<
     }
     must_be_a_key(attributes, origin, AttributeType::MODULUS)?;
     let bits = bits(attributes.bytes(AttributeType::MODULUS).unwrap_or_default());
+    if attributes.number(AttributeType::MODULUS_BITS).is_some_and(|said| said != bits) {
+        return Err(Error::TemplateInconsistent("the modulus has another length"));
+    }
     attributes.set(AttributeType::MODULUS_BITS, Value::Number(bits));
     set_public_key_info(attributes)
 }
@@ -226,7 +229,7 @@ fn curve(attributes: &Attributes) -> Result<Curve, Error> {
 /// Refuses numbers from outside that are no key. Those of other keys were made here, or were checked when
 /// they were unwrapped.
 fn must_be_a_key(attributes: &Attributes, origin: Origin, blamed: AttributeType) -> Result<(), Error> {
-    if origin != Origin::Created {
+    if !matches!(origin, Origin::Created | Origin::Adopted) {
         return Ok(());
     }
     match Material::prepare(attributes) {

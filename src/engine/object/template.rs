@@ -97,16 +97,20 @@ impl ObjectBuilder {
             // "The CKA_EXTRACTABLE attribute is by default set to CK_TRUE" (C_UnwrapKey): it was outside.
             attributes.set(AttributeType::EXTRACTABLE, Value::Flag(true));
         }
+        if origin == Origin::Adopted {
+            // It could do no more where it was.
+            kind.deny_unsaid_uses(&mut attributes);
+        }
         kind.set_defaults(&mut attributes, rights);
         if let Some(rule) = kind.rules().find(|rule| rule.essential() && !attributes.has(rule.name)) {
             return Err(match origin {
-                Origin::Created => Error::TemplateIncomplete(rule.name),
+                Origin::Created | Origin::Adopted => Error::TemplateIncomplete(rule.name),
                 Origin::Unwrapped => Error::WrappedKeyInvalid,
                 Origin::Generated(_) | Origin::Derived { .. } => Error::Internal("making a key gave too little of it"),
             });
         }
         (kind.settle)(&mut attributes, origin)?;
-        set_provenance(&mut attributes, kind, origin);
+        set_provenance(&mut attributes, kind, origin)?;
         attributes.set(AttributeType::UNIQUE_ID, unique_id()?);
         must_be_consistent(&attributes)?;
         uses::must_stay_apart(&attributes, rights)?;
@@ -138,9 +142,13 @@ fn merge(template: Template, preset: &[(AttributeType, Value)]) -> Result<Attrib
 }
 
 /// A key that comes from outside, or from another key, is not trusted before the security officer has seen
-/// what it is.
+/// what it is. For one that is adopted, [`crate::Engine::adopt_object`] has asked for him.
 fn may_trust(origin: Origin, rights: SessionRights) -> bool {
-    rights.officer && matches!(origin, Origin::Created | Origin::Generated(_))
+    match origin {
+        Origin::Created | Origin::Generated(_) => rights.officer,
+        Origin::Unwrapped | Origin::Derived { .. } => false,
+        Origin::Adopted => true,
+    }
 }
 
 /// Refuses a template that makes a key less protected than what it comes from.
@@ -157,7 +165,7 @@ fn must_protect(
     let exposing = [(AttributeType::SENSITIVE, Value::Flag(false)), (AttributeType::EXTRACTABLE, Value::Flag(true))];
     let says = |(name, value): &(AttributeType, Value)| attributes.get(*name) == Some(value);
     let exposed = match origin {
-        Origin::Created | Origin::Generated(_) => false,
+        Origin::Created | Origin::Generated(_) | Origin::Adopted => false,
         Origin::Unwrapped => {
             let [insensitive, extracting] = &exposing;
             // Who says nothing gets a key that may leave, but is sensitive.
@@ -184,11 +192,15 @@ pub(super) fn must_be_consistent(attributes: &Attributes) -> Result<(), Error> {
 }
 
 /// Where a key comes from, and how it has been protected from the beginning.
-fn set_provenance(attributes: &mut Attributes, kind: &ObjectKind, origin: Origin) {
+fn set_provenance(attributes: &mut Attributes, kind: &ObjectKind, origin: Origin) -> Result<(), Error> {
     if kind.rule(AttributeType::LOCAL).is_some() {
         let (local, mechanism) = match origin {
             Origin::Generated(mechanism) => (true, mechanism.0),
             Origin::Created | Origin::Unwrapped | Origin::Derived { .. } => (false, UNAVAILABLE),
+            Origin::Adopted => (
+                attributes.flag(AttributeType::LOCAL),
+                attributes.number(AttributeType::KEY_GEN_MECHANISM).unwrap_or(UNAVAILABLE),
+            ),
         };
         attributes.set(AttributeType::LOCAL, Value::Flag(local));
         attributes.set(AttributeType::KEY_GEN_MECHANISM, Value::Number(mechanism));
@@ -202,10 +214,21 @@ fn set_provenance(attributes: &mut Attributes, kind: &ObjectKind, origin: Origin
             Origin::Derived { always_sensitive, never_extractable, .. } => {
                 (always_sensitive && sensitive, never_extractable && kept)
             }
+            Origin::Adopted => {
+                let (always, never) = (
+                    attributes.flag(AttributeType::ALWAYS_SENSITIVE),
+                    attributes.flag(AttributeType::NEVER_EXTRACTABLE),
+                );
+                if (always && !sensitive) || (never && !kept) {
+                    return Err(Error::TemplateInconsistent("the key is less protected than it says it always was"));
+                }
+                (always, never)
+            }
         };
         attributes.set(AttributeType::ALWAYS_SENSITIVE, Value::Flag(always));
         attributes.set(AttributeType::NEVER_EXTRACTABLE, Value::Flag(never));
     }
+    Ok(())
 }
 
 /// A name that no other object has: a random UUID (RFC 9562, version 4) as text.

@@ -1,5 +1,6 @@
 //! What can be asked of the engine, a file for each chapter of the specification's functions.
 
+mod adoption;
 mod audit;
 mod decryption;
 mod derivation;
@@ -22,6 +23,7 @@ mod tests;
 mod verification;
 mod wrap;
 
+pub use adoption::Witness;
 pub use lifecycle::PendingKey;
 pub use login::User;
 pub use messages::MessagePart;

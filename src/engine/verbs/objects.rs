@@ -32,6 +32,9 @@ impl View {
     }
 }
 
+/// An object with its handle.
+type Held = (ObjectHandle, Arc<Object>);
+
 impl Engine {
     /// Makes an object of what the template says.
     ///
@@ -136,11 +139,7 @@ impl Engine {
     }
 
     /// Objects that are changed together.
-    fn together(
-        &self,
-        session: SessionHandle,
-        handles: &[ObjectHandle],
-    ) -> Result<(Arc<Session>, Vec<(ObjectHandle, Arc<Object>)>), Error> {
+    fn together(&self, session: SessionHandle, handles: &[ObjectHandle]) -> Result<(Arc<Session>, Vec<Held>), Error> {
         let session = self.session(session)?;
         session.must_be_read_write()?;
         let objects = handles.iter().map(|handle| Ok((*handle, session.slot.object(*handle)?)));

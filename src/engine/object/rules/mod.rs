@@ -33,6 +33,8 @@ pub(crate) enum Origin {
     Unwrapped,
     /// From another key, with what its attributes say.
     Derived { always_sensitive: bool, never_extractable: bool, sensitive: bool, extractable: bool },
+    /// From another token, which says itself where it came from and how it has been protected.
+    Adopted,
 }
 
 /// One attribute of one kind of object.
@@ -52,6 +54,8 @@ const INTERNAL: [AttributeType; 3] = [AttributeType::PAST_USES, AttributeType::P
 pub(crate) fn is_internal(name: AttributeType) -> bool {
     INTERNAL.contains(&name)
 }
+/// Attributes that the specification does not have (CKA_VENDOR_DEFINED).
+const VENDOR: u64 = 0x8000_0000;
 
 /// Not a footnote of the specification: may be chosen anew when the object is copied.
 const COPY: u8 = 0x10;
@@ -97,7 +101,7 @@ impl Rule {
     /// Whether the caller must give it.
     pub(crate) fn needed(&self, origin: Origin) -> bool {
         match origin {
-            Origin::Created => self.has(1),
+            Origin::Created | Origin::Adopted => self.has(1),
             Origin::Generated(_) => self.has(3),
             Origin::Unwrapped => self.has(5),
             Origin::Derived { .. } => false,
@@ -110,6 +114,8 @@ impl Rule {
             Origin::Created => self.has(2),
             Origin::Generated(_) | Origin::Derived { .. } => self.has(4),
             Origin::Unwrapped => self.has(6),
+            // What no other token could say: the name that this one gives, and what it keeps of its own.
+            Origin::Adopted => self.has(2) && (self.name == AttributeType::UNIQUE_ID || self.name.0 & VENDOR != 0),
         }
     }
 
@@ -265,12 +271,21 @@ impl ObjectKind {
     /// Whether objects of this kind can come to be in this way.
     pub(crate) fn arises(&self, origin: Origin) -> bool {
         match origin {
-            Origin::Created => true,
+            Origin::Created | Origin::Adopted => true,
             Origin::Generated(_) => {
                 matches!(self.class, ObjectClass::PUBLIC_KEY | ObjectClass::PRIVATE_KEY | ObjectClass::SECRET_KEY)
             }
             Origin::Unwrapped => matches!(self.class, ObjectClass::PRIVATE_KEY | ObjectClass::SECRET_KEY),
             Origin::Derived { .. } => self.class == ObjectClass::SECRET_KEY,
+        }
+    }
+
+    /// Says of every use that nobody has said anything about that there is none.
+    pub(crate) fn deny_unsaid_uses(&self, attributes: &mut Attributes) {
+        for rule in self.rules().filter(|rule| rule.silent == Silent::Able) {
+            if !attributes.has(rule.name) {
+                attributes.set(rule.name, Value::Flag(false));
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! on purpose. What happens in the middle of a call is done there by [`store::faulty::Plan::meanwhile`],
 //! so that no test depends on luck.
 
+mod adoption;
 mod audit;
 mod copies;
 mod deletion;
