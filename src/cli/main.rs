@@ -26,6 +26,7 @@ mod object;
 mod pending;
 mod pin;
 mod progress;
+mod rotation;
 mod select;
 mod sign;
 mod token;

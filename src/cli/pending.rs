@@ -56,7 +56,7 @@ impl Row {
 }
 
 /// A time of UTC, as people read it.
-fn moment(seconds: u64) -> String {
+pub(crate) fn moment(seconds: u64) -> String {
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
     time.and_then(|time| DateTime::from_system_time(time).ok())
         .map_or_else(|| seconds.to_string(), |time| time.to_string())
