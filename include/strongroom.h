@@ -22,4 +22,11 @@
 /* CK_ULONG. The version of a key that was rotated, from 1. Read-only. */
 #define CKA_SR_KEY_VERSION (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0003UL)
 
+/* CK_ULONG. Every how many seconds a secret or private key is to be rotated. A key has it once it was set by C_SetAttributeValue, which begins
+ * the period; 0 ends it. The token rotates nothing by itself: who does, finds the keys by the next. A new version has it from the old one. */
+#define CKA_SR_ROTATE_EVERY (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0004UL)
+
+/* CK_ULONG. When such a key is to be rotated next, in seconds since 1970. Read-only. */
+#define CKA_SR_ROTATE_AT (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0005UL)
+
 #endif

@@ -7,9 +7,11 @@ use serde_json::json;
 use crate::{
     answer::{Answer, Found},
     ephemeral,
-    fault::Fault,
+    fault::{Fault, quoted},
+    integrate::Program,
+    needs::Readiness,
     pin::Source,
-    select::TokenChoice,
+    select::{self, TokenChoice},
     token,
 };
 
@@ -52,7 +54,12 @@ pub(crate) fn config(settings: &Settings, verb: &ConfigVerb) -> Result<Answer, F
     })
 }
 
-pub(crate) fn doctor(engine: &Engine, choice: &TokenChoice, pin: Option<&Source>) -> Result<Answer, Fault> {
+pub(crate) fn doctor(
+    engine: &Engine,
+    program: Option<&Program>,
+    choice: &TokenChoice,
+    pin: Option<&Source>,
+) -> Result<Answer, Fault> {
     let settings = engine.settings();
     let mut faults: Vec<String> = settings.problems.iter().map(|problem| problem.text.clone()).collect();
     match std::fs::read_dir(&settings.store) {
@@ -75,6 +82,12 @@ pub(crate) fn doctor(engine: &Engine, choice: &TokenChoice, pin: Option<&Source>
             faults.push(format!("slot {}: {fault}", slot.0));
         }
     }
+    let looked =
+        program.map(|program| (program.name, program.needs.look(ephemeral::installed_module().ok().as_deref())));
+    if let Some((_, found)) = &looked {
+        faults.extend(found.faults.iter().cloned());
+        faults.extend(without_token(engine, choice));
+    }
     let mut whole = None;
     if let Some(pin) = pin {
         let chosen = choice.choose(engine)?;
@@ -83,17 +96,54 @@ pub(crate) fn doctor(engine: &Engine, choice: &TokenChoice, pin: Option<&Source>
         whole = Some(report.whole);
         faults.extend(report.faults);
     }
-    let mut text: String = faults.iter().map(|fault| format!("{fault}\n")).collect();
+    let mut text = looked.as_ref().map(|(name, found)| headline(name, found)).unwrap_or_default();
+    text.extend(faults.iter().map(|fault| format!("{fault}\n")));
     if let Some(whole) = whole {
         text.push_str(&format!("{whole} objects are whole\n"));
     }
     if faults.is_empty() {
         text.push_str("nothing is wrong\n");
     }
+    let notes = looked.iter().flat_map(|(_, found)| &found.notes);
+    text.extend(notes.map(|note| format!("note: {note}\n")));
     let lockable = memory::lockable();
     let locked = format!("up to {} KiB of them are locked in memory", lockable / 1024);
     text.push_str(&format!("keys are in no core dump and no forked child; {locked}\n"));
     let found = if faults.is_empty() { Found::Nothing } else { Found::Faults };
-    let data = json!({ "faults": faults, "whole": whole, "lockable_bytes": lockable });
+    let program = looked.map(|(name, Readiness { path, version, notes, .. })| {
+        json!({ "name": name, "path": path, "version": version, "notes": notes })
+    });
+    let data = json!({ "faults": faults, "whole": whole, "lockable_bytes": lockable, "program": program });
     Ok(Answer { found, ..Answer::new(text, data) })
+}
+
+/// Where a program is, in a line.
+fn headline(name: &str, found: &Readiness) -> String {
+    let version = found.version.as_deref().unwrap_or("of a version that it does not tell");
+    match &found.path {
+        Some(path) => format!("{name}: {} {version}\n", path.display()),
+        None => format!("{name}: not there\n"),
+    }
+}
+
+/// Why there is no token that a program could use.
+fn without_token(engine: &Engine, choice: &TokenChoice) -> Option<String> {
+    let token = choice.choose(engine).and_then(|chosen| Ok((select::describe(engine, chosen.slot)?, chosen.label)));
+    let (told, label) = match token {
+        Ok(token) => token,
+        Err(fault) => return Some(fault.text(None)),
+    };
+    let has = |flag: &str| {
+        told.get("flags")
+            .and_then(serde_json::Value::as_array)
+            .is_some_and(|flags| flags.iter().any(|known| known == flag))
+    };
+    let reset = || format!("`strongroom pin reset --token {}` (the security officer's PIN)", quoted(&label));
+    if has("CKF_USER_PIN_LOCKED") {
+        Some(format!("the user's PIN of token {label} is locked: {} opens it", reset()))
+    } else if has("CKF_USER_PIN_INITIALIZED") {
+        None
+    } else {
+        Some(format!("token {label} has no user's PIN yet: {} sets it", reset()))
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
     answer::Answer,
     ephemeral,
     fault::{Fault, quoted},
+    needs::{self, Needs},
     select::{Chosen, TokenChoice},
 };
 
@@ -16,8 +17,9 @@ use crate::{
 /// and `{slot}` its slot.
 #[derive(Clone, Copy)]
 pub(crate) struct Program {
-    name: &'static str,
+    pub(crate) name: &'static str,
     text: &'static str,
+    pub(crate) needs: &'static Needs,
 }
 
 const PROGRAMS: &[Program] = &[
@@ -25,6 +27,7 @@ const PROGRAMS: &[Program] = &[
         name: "pkcs11-tool",
         text: "# The PIN is asked for; --pin env:NAME takes it from a variable.\n\
                pkcs11-tool --module {module} --token-label {label} --login --list-objects\n",
+        needs: &needs::PKCS11_TOOL,
     },
     Program {
         name: "openssl",
@@ -32,6 +35,7 @@ const PROGRAMS: &[Program] = &[
                #   openssl req -new -engine pkcs11 -keyform engine -key \"$(strongroom key uri KEY)\" -subj /CN=example.org\n\
                openssl_conf = openssl\n[openssl]\nengines = engines\n[engines]\npkcs11 = pkcs11\n[pkcs11]\n\
                engine_id = pkcs11\nMODULE_PATH = {module}\ninit = 0\n[req]\ndistinguished_name = name\n[name]\n",
+        needs: &needs::OPENSSL,
     },
     Program {
         name: "openssl-provider",
@@ -41,6 +45,7 @@ const PROGRAMS: &[Program] = &[
                openssl_conf = openssl\n[openssl]\nproviders = providers\n[providers]\ndefault = software\npkcs11 = pkcs11\n\
                [software]\nactivate = 1\n[pkcs11]\nmodule = pkcs11.so\npkcs11-module-path = {module}\n\
                pkcs11-module-encode-provider-uri-to-pem = true\nactivate = 1\n[req]\ndistinguished_name = name\n[name]\n",
+        needs: &needs::OPENSSL_PROVIDER,
     },
     Program {
         name: "java",
@@ -48,11 +53,13 @@ const PROGRAMS: &[Program] = &[
                #   keytool -genkeypair -alias KEY -keyalg EC -dname CN=example.org -keystore NONE -storetype PKCS11 \\\n\
                #     -addprovider SunPKCS11 -providerArg FILE -providerName SunPKCS11-strongroom\n\
                name = strongroom\nlibrary = {module}\nslot = {slot}\n",
+        needs: &needs::JAVA,
     },
     Program {
         name: "go",
         text: "// With github.com/ThalesGroup/crypto11:\n\
                config := crypto11.Config{Path: \"{module}\", TokenLabel: \"{raw_label}\", Pin: os.Getenv(\"PIN\")}\n",
+        needs: &needs::GO,
     },
     Program {
         name: "python",
@@ -60,6 +67,7 @@ const PROGRAMS: &[Program] = &[
                import os, pkcs11\n\
                token = pkcs11.lib(\"{module}\").get_token(token_label=\"{raw_label}\")\n\
                session = token.open(user_pin=os.environ[\"PIN\"])\n",
+        needs: &needs::PYTHON,
     },
     Program {
         name: "ssh",
@@ -67,14 +75,27 @@ const PROGRAMS: &[Program] = &[
                ssh-keygen -D {module}\n\
                # For ~/.ssh/config:\n\
                #   PKCS11Provider {module}\n",
+        needs: &needs::SSH,
     },
     Program {
         name: "gnutls",
         text: "p11tool --provider {module} --login --list-all '{uri}'\n\
-               # For all programs that use p11-kit, a file /usr/share/p11-kit/modules/strongroom.module with:\n\
-               #   module: {module}\n",
+               # For all programs that use p11-kit: `strongroom integrate p11-kit`.\n",
+        needs: &needs::GNUTLS,
     },
-    Program { name: "nss", text: "modutil -dbdir sql:DIRECTORY -add strongroom -libfile {module}\n" },
+    Program {
+        name: "p11-kit",
+        text: "# A file /usr/share/p11-kit/modules/strongroom.module, for all programs that use p11-kit; or for your own\n\
+               # ~/.config/pkcs11/modules/strongroom.module, where `user-config: merge` stands in /etc/pkcs11/pkcs11.conf.\n\
+               # `p11-kit list-modules` shows it then.\n\
+               module: {module}\n",
+        needs: &needs::P11_KIT,
+    },
+    Program {
+        name: "nss",
+        text: "modutil -dbdir sql:DIRECTORY -add strongroom -libfile {module}\n",
+        needs: &needs::NSS,
+    },
     Program {
         name: "nginx",
         text: "# nginx with OpenSSL's engine of libp11; the PIN of the token stands in the URI, so keep the file readable by root only.\n\
@@ -84,6 +105,7 @@ const PROGRAMS: &[Program] = &[
                ssl_certificate     /etc/ssl/server.pem;\n\
                ssl_certificate_key \"engine:pkcs11:{uri};object=KEY;type=private?pin-value=PIN\";\n\
                # and in the environment of the service: PKCS11_MODULE_PATH={module}\n",
+        needs: &needs::NGINX,
     },
 ];
 

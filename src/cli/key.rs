@@ -12,6 +12,7 @@ use crate::{
     kind::{self, Kind, Recipe, Use},
     label::Label,
     pending, progress,
+    rotation::{self, Schedule},
     select::{self, Chosen, TokenChoice, UserLogin},
     transfer,
 };
@@ -36,6 +37,9 @@ pub(crate) enum KeyVerb {
         /// Those that were deleted and can be restored instead.
         #[arg(long)]
         pending: bool,
+        /// Those that are to be rotated now (`key rotate --every`) only.
+        #[arg(long, conflicts_with = "pending")]
+        due: bool,
         #[command(flatten)]
         login: UserLogin,
     },
@@ -45,10 +49,7 @@ pub(crate) enum KeyVerb {
         choice: KeyChoice,
     },
     /// Puts a new version of a key in its place: same label, id and URI. The old version decrypts and verifies only.
-    Rotate {
-        #[command(flatten)]
-        choice: KeyChoice,
-    },
+    Rotate(rotation::Rotate),
     /// Lists the versions of a key, the newest first.
     Versions {
         #[command(flatten)]
@@ -178,6 +179,7 @@ pub(crate) struct Key {
     local: bool,
     pub(crate) state: KeyState,
     pub(crate) version: u64,
+    pub(crate) schedule: Option<Schedule>,
     /// Its public half (SubjectPublicKeyInfo); empty for a secret key.
     pub(crate) info: Vec<u8>,
 }
@@ -217,12 +219,15 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let text = format!("Key {label} of kind {} is in token {}.", made.kind, token.label);
             Ok(Answer::new(text, made.told(engine, &token)?))
         }
-        KeyVerb::List { pending: true, login } => pending::list(engine, login),
+        KeyVerb::List { pending: true, login, .. } => pending::list(engine, login),
         KeyVerb::Restore { key, login } => pending::restore(engine, key, login),
-        KeyVerb::List { pending: false, login } => {
+        KeyVerb::List { pending: false, due, login } => {
             let (token, session) = login.log_in(engine)?;
             let keys = all(engine, session)?;
-            let text = if keys.is_empty() {
+            let keys = if *due { rotation::due(keys) } else { keys };
+            let text = if keys.is_empty() && *due {
+                "no key is due".to_owned()
+            } else if keys.is_empty() {
                 "there is no key yet: `strongroom key create LABEL --kind p256` makes one".to_owned()
             } else {
                 table(&keys)
@@ -235,7 +240,7 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let halves: Vec<&str> = key.halves.iter().map(|half| word(half.class)).collect();
             let yes = |flag: bool| if flag { "yes" } else { "no" };
             let text = format!(
-                "label        {}\nid           {}\nkind         {}\nis           {}\nstate        {}\nversion      {}\ncan          {}\nextractable  {}\n\
+                "label        {}\nid           {}\nkind         {}\nis           {}\nstate        {}\nversion      {}\nrotation     {}\ncan          {}\nextractable  {}\n\
                  sensitive    {}\nmade here    {}\nuri          {}",
                 key.label,
                 hex(&key.id),
@@ -243,6 +248,7 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
                 halves.join(" and "),
                 key.state,
                 key.version,
+                key.schedule.map_or("no period".to_owned(), |schedule| schedule.to_string()),
                 key.can.join(", "),
                 yes(key.extractable),
                 yes(key.sensitive),
@@ -251,19 +257,7 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             );
             Ok(Answer::new(text, key.told(engine, &token)?))
         }
-        KeyVerb::Rotate { choice } => {
-            let (token, session, key) = choice.choose(engine)?;
-            let half = key.half(ObjectClass::SECRET_KEY).map_or_else(|| key.must_have(ObjectClass::PRIVATE_KEY), Ok)?;
-            let bar = progress::spinner("making the key");
-            let rotated = engine.rotate_key(session, half);
-            bar.finish_and_clear();
-            let made = describe(engine, session, rotated?)?;
-            let text = format!(
-                "Key {} of token {} has version {} now. Version {} decrypts and verifies only.",
-                key.label, token.label, made.version, key.version
-            );
-            Ok(Answer::new(text, made.told(engine, &token)?))
-        }
+        KeyVerb::Rotate(asked) => rotation::run(engine, asked),
         KeyVerb::Versions { choice } => {
             let (_, session, key) = choice.choose(engine)?;
             let older = older(engine, session, &key)?;
@@ -435,6 +429,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
         sensitive: flag(A::SENSITIVE),
         local: flag(A::LOCAL),
         version: number(A::SR_KEY_VERSION).unwrap_or(1),
+        schedule: Schedule::of(number(A::SR_ROTATE_EVERY), number(A::SR_ROTATE_AT)),
         state: number(A::SR_KEY_STATE).map_or(KeyState::Enabled, KeyState::from_number),
         info: bytes(A::PUBLIC_KEY_INFO),
     })
@@ -455,14 +450,20 @@ pub(crate) fn word(class: ObjectClass) -> &'static str {
 fn table(keys: &[Key]) -> String {
     let width = |of: fn(&Key) -> usize, least: usize| keys.iter().map(of).max().unwrap_or(0).max(least);
     let (label, kind) = (width(|key| key.label.to_string().chars().count(), 5), width(|key| key.kind.len(), 4));
-    let mut text = format!("{:label$}  {:kind$}  {:40}  {:11}  can\n", "label", "kind", "id", "state");
+    // Only where some key has one.
+    let due = |key: &Key| key.schedule.map(|schedule| pending::moment(schedule.at));
+    let column =
+        |text: &str| if keys.iter().any(|key| due(key).is_some()) { format!("{text:20}  ") } else { String::new() };
+    let mut text =
+        format!("{:label$}  {:kind$}  {:40}  {:11}  {}can\n", "label", "kind", "id", "state", column("rotation due"));
     for key in keys {
         text.push_str(&format!(
-            "{:label$}  {:kind$}  {:40}  {:11}  {}\n",
+            "{:label$}  {:kind$}  {:40}  {:11}  {}{}\n",
             key.label,
             key.kind,
             hex(&key.id),
             key.state,
+            column(&due(key).unwrap_or_default()),
             key.can.join(", ")
         ));
     }
@@ -515,6 +516,8 @@ impl Key {
             "objects": halves,
             "state": self.state.to_string(),
             "version": self.version,
+            "rotate_every": self.schedule.map(|schedule| schedule.every.0),
+            "rotate_at": self.schedule.map(|schedule| schedule.at),
             "can": self.can,
             "extractable": self.extractable,
             "sensitive": self.sensitive,
@@ -547,20 +550,30 @@ impl Key {
 impl KeyChoice {
     /// The token in which the key is; a URI may say so.
     fn token(&self) -> TokenChoice {
-        match &self.login.token {
-            TokenChoice { token: None, slot: None } if self.key.starts_with("pkcs11:") => {
-                TokenChoice { token: Some(self.key.clone()), slot: None }
-            }
-            choice => choice.clone(),
-        }
+        token_of(&self.key, &self.login)
     }
 
     /// The key that is meant, and a session in which its user is logged in.
     pub(crate) fn choose(&self, engine: &Engine) -> Result<(Chosen, SessionHandle, Key), Fault> {
-        let (token, session) = self.login.log_in_to(engine, &self.token())?;
-        let key = choose_in(engine, session, &token, &self.key)?;
-        Ok((token, session, key))
+        choose(engine, &self.key, &self.login)
     }
+}
+
+/// The token in which a key is; a URI may say so.
+fn token_of(key: &str, login: &UserLogin) -> TokenChoice {
+    match &login.token {
+        TokenChoice { token: None, slot: None } if key.starts_with("pkcs11:") => {
+            TokenChoice { token: Some(key.to_owned()), slot: None }
+        }
+        choice => choice.clone(),
+    }
+}
+
+/// The key that is meant, and a session in which its user is logged in.
+pub(crate) fn choose(engine: &Engine, wanted: &str, login: &UserLogin) -> Result<(Chosen, SessionHandle, Key), Fault> {
+    let (token, session) = login.log_in_to(engine, &token_of(wanted, login))?;
+    let key = choose_in(engine, session, &token, wanted)?;
+    Ok((token, session, key))
 }
 
 /// A key of a token whose user is logged in: by its label, id:HEX, or a `pkcs11:` URI.

@@ -23,10 +23,12 @@ mod key;
 mod kind;
 mod label;
 mod migrate;
+mod needs;
 mod object;
 mod pending;
 mod pin;
 mod progress;
+mod rotation;
 mod select;
 mod sign;
 mod token;
@@ -107,7 +109,7 @@ enum Noun {
         ephemeral: bool,
     },
     /// Prints how a program is told of the module, with this machine's paths: pkcs11-tool, openssl, openssl-provider, java,
-    /// go, python, ssh, gnutls, nss, nginx.
+    /// go, python, ssh, gnutls, p11-kit, nss, nginx.
     Integrate {
         /// The program.
         program: integrate::Program,
@@ -143,8 +145,11 @@ enum Noun {
     /// Shows what the module is set to.
     #[command(subcommand)]
     Config(health::ConfigVerb),
-    /// Says what is wrong with the store and the settings.
+    /// Says what is wrong with the store and the settings; with --for, also whether a program can use a token here.
     Doctor {
+        /// A program, as `integrate` has them: whether it is there, which version, and what it lacks.
+        #[arg(long = "for", value_name = "PROGRAM")]
+        program: Option<integrate::Program>,
         #[command(flatten)]
         token: TokenChoice,
         /// Opens every object of the token too, with the user's PIN from env:NAME, file:PATH, fd:NUMBER, cmd:COMMAND or
@@ -280,6 +285,6 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         Noun::Object(verb) => object::run(&engine, &verb),
         Noun::Random { bytes, token } => key::random(&engine, &token, bytes),
         Noun::Config(verb) => health::config(engine.settings(), &verb),
-        Noun::Doctor { token, pin } => health::doctor(&engine, &token, pin.as_ref()),
+        Noun::Doctor { program, token, pin } => health::doctor(&engine, program.as_ref(), &token, pin.as_ref()),
     }
 }

@@ -194,6 +194,8 @@ attributes! {
     SR_KEY_STATE = 0xd3520001 Number,
     SR_DELETE_AT = 0xd3520002 Number,
     SR_KEY_VERSION = 0xd3520003 Number,
+    SR_ROTATE_EVERY = 0xd3520004 Number,
+    SR_ROTATE_AT = 0xd3520005 Number,
 }
 
 impl AttributeType {

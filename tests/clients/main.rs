@@ -5,6 +5,7 @@ mod cache;
 mod go;
 mod guide;
 mod java;
+mod lifecycle;
 mod node;
 mod openssl;
 mod pkcs11_tool;

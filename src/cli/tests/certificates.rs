@@ -103,9 +103,19 @@ fn programs_are_told_of_the_module_in_a_way_that_they_take() {
         assert_eq!(refused.status.code(), Some(3), "without a module it says so: {refused:?}");
         return;
     }
-    for program in
-        ["pkcs11-tool", "openssl", "openssl-provider", "java", "go", "python", "ssh", "gnutls", "nss", "nginx"]
-    {
+    for program in [
+        "pkcs11-tool",
+        "openssl",
+        "openssl-provider",
+        "java",
+        "go",
+        "python",
+        "ssh",
+        "gnutls",
+        "p11-kit",
+        "nss",
+        "nginx",
+    ] {
         let text = said(&store.run(&["integrate", program]));
         assert!(text.contains("libstrongroom.so") && !text.contains('{') | (program == "go"), "{program}: {text}");
     }

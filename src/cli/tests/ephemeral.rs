@@ -26,11 +26,11 @@ fn soon<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Starts a shell with a token of its own. Gives it, the number of its process, and the directory of the token.
-fn start(store: &Store, script: &str) -> (Child, Pid, PathBuf) {
+/// Starts a shell with a token of its own; once `first` is done, it is heard of. Gives it, the number of its process, and the directory of the token.
+fn start(store: &Store, first: &str, script: &str) -> (Child, Pid, PathBuf) {
     let said = store.0.join("said");
     let _ = fs::remove_file(&said);
-    let script = format!("echo $$ >said.new; echo $STRONGROOM_STORE >>said.new; mv said.new said; {script}");
+    let script = format!("{first}echo $$ >said.new; echo $STRONGROOM_STORE >>said.new; mv said.new said; {script}");
     let mut command: Command = store.command(&["exec", "--ephemeral", "--", "sh", "-c", &script]);
     let child = command.current_dir(&store.0).stdout(Stdio::null()).spawn().unwrap();
     let text = soon("the command", || fs::read_to_string(&said).ok());
@@ -42,7 +42,7 @@ fn start(store: &Store, script: &str) -> (Child, Pid, PathBuf) {
 fn a_signal_that_ends_it_ends_the_command_and_the_token_goes() {
     let store = Store::new("signals");
     for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
-        let (mut child, command, directory) = start(&store, "exec sleep 60");
+        let (mut child, command, directory) = start(&store, "", "exec sleep 60");
         assert!(directory.is_dir());
         kill_process(Pid::from_child(&child), signal).unwrap();
         let status = soon("the end", || child.try_wait().unwrap());
@@ -55,8 +55,8 @@ fn a_signal_that_ends_it_ends_the_command_and_the_token_goes() {
 #[test]
 fn a_command_that_takes_its_time_to_end_still_has_its_token() {
     let store = Store::new("slow-end");
-    let script = "trap 'test -d $STRONGROOM_STORE && exit 7' TERM; while :; do sleep 0.05; done";
-    let (mut child, _, directory) = start(&store, script);
+    let trap = "trap 'test -d $STRONGROOM_STORE && exit 7' TERM; ";
+    let (mut child, _, directory) = start(&store, trap, "while :; do sleep 0.05; done");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let status = soon("the end", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(7));

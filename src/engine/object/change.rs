@@ -2,12 +2,13 @@ use types::{AttributeType, ObjectClass, Template, Value};
 
 use super::{
     Attributes, SessionRights,
+    rotation::schedule,
     rules::{self, Change},
     state::KeyState,
     template::{must_be_consistent, unique_id},
     uses,
 };
-use crate::Error;
+use crate::{Error, alarms};
 
 /// The object with other attributes (`C_SetAttributeValue`).
 ///
@@ -69,7 +70,10 @@ fn apply(object: Attributes, changes: Template, change: Change, rights: SessionR
         if !allowed || !uses::may_change(&so_far, name, &value, rights) {
             return Err(Error::AttributeReadOnly(name));
         }
-        changed.set(name, value);
+        match value.as_number().filter(|_| name == AttributeType::SR_ROTATE_EVERY) {
+            Some(every) => schedule(&mut changed, every, alarms::now()),
+            None => changed.set(name, value),
+        }
     }
     uses::remember(&object, &mut changed);
     must_be_consistent(&changed)?;

@@ -8,7 +8,7 @@ use crate::{
     Error,
     alarms::{self, Alarm},
     hex::digits,
-    object::{Attributes, KeyState, Object},
+    object::{Attributes, KeyState, Object, unschedule},
     token::Domain,
 };
 
@@ -156,6 +156,7 @@ impl Slot {
             let mut retired = now.duplicate();
             retired.set(AttributeType::SR_KEY_STATE, KeyState::Retired.value());
             retired.set(AttributeType::SR_KEY_VERSION, Value::Number(version(now)));
+            unschedule(&mut retired);
             Ok(retired)
         };
         let stored = self.watched(self.token.replace(&login, new, old, &retired))?;

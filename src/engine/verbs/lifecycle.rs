@@ -39,7 +39,8 @@ impl Engine {
     }
 
     /// Puts a new version of a key in its place, with the same label and id: a secret key, or both halves of the pair of a private
-    /// one. The old version decrypts and verifies only, and is found by its state or version, not by its name.
+    /// one. The old version decrypts and verifies only, and is found by its state or version, not by its name. The new one has the
+    /// period of the old one, which begins anew.
     ///
     /// # Errors
     /// [`Error::KeyHandleInvalid`] if it is no token key that can be made here or has no public half, [`Error::KeyFunctionNotPermitted`]
@@ -66,10 +67,16 @@ impl Engine {
             attributes.set(AttributeType::SR_KEY_VERSION, Value::Number(next));
             attributes
         };
+        // The half that is rotated has the period.
+        let every = object.attributes.number(AttributeType::SR_ROTATE_EVERY).unwrap_or(0);
+        let scheduled = |mut attributes: Attributes| {
+            object::schedule(&mut attributes, every, alarms::now());
+            numbered(attributes)
+        };
         let origin = Origin::Generated(row.id);
         if !pair {
             let made = session.made_key(&mechanism, object::like(&object.attributes, origin))?;
-            let handles = session.slot.rotate(vec![numbered(made)], &[record])?;
+            let handles = session.slot.rotate(vec![scheduled(made)], &[record])?;
             return handles.first().copied().ok_or(Error::KeyHandleInvalid);
         }
         let (public_record, public) = session.public_half(&object.attributes)?;
@@ -78,7 +85,7 @@ impl Engine {
             object::like(&public.attributes, origin),
             object::like(&object.attributes, origin),
         )?;
-        let handles = session.slot.rotate(vec![numbered(private), numbered(public)], &[record, public_record])?;
+        let handles = session.slot.rotate(vec![scheduled(private), numbered(public)], &[record, public_record])?;
         handles.first().copied().ok_or(Error::KeyHandleInvalid)
     }
 

@@ -22,6 +22,9 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::DERIVE_TEMPLATE, &[], Silent::Absent),
     rule(A::ALWAYS_AUTHENTICATE, &[], OFF),
     rule(A::PUBLIC_KEY_INFO, &[], Silent::Computed),
+    // Ours: include/strongroom.h says what they are.
+    rule(A::SR_ROTATE_EVERY, &[2, 4, 6, 8], Silent::Absent),
+    rule(A::SR_ROTATE_AT, &[2, 4, 6], Silent::Absent),
 ];
 
 /// PKCS#11, "RSA private key objects".

@@ -24,6 +24,9 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::UNWRAP_TEMPLATE, &[], Silent::Absent),
     rule(A::DERIVE_TEMPLATE, &[], Silent::Absent),
     rule(A::VALUE, &[1, 4, 6, 7], Silent::Absent),
+    // Ours: include/strongroom.h says what they are.
+    rule(A::SR_ROTATE_EVERY, &[2, 4, 6, 8], Silent::Absent),
+    rule(A::SR_ROTATE_AT, &[2, 4, 6], Silent::Absent),
 ];
 
 /// The length of a key of a type that has several.

@@ -172,3 +172,59 @@ fn a_retired_key_is_kept_by_a_rotation_of_the_tokens_keys_and_found_after_it() {
     assert_eq!(find(&world.engine, session, by_label()).unwrap().len(), 1);
     assert_eq!(find(&world.engine, session, retired()).unwrap().len(), 1);
 }
+
+fn set(engine: &Engine, session: SessionHandle, key: ObjectHandle, every: u64) -> Result<(), Error> {
+    engine.set_attributes(session, key, vec![(A::SR_ROTATE_EVERY, Value::Number(every))])
+}
+
+/// The period of a key, and in how many seconds it is due.
+fn period(engine: &Engine, session: SessionHandle, key: ObjectHandle) -> Option<(u64, u64)> {
+    let key = engine.object(session, key).unwrap();
+    let number = |name| key.attribute(name).ok().and_then(Value::as_number);
+    Some((number(A::SR_ROTATE_EVERY)?, number(A::SR_ROTATE_AT)? - crate::alarms::now()))
+}
+
+#[test]
+fn a_key_with_a_period_is_due_that_long_after_it_was_set_or_rotated_and_its_new_version_has_the_period() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let first = generated(engine, session);
+    assert_eq!(period(engine, session, first), None);
+    set(engine, session, first, 1000).unwrap();
+    assert!(matches!(period(engine, session, first), Some((1000, 990..=1000))));
+    let second = engine.rotate_key(session, first).unwrap();
+    assert!(matches!(period(engine, session, second), Some((1000, 990..=1000))));
+    assert_eq!(period(engine, session, first), None, "an old version is never due");
+    set(engine, session, second, 0).unwrap();
+    assert_eq!(period(engine, session, second), None);
+    let third = engine.rotate_key(session, second).unwrap();
+    assert_eq!(period(engine, session, third), None);
+    set(engine, session, third, u64::MAX).unwrap();
+    assert_eq!(engine.check_token(session).unwrap().faults, Vec::<String>::new());
+}
+
+#[test]
+fn the_private_half_of_a_pair_has_the_period_and_the_public_one_none() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let common = || vec![flag(A::TOKEN, true), (A::LABEL, Value::bytes("k"))];
+    let public = [common(), vec![(A::EC_PARAMS, Value::bytes(ED25519))]].concat_templates();
+    let mechanism = Mechanism { id: MechanismType::EC_EDWARDS_KEY_PAIR_GEN, params: Params::None };
+    let (public, private) = engine.generate_key_pair(session, &mechanism, public, common()).unwrap();
+    assert_eq!(set(engine, session, public, 60), Err(Error::AttributeTypeInvalid(A::SR_ROTATE_EVERY)));
+    set(engine, session, private, 60).unwrap();
+    let private = engine.rotate_key(session, private).unwrap();
+    assert!(matches!(period(engine, session, private), Some((60, 50..=60))));
+}
+
+#[test]
+fn when_a_key_is_due_is_said_by_nobody_but_the_token() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let key = generated(engine, session);
+    let at = vec![(A::SR_ROTATE_AT, Value::Number(1))];
+    assert_eq!(engine.set_attributes(session, key, at), Err(Error::AttributeReadOnly(A::SR_ROTATE_AT)));
+    let mut template = aes(true, true);
+    template.push((A::SR_ROTATE_EVERY, Value::Number(1)));
+    assert_eq!(engine.create_object(session, template), Err(Error::AttributeReadOnly(A::SR_ROTATE_EVERY)));
+}

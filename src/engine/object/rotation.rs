@@ -1,0 +1,21 @@
+//! When a key is to be rotated.
+
+use types::{AttributeType, Value};
+
+use super::Attributes;
+
+/// Gives a key a period (CKA_SR_ROTATE_EVERY, in seconds), which begins now; none by 0.
+pub(crate) fn schedule(key: &mut Attributes, every: u64, now: u64) {
+    if every == 0 {
+        unschedule(key);
+    } else {
+        key.set(AttributeType::SR_ROTATE_EVERY, Value::Number(every));
+        key.set(AttributeType::SR_ROTATE_AT, Value::Number(now.saturating_add(every)));
+    }
+}
+
+/// Takes a key's period from it.
+pub(crate) fn unschedule(key: &mut Attributes) {
+    key.remove(AttributeType::SR_ROTATE_EVERY);
+    key.remove(AttributeType::SR_ROTATE_AT);
+}
