@@ -131,6 +131,22 @@ pub(crate) fn alarms(engine: &Engine) -> Result<Answer, Fault> {
                 moment(text("gone_at").parse().unwrap_or(0)),
                 text("restore"),
             ),
+            "key-state" => format!(
+                "{time}  {} was wanted of the key '{}' (id {}) of token {}, which is {}, by {} as {}, process {process}.\n",
+                text("operation"),
+                text("key"),
+                text("id"),
+                text("token"),
+                text("state"),
+                text("program"),
+                text("user"),
+            ),
+            "pin-locked" => format!(
+                "{time}  A PIN was tried of the {} of token {}, and it is locked, by {}, process {process}.\n",
+                text("whose"),
+                text("token"),
+                text("program"),
+            ),
             _ => format!("{time}  {alarm}\n"),
         }
     };

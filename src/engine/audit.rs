@@ -54,6 +54,11 @@ impl Event {
         Self::new("object-destroyed").about(object)
     }
 
+    /// A key that has left, wrapped.
+    pub(crate) fn wrapped(object: &Attributes) -> Self {
+        Self::new("key-wrapped").about(object)
+    }
+
     /// What has become of an object; `None` if nobody sees a difference.
     pub(crate) fn changed(old: &Attributes, new: &Attributes) -> Option<Self> {
         let (before, after) = (KeyState::of(old), KeyState::of(new));

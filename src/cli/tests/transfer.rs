@@ -458,7 +458,7 @@ fn a_key_whose_parts_contradict_each_other_is_refused_in_words() {
     said(&run(&store, &["key", "delete", "r", "--yes"]));
     let none: String = data_encoding::BASE64URL_NOPAD.encode(&[0; 32]);
     for (text, words) in [
-        (other, "is not that of the private value"),
+        (other, "its parts do not belong together"),
         (jwk(1).replace("11qYAYKxCrfVS", "11qYAYKxCrfVT"), "is not that of the private value"),
         (jwk(0).replace("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE", &none), "out of range"),
         (off.to_owned(), "not on the curve"),
@@ -478,7 +478,7 @@ fn a_key_whose_parts_contradict_each_other_is_refused_in_words() {
          { head -c 57 1; tail -c 64 2; } >file; openssl ec -inform DER -in 1 -conv_form compressed -out small 2>/dev/null",
     );
     let (code, why) = refused(&run(&store, &["key", "import", "file", "-l", "k"]));
-    assert!(code == 2 && why.contains("is not that of the private value"), "{why}");
+    assert!(code == 2 && why.contains("its parts do not belong together"), "{why}");
     assert!(text(&run(&store, &["key", "list"]).stdout).contains("there is no key yet"));
     said(&run(&store, &["key", "import", "small", "-l", "compressed"]));
 }

@@ -3,7 +3,7 @@
 use super::Slot;
 use crate::{
     Error,
-    audit::{AuditEntry, Broken, Verified},
+    audit::{AuditEntry, Broken, Event, Verified},
 };
 
 impl Slot {
@@ -14,6 +14,15 @@ impl Slot {
     pub(crate) fn audit(&self, each: &mut dyn FnMut(&AuditEntry)) -> Result<Result<Verified, Broken>, Error> {
         let login = self.must_be_logged_in()?;
         self.watched(self.token.audit(&login, each))
+    }
+
+    /// Writes down what changes nothing else.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn note(&self, event: &Event) -> Result<(), Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.note(&login, event))
     }
 
     /// Adds a checkpoint.

@@ -21,7 +21,7 @@ use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 
 use crate::{
     Access, Error, Profile, Report, Settings, Summary,
-    alarms::Alarms,
+    alarms::{Alarm, Alarms},
     object::{Attributes, Object, ObjectLocation, Visibility},
     token::{Login, NewRules, Pins, Role, Rotated, Token},
 };
@@ -217,7 +217,7 @@ impl Slot {
     /// [`Token::authenticate`].
     pub(crate) fn log_in(&self, session: SessionHandle, role: Role, pin: &[u8]) -> Result<(), Error> {
         let ticket = self.state.lock().begin_login(session, role)?;
-        let login = Arc::new(self.watched(self.token.authenticate(role, pin))?);
+        let login = Arc::new(self.tried(role, self.token.authenticate(role, pin))?);
         self.transition(|state| {
             // The token may have been made anew since the PIN was tried.
             if self.token.is_known(&login) { state.finish_login(ticket, login) } else { Err(Error::TokenReplaced) }
@@ -229,6 +229,15 @@ impl Slot {
             tracing::debug!(%fault, "keys that are due are not purged");
         }
         Ok(())
+    }
+
+    /// What came of trying a PIN. If it is locked, there is an alarm.
+    fn tried<T>(&self, role: Role, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::PinLocked) = outcome {
+            let facts = [("token", self.token.serial()), ("whose", role.word().to_owned())];
+            self.alarms.raise(&Alarm { kind: "pin-locked", facts: &facts });
+        }
+        self.watched(outcome)
     }
 
     /// # Errors
@@ -395,7 +404,7 @@ impl Slot {
     /// # Errors
     /// Those of [`Token::verify_pin`].
     pub(crate) fn verify_pin(&self, role: Role, pin: &[u8]) -> Result<(), Error> {
-        self.watched(self.token.verify_pin(role, pin))
+        self.tried(role, self.token.verify_pin(role, pin))
     }
 
     /// Sets the user's PIN; the officer must be logged in.

@@ -183,23 +183,36 @@ impl Slot {
 
     /// Raises an alarm for a key that is pending.
     pub(super) fn alarm(&self, object: &Object, operation: &'static str) {
-        let attributes = &object.attributes;
-        let text = |name| String::from_utf8_lossy(attributes.bytes(name).unwrap_or_default()).into_owned();
-        let id = attributes.bytes(AttributeType::ID).unwrap_or_default();
-        let deadline = attributes.number(AttributeType::SR_DELETE_AT).unwrap_or(0);
-        let serial = self.token.serial();
-        let unique = text(AttributeType::UNIQUE_ID);
-        let facts = [
-            ("unique_id", unique.clone()),
-            ("operation", operation.to_owned()),
-            ("token", serial.clone()),
-            ("key", text(AttributeType::LABEL)),
-            ("id", digits(id)),
-            ("user", self.role().map_or("nobody", |role| role.word()).to_owned()),
+        let deadline = object.attributes.number(AttributeType::SR_DELETE_AT).unwrap_or(0);
+        let unique = object.attributes.bytes(AttributeType::UNIQUE_ID).unwrap_or_default();
+        let (serial, unique) = (self.token.serial(), String::from_utf8_lossy(unique));
+        let more = [
             ("gone_at", deadline.to_string()),
             ("restore", format!("strongroom key restore unique:{unique} --token {serial}")),
         ];
-        self.alarms.raise(&Alarm { kind: "pending-key", facts: &facts });
+        self.alarm_about("pending-key", object, operation, &more);
+    }
+
+    /// Raises an alarm for a key whose state does not allow what somebody wants to do with it.
+    pub(crate) fn alarm_of_state(&self, object: &Object, wanted: AttributeType) {
+        let state = KeyState::of(&object.attributes);
+        let wanted = wanted.to_string();
+        self.alarm_about("key-state", object, &wanted, &[("state", state.to_string())]);
+    }
+
+    fn alarm_about(&self, kind: &'static str, object: &Object, operation: &str, more: &[(&'static str, String)]) {
+        let attributes = &object.attributes;
+        let text = |name| String::from_utf8_lossy(attributes.bytes(name).unwrap_or_default()).into_owned();
+        let common = [
+            ("unique_id", text(AttributeType::UNIQUE_ID)),
+            ("operation", operation.to_owned()),
+            ("token", self.token.serial()),
+            ("key", text(AttributeType::LABEL)),
+            ("id", digits(attributes.bytes(AttributeType::ID).unwrap_or_default())),
+            ("user", self.role().map_or("nobody", |role| role.word()).to_owned()),
+        ];
+        let facts: Vec<_> = common.into_iter().chain(more.iter().cloned()).collect();
+        self.alarms.raise(&Alarm { kind, facts: &facts });
     }
 }
 

@@ -446,7 +446,7 @@ impl Token {
     /// [`Error::TokenReplaced`], [`Error::Tampered`], and the store's.
     pub(crate) fn authenticate(&self, role: Role, pin: &[u8]) -> Result<Login, Error> {
         loop {
-            let TriedPin { token_header, wrap, keys } = self.try_pin(role, pin)?;
+            let TriedPin { token_header, wrap, keys, wrong_before } = self.try_pin(role, pin)?;
             let login = Login::new(keys);
             // Read before the token: what was seen by then, the token must have reached.
             let seen = self.read_witness();
@@ -454,6 +454,13 @@ impl Token {
             must_be_as_new_as(seen.as_deref(), &login.keys, current.witness())?;
             self.leave_witness(&login, Durability::Power);
             self.renew(&token_header.pins, &wrap, &login, pin);
+            if wrong_before > 0 && self.store.writable() {
+                // Before this nobody had the key to write it down with.
+                let event = Event::new("wrong-pins").with("whose", role.word()).with("count", wrong_before);
+                if let Err(fault) = self.note(&login, &event) {
+                    tracing::warn!(%fault, "that PINs were wrong is not written down");
+                }
+            }
             return Ok(login);
         }
     }
@@ -490,7 +497,7 @@ impl Token {
     pub(crate) fn set_pin(&self, role: Role, old: &[u8], new: &[u8]) -> Result<(), Error> {
         self.token_header()?.pins.must_fit(new)?;
         loop {
-            let TriedPin { token_header, wrap, keys } = self.try_pin(role, old)?;
+            let TriedPin { token_header, wrap, keys, .. } = self.try_pin(role, old)?;
             match self.rewrap(&keys, new, token_header.pins.cost, &wrap, "pin-changed")? {
                 Rewrapped::Written => return Ok(()),
                 // Somebody has changed the PIN since. Then the old one is tried against what is there now.
@@ -577,10 +584,12 @@ impl Token {
         self.must_be_affordable(token_header.pins.cost)?;
         wrap.must_fit(&self.serial, secret.as_ref())?;
         let tries = u64::from(token_header.pins.tries);
-        let counted = match (&turn, self.counters.count(&role.counter())) {
-            (Some(_), count) => wrong_pins(count?, tries),
+        let kept = self.counters.count(&role.counter());
+        let wrong_before = kept.as_ref().ok().copied().flatten().unwrap_or(0);
+        let counted = match &turn {
+            Some(_) => wrong_pins(kept?, tries),
             // What can be read counts, also where nothing can be written.
-            (None, count) => count.ok().flatten().unwrap_or(0),
+            None => wrong_before,
         };
         if counted >= tries {
             return Err(Error::PinLocked);
@@ -606,7 +615,7 @@ impl Token {
             self.set_forgiven(role);
         }
         let keys = crypto::keys(|| Keys::new(ring, role, &self.serial, token_header.epoch))?;
-        Ok(TriedPin { token_header, wrap, keys })
+        Ok(TriedPin { token_header, wrap, keys, wrong_before })
     }
 
     /// The turn at a role's count; `None` where counts cannot be written. Signing needs no place to write to,
@@ -920,6 +929,8 @@ struct TriedPin {
     token_header: TokenHeader,
     wrap: Wrap,
     keys: Keys,
+    /// How many wrong ones there were since the last right one.
+    wrong_before: u64,
 }
 
 /// What became of a new wrap.

@@ -61,6 +61,7 @@ impl Session {
             return Err(Error::KeyFunctionNotPermitted);
         }
         if !facts.state.allows(usage.attribute, facts.class) {
+            self.slot.alarm_of_state(&key, usage.attribute);
             return Err(Error::KeyFunctionNotPermitted);
         }
         if facts.dated && !is_in_time(attributes) && self.slot.dates_hold()? {

@@ -6,10 +6,11 @@ use types::{
 
 use crate::{
     Engine, Error,
+    audit::Event,
     key::{MAX_SECRET_LEN, strength},
     mechanism::{self, Integrity},
     message::{self, Nonces},
-    object::{self, Attributes, KeyState, Object, ObjectBuilder, Origin},
+    object::{self, Attributes, KeyState, Object, ObjectBuilder, ObjectLocation, Origin},
     profile::Risk,
     session::Session,
     wrapping,
@@ -35,7 +36,9 @@ impl Engine {
         let session = self.session(session)?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         session.must_have_integrity(row)?;
-        Ok(out.put(&session.wrapped(row, &mechanism.params, wrapping_key, key)?))
+        let told = out.put(&session.wrapped(row, &mechanism.params, wrapping_key, key)?);
+        session.note_wrapping(told, row, wrapping_key, key);
+        Ok(told)
     }
 
     /// Wraps a key with associated data and a nonce that the token can make. If something was put out, the parameters have
@@ -70,6 +73,7 @@ impl Engine {
         if matches!(told, OutputResult::Written(_)) {
             (params.iv, params.tag) = (iv, tag.to_vec());
         }
+        session.note_wrapping(told, row, wrapping_key, key);
         Ok(told)
     }
 
@@ -131,6 +135,26 @@ impl Engine {
 }
 
 impl Session {
+    /// Writes down that a token key has left, wrapped. Where the token cannot be written, it leaves all the same.
+    fn note_wrapping(&self, told: OutputResult, row: &mechanism::Mechanism, by: ObjectHandle, key: ObjectHandle) {
+        let Ok(key) = self.slot.object(key) else { return };
+        if !matches!(told, OutputResult::Written(_)) || !matches!(key.location, ObjectLocation::Token { .. }) {
+            return;
+        }
+        let by = self.slot.object(by).ok();
+        let text = |name| {
+            let bytes = by.as_ref().and_then(|by| by.attributes.bytes(name)).unwrap_or_default();
+            String::from_utf8_lossy(bytes).into_owned()
+        };
+        let event = Event::wrapped(&key.attributes)
+            .with("mechanism", row.id.to_string())
+            .with("by_label", text(AttributeType::LABEL))
+            .with("by_unique_id", text(AttributeType::UNIQUE_ID));
+        if let Err(fault) = self.slot.note(&event) {
+            tracing::warn!(%fault, "that a key was wrapped is not written down");
+        }
+    }
+
     /// A key as it leaves, wrapped.
     fn wrapped(
         &self,

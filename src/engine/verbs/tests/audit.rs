@@ -179,3 +179,72 @@ fn two_processes_write_one_chain() {
     let created = events(&entries(&world.engine, session)).into_iter().filter(|event| event == "object-created");
     assert_eq!(created.count(), 40);
 }
+
+#[test]
+fn wrong_pins_are_written_down_by_the_next_right_one_and_a_locked_pin_raises_an_alarm() {
+    let world = World::new();
+    let engine = &world.engine;
+    let session = engine.open_session(SLOT, Access::ReadWrite).unwrap();
+    for _ in 0..2 {
+        assert_eq!(engine.login(session, User::User, b"wrong-pin"), Err(Error::PinIncorrect));
+    }
+    engine.login(session, User::User, PIN).unwrap();
+    let all = entries(engine, session);
+    let last = json(all.last().unwrap());
+    assert_eq!(
+        (&last["event"], &last["whose"], &last["count"]),
+        (&"wrong-pins".into(), &"user".into(), &Json::from(2))
+    );
+    engine.logout(session).unwrap();
+    engine.login(session, User::User, PIN).unwrap();
+    assert_eq!(entries(engine, session).len(), all.len(), "once");
+    engine.logout(session).unwrap();
+    assert_eq!(engine.alarms().unwrap(), Vec::<String>::new());
+    while engine.login(session, User::User, b"wrong-pin") != Err(Error::PinLocked) {}
+    let alarms = engine.alarms().unwrap();
+    assert!(alarms.len() == 1 && alarms[0].contains("\"alarm\":\"pin-locked\""), "{alarms:?}");
+}
+
+#[test]
+fn a_key_that_leaves_is_written_down_and_one_that_is_only_asked_for_its_length_is_not() {
+    let world = World::new();
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    let mut template = vec![(A::VALUE_LEN, Value::Number(32)), (A::LABEL, Value::bytes(*b"kek"))];
+    template.push(flag(A::WRAP, true));
+    let generate = Mechanism { id: MechanismType::AES_KEY_GEN, params: Params::None };
+    let kek = engine.generate_key(session, &generate, template).unwrap();
+    let kwp = Mechanism { id: MechanismType::AES_KEY_WRAP_KWP, params: Params::None };
+    let before = entries(engine, session).len();
+    engine.wrap_key(session, &kwp, kek, key, Output::LengthQuery).unwrap();
+    assert_eq!(entries(engine, session).len(), before);
+    let mut out = [0; 64];
+    engine.wrap_key(session, &kwp, kek, key, Output::Buffer(&mut out)).unwrap();
+    let all = entries(engine, session);
+    let last = json(all.last().unwrap());
+    assert_eq!((all.len(), &last["event"], &last["by_label"]), (before + 1, &"key-wrapped".into(), &"kek".into()));
+    assert_eq!(last["mechanism"], "CKM_AES_KEY_WRAP_KWP");
+    // A session key is of this process alone.
+    let passing = engine.create_object(session, aes(false, true)).unwrap();
+    engine.wrap_key(session, &kwp, kek, passing, Output::Buffer(&mut out)).unwrap();
+    assert_eq!(entries(engine, session).len(), before + 1);
+}
+
+#[test]
+fn whoever_uses_a_key_that_is_disabled_raises_an_alarm() {
+    let world = World::new();
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    engine.set_attributes(session, key, vec![(A::SR_KEY_STATE, crate::KeyState::Disabled.value())]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(encrypt(engine, session, key), Err(Error::KeyFunctionNotPermitted));
+    }
+    let alarms = engine.alarms().unwrap();
+    let is = |part: &str| alarms.len() == 1 && alarms[0].contains(part);
+    assert!(
+        is("\"alarm\":\"key-state\"") && is("\"operation\":\"CKA_ENCRYPT\"") && is("\"state\":\"disabled\""),
+        "{alarms:?}"
+    );
+}
