@@ -66,7 +66,7 @@ fn log_in_and_import(
     path: &Path,
     name: &Name<'_>,
 ) -> Result<(), Fault> {
-    let pin = pin::known(arguments.pin.as_deref(), Whose::User)?;
+    let pin = pin::read(arguments.pin.as_deref(), Whose::User)?;
     engine.login(session, User::User, &pin).map_err(|why| match why {
         Error::PinIncorrect => Fault("ERROR: The given user PIN does not match the one in the token.".to_owned()),
         other => other.into(),

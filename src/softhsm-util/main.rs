@@ -138,8 +138,8 @@ fn init_token(engine: &Engine, arguments: &Arguments) -> Result<(), Fault> {
         Some(room) => room.copy_from_slice(label.as_bytes()),
         None => return fault("The token label must not have a length greater than 32 chars."),
     }
-    let officer = pin::new(arguments.so_pin.as_deref(), Whose::Officer)?;
-    let user = pin::new(arguments.pin.as_deref(), Whose::User)?;
+    let officer = pin::read(arguments.so_pin.as_deref(), Whose::Officer)?;
+    let user = pin::read(arguments.pin.as_deref(), Whose::User)?;
     engine.init_token(slot, &officer, &padded).map_err(|why| match why {
         Error::PinIncorrect => Fault(
             "CKR_PIN_INCORRECT: The given SO PIN does not match the one in the token. Needed when reinitializing the token."
@@ -176,7 +176,7 @@ fn delete_token(engine: &Engine, arguments: &Arguments) -> Result<(), Fault> {
     };
     let by = if arguments.token.is_some() { "label" } else { "serial" };
     println!("Found token ({}) with matching token {by}.", info.serial);
-    let officer = pin::known(arguments.so_pin.as_deref(), Whose::Officer)?;
+    let officer = pin::read(arguments.so_pin.as_deref(), Whose::Officer)?;
     engine.delete_token(slot, &officer).map_err(|why| match why {
         Error::PinIncorrect => Fault("ERROR: The given SO PIN does not match the one in the token.".to_owned()),
         other => other.into(),

@@ -25,25 +25,9 @@ impl Whose {
     }
 }
 
-/// Whether it is asked for a second time.
-#[derive(PartialEq, Eq)]
-enum Asked {
-    Once,
-    Twice,
-}
-
-/// A PIN that opens something.
-pub(crate) fn known(given: Option<&str>, whose: Whose) -> Result<Pin, Fault> {
-    pin(given, whose, &Asked::Once)
-}
-
-/// A PIN that is set.
-pub(crate) fn new(given: Option<&str>, whose: Whose) -> Result<Pin, Fault> {
-    pin(given, whose, &Asked::Twice)
-}
-
+/// A PIN. It is asked for twice, as SoftHSM asks, also where it is known already: scripts answer twice.
 /// One that is too short or too long is asked for again.
-fn pin(given: Option<&str>, whose: Whose, asked: &Asked) -> Result<Pin, Fault> {
+pub(crate) fn read(given: Option<&str>, whose: Whose) -> Result<Pin, Fault> {
     let fits = |pin: &[u8]| (4..=255).contains(&pin.len());
     if let Some(given) = given.map(str::as_bytes).filter(|given| fits(given)) {
         return Ok(Zeroizing::new(given.to_vec()));
@@ -54,7 +38,7 @@ fn pin(given: Option<&str>, whose: Whose, asked: &Asked) -> Result<Pin, Fault> {
         let typed = ask(&format!("Please enter {words}: "), words)?;
         if !fits(&typed) {
             println!("ERROR: The length of the PIN is out of range.");
-        } else if *asked == Asked::Twice && *typed != *ask(&format!("Please reenter {words}: "), words)? {
+        } else if *typed != *ask(&format!("Please reenter {words}: "), words)? {
             println!("ERROR: The entered PINs are not equal.");
         } else {
             return Ok(typed);
