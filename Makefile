@@ -7,6 +7,8 @@ bindir ?= $(PREFIX)/bin
 includedir ?= $(PREFIX)/include
 datadir ?= $(PREFIX)/share
 moduledir ?= $(libdir)/pkcs11
+# What has the name of a program of SoftHSM's is in a directory of its own: first in PATH, it takes SoftHSM's place.
+softhsmdir ?= $(PREFIX)/libexec/strongroom/softhsm
 
 CARGO ?= cargo
 INSTALL ?= install
@@ -16,6 +18,7 @@ release := $(CARGO) build --release --workspace
 target := $(or $(CARGO_TARGET_DIR),target)
 module := $(target)/release/libstrongroom.so
 command := $(target)/release/strongroom
+softhsm_util := $(target)/release/strongroom-softhsm2-util
 
 .PHONY: help build demo test torture lint docs install uninstall deb clean
 
@@ -45,13 +48,15 @@ lint: ## formatting, clippy, documentation
 
 # What was built is installed: run `make build` first, so that `sudo make install` compiles nothing as root.
 install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information apart, in .debug
-	@test -e $(module) && test -e $(command) || { echo "Nothing to install yet: run 'make build' first." >&2; exit 1; }
+	@test -e $(module) && test -e $(command) && test -e $(softhsm_util) || { echo "Nothing to install yet: run 'make build' first." >&2; exit 1; }
 	$(INSTALL) -d $(DESTDIR)$(moduledir) $(DESTDIR)$(bindir) $(DESTDIR)$(includedir) $(DESTDIR)$(datadir)/p11-kit/modules
 	$(INSTALL) -d $(DESTDIR)$(moduledir)/.debug
 	objcopy --only-keep-debug $(module) $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug
 	objcopy --strip-unneeded --add-gnu-debuglink=$(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(module) $(DESTDIR)$(moduledir)/libstrongroom.so
 	chmod 755 $(DESTDIR)$(moduledir)/libstrongroom.so
 	$(INSTALL) -m 755 $(command) $(DESTDIR)$(bindir)/strongroom
+	$(INSTALL) -d $(DESTDIR)$(softhsmdir)
+	$(INSTALL) -m 755 $(softhsm_util) $(DESTDIR)$(softhsmdir)/softhsm2-util
 	$(INSTALL) -m 644 include/strongroom.h $(DESTDIR)$(includedir)/strongroom.h
 	$(INSTALL) -d $(DESTDIR)$(datadir)/man/man1 $(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions
 	$(command) man >$(DESTDIR)$(datadir)/man/man1/strongroom.1
@@ -64,6 +69,7 @@ install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information
 uninstall: ## the reverse; tokens are left where they are
 	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
 	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module $(DESTDIR)$(datadir)/man/man1/strongroom.1
+	rm -f $(DESTDIR)$(softhsmdir)/softhsm2-util
 	rm -rf $(DESTDIR)$(datadir)/doc/strongroom
 	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/strongroom $(DESTDIR)$(datadir)/zsh/site-functions/_strongroom
 

@@ -13,6 +13,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("softhsm", &["types"]),
     ("abi", &["types", "engine", "memory"]),
     ("cli", &["types", "engine", "memory", "softhsm"]),
+    ("softhsm-util", &["types", "engine", "memory"]),
 ];
 
 fn read(path: &str) -> String {
@@ -39,7 +40,7 @@ fn unsafe_code_is_where_it_may_be() {
     for name in ["types", "store", "engine", "softhsm"] {
         assert!(read(&format!("src/{name}/lib.rs")).contains("#![forbid(unsafe_code)]"), "{name}");
     }
-    for root in ["src/lib.rs", "src/cli/main.rs"] {
+    for root in ["src/lib.rs", "src/cli/main.rs", "src/softhsm-util/main.rs"] {
         assert!(read(root).contains("#![forbid(unsafe_code)]"), "{root}");
     }
     assert!(read("src/memory/lib.rs").contains("#![deny(unsafe_code)]"));
