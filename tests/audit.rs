@@ -99,3 +99,25 @@ fn nothing_more_is_done_to_a_token_whose_log_was_cut_off() {
     let rv = p11!(C_GenerateKey(session, &raw mut mechanism, template.as_mut_ptr(), 2, &raw mut key));
     assert_eq!(rv, CKR_DEVICE_ERROR, "what would not be written down after the others is not done");
 }
+
+#[test]
+fn a_token_whose_header_is_damaged_is_made_anew_and_its_log_says_that_it_began_again() {
+    let module = with_entries();
+    let file = Connection::open(token_file(&module.turn.store)).unwrap();
+    file.execute_batch("UPDATE head SET sealed = CAST(substr(sealed, 1, 40) || x'00' || substr(sealed, 42) AS BLOB)")
+        .unwrap();
+    drop(file);
+    let engine = Engine::new(Settings::load());
+    let slot = SlotId(module.slot);
+    let session = engine.open_session(slot, Access::ReadWrite).unwrap();
+    assert!(engine.login(session, User::User, raw::USER_PIN).is_err());
+    engine.close_session(session).unwrap();
+    engine.init_token(slot, raw::OFFICER_PIN, &[b' '; 32]).unwrap();
+    let session = engine.open_session(slot, Access::ReadWrite).unwrap();
+    engine.login(session, User::Officer, raw::OFFICER_PIN).unwrap();
+    let mut texts = Vec::new();
+    let found = engine.audit(session, &mut |entry| texts.push(entry.text.clone())).unwrap();
+    assert_eq!((found.map(|found| found.entries), texts.len()), (Ok(1), 1));
+    assert!(texts[0].contains("\"entries_lost\":\"somebody has changed the token's header\""), "{texts:?}");
+    engine.finalize();
+}

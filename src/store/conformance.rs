@@ -111,6 +111,9 @@ fn a_log_grows_by_what_is_committed_and_by_nothing_else(directory: &dyn TokenDir
     assert_eq!(store.log(0, 10), Ok(vec![entry(1, "one"), entry(2, "two"), entry(3, "three")]));
     assert_eq!(store.log(1, 1), Ok(vec![entry(2, "two")]));
     assert_eq!(store.log(3, 10), Ok(vec![]));
+    let anew = vec![Change::EmptyLog, append(1, "anew")];
+    assert_eq!(store.commit(Revision(2), vec![], vec![], anew), Ok(Revision(3)));
+    assert_eq!(store.log(0, 10), Ok(vec![entry(1, "anew")]));
 }
 
 fn records_are_found_by_their_terms(directory: &dyn TokenDirectory) {

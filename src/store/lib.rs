@@ -74,6 +74,8 @@ pub enum Change {
     Remove(RecordId),
     /// Adds an entry to the log, under the number that follows the last one's; the first is 1.
     Append(u64, Vec<u8>),
+    /// Empties the log. The next entry is the first.
+    EmptyLog,
 }
 
 impl Change {
@@ -82,7 +84,7 @@ impl Change {
     pub fn record(&self) -> Option<RecordId> {
         match self {
             Self::Put(Record { id, .. }, _) | Self::Remove(id) => Some(*id),
-            Self::Append(..) => None,
+            Self::Append(..) | Self::EmptyLog => None,
         }
     }
 }

@@ -230,7 +230,7 @@ impl Contents {
                 true
             }
             Change::Remove(id) => planned.insert(*id, false).unwrap_or_else(|| self.records.contains_key(id)),
-            Change::Append(..) => true,
+            Change::Append(..) | Change::EmptyLog => true,
         })
     }
 
@@ -243,14 +243,19 @@ impl Contents {
                 Ok(())
             }
             Change::Append(number, _) => Err(log_ends_elsewhere(*number)),
+            Change::EmptyLog => {
+                logged = 0;
+                Ok(())
+            }
             Change::Put(..) | Change::Remove(_) => Ok(()),
         })
     }
 
     fn apply(&mut self, change: Change) {
-        if let Change::Append(_, entry) = change {
-            self.log.push(entry);
-            return;
+        match change {
+            Change::Append(_, entry) => return self.log.push(entry),
+            Change::EmptyLog => return self.log.clear(),
+            Change::Put(..) | Change::Remove(_) => {}
         }
         let Some(id) = change.record() else { return };
         if let Some((old, terms)) = self.records.remove(&id) {

@@ -339,11 +339,19 @@ impl Token {
             // A key may have been made since the PIN was tried.
             self.must_not_keep_keys()?;
             let mut header = SealedHeader::blank(keys, next(head.revision), &clear)?;
-            // What was written down of the token goes on.
-            header.keep_log(SealedHeader::open(before, &head.sealed)?.log()?);
             let records = self.store.find(&[], None, usize::MAX)?;
-            let event = Event::new("token-initialized").with("objects_gone", records.len());
+            let mut event = Event::new("token-initialized").with("objects_gone", records.len());
+            event = event.with("serial", self.serial.as_str());
             let mut changes: Vec<_> = records.into_iter().map(Change::Remove).collect();
+            match SealedHeader::open(before, &head.sealed).and_then(|old| old.log()) {
+                // What was written down of the token goes on.
+                Ok(log) => header.keep_log(log),
+                // Who makes a damaged token anew loses that too.
+                Err(fault) => {
+                    event = event.with("entries_lost", fault.to_string());
+                    changes.push(Change::EmptyLog);
+                }
+            }
             changes.push(header.note(keys, &event)?);
             self.commit(keys, head.revision, clear.clone(), header.seal(keys)?, changes)
         });

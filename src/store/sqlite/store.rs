@@ -57,6 +57,9 @@ impl SqliteStore {
             let done = match change {
                 Change::Put(record, terms) => put(connection, record, terms).map(|()| true),
                 Change::Remove(id) => remove(connection, *id),
+                Change::EmptyLog => {
+                    connection.prepare_cached("DELETE FROM log").and_then(|mut all| all.execute([])).map(|_| true)
+                }
                 Change::Append(number, entry) => match append(connection, *number, entry) {
                     Ok(false) => return Err(log_ends_elsewhere(*number)),
                     done => done,
