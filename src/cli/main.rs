@@ -22,6 +22,7 @@ mod issue;
 mod key;
 mod kind;
 mod label;
+mod metrics;
 mod migrate;
 mod needs;
 mod object;
@@ -129,6 +130,14 @@ enum Noun {
     /// Moves tokens of other software here.
     #[command(subcommand)]
     Migrate(migrate::MigrateVerb),
+    /// Prints numbers about the tokens for Prometheus (its text format); with --pin also about the keys of one.
+    Metrics {
+        #[command(flatten)]
+        token: TokenChoice,
+        /// The user's PIN, for what is in the token.
+        #[arg(long)]
+        pin: Option<Source>,
+    },
     /// Lists the alarms: who looked for a deleted key, or used it.
     Alarms,
     /// Lists, shows and deletes what else is in a token.
@@ -265,6 +274,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         }
         Noun::Audit(verb) => audit::run(&engine, &verb),
         Noun::Migrate(verb) => migrate::run(&engine, verb),
+        Noun::Metrics { token, pin } => metrics::run(&engine, &token, pin.as_ref()),
         Noun::Alarms => pending::alarms(&engine),
         Noun::Env { .. } => ephemeral::env(),
         Noun::Integrate { program, token } => integrate::run(&engine, &program, &token),

@@ -111,6 +111,11 @@ pub(crate) fn label_of(padded: &[u8; 32]) -> String {
 }
 
 impl UserLogin {
+    /// For a token that was chosen in another way.
+    pub(crate) fn new(token: TokenChoice, pin: Source) -> Self {
+        Self { token, pin }
+    }
+
     /// The token that is meant, and a session in which its user is logged in.
     pub(crate) fn log_in(&self, engine: &Engine) -> Result<(Chosen, SessionHandle), Fault> {
         self.log_in_to(engine, &self.token)
