@@ -125,6 +125,28 @@ mod tests {
     }
 
     #[test]
+    fn print_example() {
+        let moment = Moment { serial: "f03faf51675f25c6".to_owned(), epoch: 1, revision: 9 };
+        let header = Header {
+            id: [0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe],
+            moment,
+            made_at: 1_795_813_200,
+            threshold: 2,
+            shares: 3,
+            store_secret: false,
+        };
+        let bytes: Vec<u8> = (0..32).collect();
+        let key = Key::of(&bytes).unwrap();
+        println!("{}", crate::key::hex(&header.encode()));
+        for line in deal(&key, &header).unwrap() {
+            println!("{}", line.as_str());
+        }
+        let mut part = b"\0\0\0\0SQLite".to_vec();
+        engine::backup::Parts::new(&key, &header).seal(&mut part, engine::backup::Place::Last).unwrap();
+        println!("{}", crate::key::hex(&part));
+    }
+
+    #[test]
     fn a_share_of_another_backup_is_refused_by_name() {
         let (one, other) = (header(1, 1), header(1, 1));
         let line = deal(&Key::random().unwrap(), &other).unwrap().remove(0);
@@ -137,7 +159,7 @@ mod tests {
         assert!(line.len() <= 90, "what Bech32m promises holds up to there");
         assert!(read(&line.to_uppercase()).is_ok() && read(&format!(" {} {}\n", &line[..40], &line[40..])).is_ok());
         for at in 4..line.len() {
-            let mut wrong = line.clone().into_bytes();
+            let mut wrong = line.as_bytes().to_vec();
             wrong[at] = if wrong[at] == b'q' { b'p' } else { b'q' };
             assert!(read(str::from_utf8(&wrong).unwrap()).is_err(), "{at}");
             wrong.remove(at);

@@ -12,6 +12,7 @@ use std::{
 
 use serde_json::Value;
 use store::{Store, refused, said, text};
+use types::{AttributeType, ObjectClass};
 
 const PINS: [&str; 2] = ["--pin", "env:PIN"];
 
@@ -146,13 +147,55 @@ fn a_stale_backup_is_refused_in_words_and_accepted_with_the_officers_pin() {
     let engine = store.engine();
     let session = engine.open_session(types::SlotId(0), engine::Access::ReadWrite).unwrap();
     engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    // It takes the older state in one commit, as any other.
     said(&store.run(&accepted(&restore)));
     let listed = keys(&store);
     assert!(listed.contains("before") && !listed.contains("after"), "{listed}");
-    let made = engine.create_object(session, Vec::new());
-    assert!(made.is_err(), "who has seen the newer state goes on with nothing older");
+    let object = || {
+        vec![
+            (AttributeType::CLASS, types::Value::Number(ObjectClass::DATA.0)),
+            (AttributeType::TOKEN, types::Value::Flag(true)),
+        ]
+    };
+    let made = engine.create_object(session, object());
+    assert_eq!(made, Err(engine::Error::RolledBack), "who has seen the newer state goes on with nothing older");
+    drop(engine);
+    let engine = store.engine();
+    let session = engine.open_session(types::SlotId(0), engine::Access::ReadWrite).unwrap();
+    engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    engine.create_object(session, object()).unwrap();
     key(&store, "later");
     assert!(store.check().faults.is_empty());
+}
+
+#[test]
+fn a_program_that_has_the_token_open_goes_on_with_a_newer_state_that_is_restored() {
+    let store = Store::new("backup-newer");
+    let older = Backup::make(&store, "old", 1, 1);
+    key(&store, "newest");
+    let newer = Backup::make(&store, "new", 1, 1);
+    said(&store.run(&accepted(&older.with("restore", &[1]))));
+    assert!(!keys(&store).contains("newest"));
+    let engine = store.engine();
+    let session = engine.open_session(types::SlotId(0), engine::Access::ReadOnly).unwrap();
+    engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    let found = |wanted: &str| {
+        let label = (AttributeType::LABEL, types::Value::bytes(wanted));
+        engine.find_objects_init(session, vec![label]).unwrap();
+        let found = engine.find_objects(session, 10).unwrap().len();
+        engine.find_objects_final(session).unwrap();
+        found
+    };
+    assert_eq!(found("newest"), 0);
+    // Accepting the older state was a change of its own.
+    let (_, why) = refused(&store.run(&newer.with("restore", &[1])));
+    assert!(why.contains("newer than the backup") || why.contains("have changed apart"), "{why}");
+    for number in 0..3 {
+        key(&store, &format!("k{number}"));
+    }
+    let newest = Backup::make(&store, "newest", 1, 1);
+    said(&store.run(&newest.with("restore", &[1])));
+    assert_eq!(found("k2"), 1, "the same state changes nothing");
 }
 
 #[test]

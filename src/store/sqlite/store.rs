@@ -30,6 +30,14 @@ impl SqliteStore {
         Ok(Self { database, change_page, last_commit: Mutex::new(None) })
     }
 
+    /// The same for a file that may grow to so many pages only: a disk that is full.
+    #[cfg(test)]
+    pub(super) fn limited(path: &Path, change_page: PathBuf, pages: u32) -> Result<Self, Error> {
+        let database = Database::new(path, &TOKEN, Some(pages))?;
+        let change_page = ChangePage::new(change_page, database.owner());
+        Ok(Self { database, change_page, last_commit: Mutex::new(None) })
+    }
+
     fn revision(&self) -> Result<Revision, Error> {
         self.database.read(|connection| {
             connection
