@@ -165,7 +165,10 @@ fn create(engine: &Engine, asked: &Create) -> Result<Answer, Fault> {
     text.push_str(&format!("{threshold} of these {shares} shares open it:\n"));
     let files: Vec<String> = handed.iter().flatten().map(|path| path.display().to_string()).collect();
     let shown = if handing.print { lines.iter().map(|line| line.as_str()).collect() } else { Vec::new() };
-    files.iter().map(String::as_str).chain(shown.iter().copied()).for_each(|line| text.push_str(&format!("{line}\n")));
+    for line in files.iter().map(String::as_str).chain(shown.iter().copied()) {
+        text.push_str(line);
+        text.push('\n');
+    }
     if engine.token_summary(token.slot)?.needs_store_secret && !with_store_secret {
         text.push_str(
             "Its PINs need the store secret of this machine too, which is not in it (--with-store-secret).\n",
@@ -232,7 +235,7 @@ fn hand_out(directory: &Path, out: &Path, lines: &[Zeroizing<String>]) -> Result
     let mut written = Vec::new();
     for (number, line) in (1..).zip(lines) {
         let path = directory.join(format!("{name}.share-{number}"));
-        if let Err(why) = write_new(&path, format!("{}\n", line.as_str()).as_bytes()) {
+        if let Err(why) = write_new(&path, &Zeroizing::new([line.as_bytes(), b"\n"].concat())) {
             written.iter().for_each(discard);
             return Err(cannot(&path, why));
         }

@@ -92,7 +92,7 @@ pub(crate) fn combine(header: &Header, shares: &[(String, Share)]) -> Result<Key
 
 #[cfg(test)]
 mod tests {
-    use engine::backup::{Moment, id};
+    use engine::backup::{Moment, Parts, Place, id};
 
     use super::*;
 
@@ -125,25 +125,24 @@ mod tests {
     }
 
     #[test]
-    fn print_example() {
-        let moment = Moment { serial: "f03faf51675f25c6".to_owned(), epoch: 1, revision: 9 };
-        let header = Header {
-            id: [0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe],
-            moment,
-            made_at: 1_795_813_200,
-            threshold: 2,
-            shares: 3,
-            store_secret: false,
+    fn the_example_of_the_document_is_read_as_it_says() {
+        let document = include_str!("../../docs/format-backup.md");
+        let block = |name: &str| {
+            let block = document.split(&format!("```{name}\n")).nth(1).unwrap().split("```").next().unwrap();
+            block.lines().collect::<Vec<_>>()
         };
-        let bytes: Vec<u8> = (0..32).collect();
-        let key = Key::of(&bytes).unwrap();
-        println!("{}", crate::key::hex(&header.encode()));
-        for line in deal(&key, &header).unwrap() {
-            println!("{}", line.as_str());
+        let decode = |line: &str| data_encoding::HEXLOWER.decode(line.as_bytes()).unwrap();
+        let [header, part] = block("hex")[..] else { panic!("a header and a part") };
+        let header = Header::decode(&decode(header)).unwrap();
+        assert_eq!((header.threshold, header.shares, header.moment.revision), (2, 3, 9));
+        let shares = block("shares");
+        for chosen in [[0, 1], [0, 2], [1, 2]] {
+            let key = combine(&header, &named(&chosen.map(|n: usize| shares[n]))).unwrap();
+            assert!(key.expose().iter().copied().eq(0..32));
+            let mut part = decode(part);
+            assert!(Parts::new(&key, &header).open(&mut part, Place::Last));
+            assert_eq!(part, b"\0\0\0\0SQLite");
         }
-        let mut part = b"\0\0\0\0SQLite".to_vec();
-        engine::backup::Parts::new(&key, &header).seal(&mut part, engine::backup::Place::Last).unwrap();
-        println!("{}", crate::key::hex(&part));
     }
 
     #[test]

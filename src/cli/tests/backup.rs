@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::Value;
-use store::{Store, refused, said, text};
+use store::{Store, promised, refused, said, text};
 use types::{AttributeType, ObjectClass};
 
 const PINS: [&str; 2] = ["--pin", "env:PIN"];
@@ -298,6 +298,9 @@ fn what_is_in_the_clear_is_shown_and_holds_no_label() {
     let shown: Value = serde_json::from_str(&said(&store.run(&["backup", "show", &backup.file, "--json"]))).unwrap();
     let data = &shown["data"];
     assert_eq!((data["threshold"].as_u64(), data["shares"].as_u64()), (Some(2), Some(3)));
+    for field in promised("backup show") {
+        assert!(data.get(&field).is_some(), "{field}: {data}");
+    }
     let token: Value = serde_json::from_str(&said(&store.run(&["token", "show", "--json"]))).unwrap();
     assert_eq!(data["serial"], token["data"]["serial"]);
     let bytes = fs::read(&backup.file).unwrap();

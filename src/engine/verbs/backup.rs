@@ -97,6 +97,12 @@ impl Engine {
         if let Some(standing) = standing.filter(|_| over == Over::Older) {
             return Ok(Restored::Refused(standing));
         }
+        if let (Present::At(_), [location]) = (present, &*there)
+            && over == Over::Any
+            && self.token_summary(SlotId(u64::from(location.slot)))?.officer_tries == Tries::Locked
+        {
+            return Err(Error::PinLocked);
+        }
         let placed = match self.directory.restore(serial, snapshot, present) {
             // Its head could be read, and something else of it not.
             Err(store::Error::Damaged(why)) if matches!(present, Present::At(_)) => match over {
@@ -119,7 +125,6 @@ impl Engine {
         head: &store::Head,
         then: &Moment,
     ) -> Result<(Present, Option<Standing>), Error> {
-        let slot = SlotId(u64::from(location.slot));
         let now = match self.directory.open(location).and_then(|store| store.head()) {
             Ok(now) => now,
             Err(store::Error::Damaged(why)) => return self.damaged(location, then, why),
@@ -135,9 +140,6 @@ impl Engine {
             Ordering::Equal => (now.sealed != head.sealed).then_some(Standing::Other),
             Ordering::Greater => Some(Standing::Newer(present)),
         };
-        if standing.is_some() && self.token_summary(slot)?.officer_tries == Tries::Locked {
-            return Err(Error::PinLocked);
-        }
         Ok((Present::At(now.revision), standing))
     }
 
