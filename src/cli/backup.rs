@@ -105,7 +105,8 @@ pub(crate) struct Opening {
 pub(crate) struct Restore {
     #[command(flatten)]
     opening: Opening,
-    /// Puts an older state in the place of a newer one, or of what cannot be read: what was made since is lost.
+    /// Puts an older state in the place of a newer one, or of what cannot be read: what was made since is lost. Stop the
+    /// programs that use the token first: they go on refusing it.
     #[arg(long)]
     accept_rollback: bool,
     /// Where the security officer's PIN of the token in the backup comes from; needed for --accept-rollback only.

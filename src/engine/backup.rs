@@ -209,7 +209,7 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Place::*, *};
 
     fn header() -> Header {
         let moment = Moment { serial: "f03faf51675f25c6".to_owned(), epoch: 1, revision: 9 };
@@ -235,7 +235,7 @@ mod tests {
     fn a_part_opens_in_its_own_place_under_its_own_header_only() {
         let key = Key::random().unwrap();
         let mut parts = Parts::new(&key, &header());
-        let sealed = [Place::Within, Place::Within, Place::Last].map(|place| {
+        let sealed = [Within, Within, Last].map(|place| {
             let mut part = b"a part".to_vec();
             parts.seal(&mut part, place).unwrap();
             part
@@ -244,7 +244,6 @@ mod tests {
             let mut parts = Parts::new(&key, header);
             order.iter().all(|(number, place)| parts.open(&mut sealed[*number].clone(), *place))
         };
-        use Place::{Last, Within};
         assert!(opens(&header(), &[(0, Within), (1, Within), (2, Last)]));
         for wrong in [[(1, Within), (0, Within), (2, Last)], [(0, Within), (2, Within), (1, Last)]] {
             assert!(!opens(&header(), &wrong));
