@@ -7,6 +7,7 @@
 
 mod answer;
 mod audit;
+mod backup;
 mod blob;
 mod cert;
 mod ecdsa;
@@ -31,6 +32,7 @@ mod pin;
 mod progress;
 mod rotation;
 mod select;
+mod share;
 mod sign;
 mod token;
 mod transfer;
@@ -127,6 +129,9 @@ enum Noun {
     /// Shows, checks and puts out what was done to a token.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
+    /// Makes backups of tokens while they are used, checks them and puts them back.
+    #[command(subcommand)]
+    Backup(backup::BackupVerb),
     /// Moves tokens of other software here.
     #[command(subcommand)]
     Migrate(migrate::MigrateVerb),
@@ -273,6 +278,7 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
             Ok(Answer { code: Some(ephemeral::code(status)), silent: true, ..Answer::new("", json!({})) })
         }
         Noun::Audit(verb) => audit::run(&engine, &verb),
+        Noun::Backup(verb) => backup::run(&engine, &verb),
         Noun::Migrate(verb) => migrate::run(&engine, verb),
         Noun::Metrics { token, pin } => metrics::run(&engine, &token, pin.as_ref()),
         Noun::Alarms => pending::alarms(&engine),

@@ -7,6 +7,7 @@
 
 mod alarms;
 pub mod audit;
+pub mod backup;
 mod curve;
 mod der;
 mod error;
@@ -47,7 +48,7 @@ pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use token::{Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
 
-pub use verbs::{MessagePart, PendingKey, User, View, Witness};
+pub use verbs::{MessagePart, Over, PendingKey, Restored, Standing, User, View, Witness};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.
 pub const MANUFACTURER: &str = "strongroom";
@@ -59,6 +60,8 @@ pub const RELEASE: (u8, u8) = (0, 1);
 /// The module: every token that this process can reach, every session and object handle it has.
 pub struct Engine {
     slots: Slots,
+    /// Where the tokens are, for what is done to one as a whole.
+    directory: Arc<dyn TokenDirectory>,
     sessions: Table<Arc<Session>>,
     state_key: saved::StateKey,
     /// The slots as they were last counted for a caller.
@@ -84,7 +87,8 @@ impl Engine {
     #[must_use]
     pub fn over(token_directory: Arc<dyn TokenDirectory>, settings: Settings) -> Self {
         Self {
-            slots: Slots::new(token_directory),
+            slots: Slots::new(Arc::clone(&token_directory)),
+            directory: token_directory,
             sessions: Table::new(),
             state_key: saved::StateKey::default(),
             told: Mutex::default(),

@@ -4,17 +4,18 @@
 //! the plan what goes wrong. All that was opened through one directory follows, and counts for, the same plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::{
-    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, Record, RecordDigest, RecordId,
-    Revision, Scope, SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, Present, Record, RecordDigest,
+    RecordId, Revision, Scope, Serial, SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
 };
 
-/// What can be made to fail. [`Store::writable`] and [`TokenDirectory::conflicts`] cannot, and are not counted.
+/// What can be made to fail. [`Store::writable`], [`TokenDirectory::conflicts`] and what snapshots need cannot, and are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
     /// [`Store::head`].
@@ -339,6 +340,22 @@ impl TokenDirectory for Faulty<dyn TokenDirectory> {
 
     fn conflicts(&self) -> Result<Vec<SlotConflict>, Error> {
         self.inner.conflicts()
+    }
+
+    fn snapshot(&self, location: &TokenLocation, to: &Path) -> Result<Head, Error> {
+        self.inner.snapshot(location, to)
+    }
+
+    fn snapshot_head(&self, snapshot: &Path) -> Result<Head, Error> {
+        self.inner.snapshot_head(snapshot)
+    }
+
+    fn kept_counters(&self, serial: &Serial) -> Result<Option<Arc<dyn Counters>>, Error> {
+        self.inner.kept_counters(serial)
+    }
+
+    fn restore(&self, serial: &Serial, snapshot: &Path, present: Present) -> Result<TokenLocation, Error> {
+        self.inner.restore(serial, snapshot, present)
     }
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {

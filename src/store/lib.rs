@@ -12,7 +12,7 @@ pub mod memory;
 pub mod regular;
 pub mod sqlite;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 pub use error::Error;
 
@@ -287,6 +287,45 @@ pub trait TokenDirectory: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Writes what a token is at one moment into a new file, and gives its head. Others read and write the token meanwhile.
+    fn snapshot(&self, _location: &TokenLocation, _to: &Path) -> Result<Head, Error> {
+        Err(no_files())
+    }
+
+    /// The head of a snapshot, which was found whole as a file.
+    fn snapshot_head(&self, _snapshot: &Path) -> Result<Head, Error> {
+        Err(no_files())
+    }
+
+    /// The counters of a token that is away, if its place is kept for it.
+    fn kept_counters(&self, _serial: &Serial) -> Result<Option<Arc<dyn Counters>>, Error> {
+        Ok(None)
+    }
+
+    /// Puts a snapshot in the place of a token, or into the free slot if it is absent; all or nothing. Those who have the token
+    /// open see it as they see any commit.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if what is there is not `present`.
+    fn restore(&self, _serial: &Serial, _snapshot: &Path, _present: Present) -> Result<TokenLocation, Error> {
+        Err(no_files())
+    }
+
     /// The counters of a token.
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error>;
+}
+
+/// What is in the place of a token that is restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// Nothing.
+    Absent,
+    /// The token, at this revision.
+    At(Revision),
+    /// What cannot be read. The file is replaced as one: who has it open is told that it was exchanged.
+    Damaged,
+}
+
+fn no_files() -> Error {
+    Error::Failed("its tokens are in no files: there are no snapshots of them".to_owned())
 }

@@ -5,7 +5,7 @@ mod store;
 
 use std::{fs, process::Output};
 
-use store::{Store, refused, said, text};
+use store::{Store, promised, refused, said, text};
 
 fn key(store: &Store, arguments: &[&str]) -> Output {
     store.run(&[&["key"], arguments, &["--pin", "env:PIN"]].concat())
@@ -249,16 +249,6 @@ fn a_damaged_token_is_listed_beside_the_others_and_an_answer_that_nobody_reads_i
     drop(reader);
     let output = closed.stdout(writer).output().unwrap();
     assert!(text(&output.stderr).is_empty(), "{output:?}");
-}
-
-/// The fields that `docs/command.md` promises for a verb.
-fn promised(verb: &str) -> Vec<String> {
-    let table = include_str!("../../../docs/command.md");
-    let row = table
-        .lines()
-        .find(|line| line.starts_with('|') && line.split('|').nth(1).unwrap().contains(&format!("`{verb}`")));
-    let fields = row.unwrap_or_else(|| panic!("{verb} has no row")).split('|').nth(2).unwrap();
-    fields.split('`').skip(1).step_by(2).filter(|word| !word.contains(' ')).map(str::to_owned).collect()
 }
 
 #[test]

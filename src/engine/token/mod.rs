@@ -33,6 +33,7 @@ mod rules;
 mod seal;
 mod sealed_header;
 mod sections;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod token_header;
@@ -77,6 +78,7 @@ pub use people::Pins;
 pub use policy::{Profile, Recovery};
 pub use rotation::{Rotated, Start};
 pub use rules::NewRules;
+pub(crate) use standing::{epoch, forgive, seen};
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,6 +52,16 @@ impl Witness {
         }
     }
 
+    /// The epoch and the revision that a witness names, for who has no key to know whether that is true.
+    pub(crate) fn claim(bytes: &[u8]) -> Option<(u64, u64)> {
+        let mut reader = Reader::new(bytes);
+        if reader.u16()? != FORMAT {
+            return None;
+        }
+        reader.u32()?;
+        Some((reader.u64()?, reader.u64()?))
+    }
+
     pub(super) fn encode(&self, keys: &Keys) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::with_capacity(64);
         let token = keys.token()?;

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod audit;
+mod backup;
 mod decryption;
 mod derivation;
 mod digest;
@@ -24,6 +25,7 @@ mod verification;
 mod wrap;
 
 pub use adoption::Witness;
+pub use backup::{Over, Restored, Standing};
 pub use lifecycle::PendingKey;
 pub use login::User;
 pub use messages::MessagePart;

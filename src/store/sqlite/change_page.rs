@@ -126,11 +126,6 @@ impl ChangePage {
         changes: &[Change],
         commit: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Option<ChangeCounter>, Error> {
-        if self.sharing == Sharing::Absent {
-            return commit().map(|()| None);
-        }
-        let found = self.for_commit()?;
-        let Some((page, _)) = &found.page else { return Err(Error::Missing) };
         let mut touched = [false; 256];
         for change in changes {
             if let Some(id) = change.record()
@@ -139,6 +134,24 @@ impl ChangePage {
                 *bucket = true;
             }
         }
+        self.counted_in(&touched, commit)
+    }
+
+    /// The same for a commit that touches everything.
+    pub(super) fn counted_whole(&self, commit: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        self.counted_in(&[true; 256], commit).map(drop)
+    }
+
+    fn counted_in(
+        &self,
+        touched: &[bool; 256],
+        commit: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Option<ChangeCounter>, Error> {
+        if self.sharing == Sharing::Absent {
+            return commit().map(|()| None);
+        }
+        let found = self.for_commit()?;
+        let Some((page, _)) = &found.page else { return Err(Error::Missing) };
         let touches = |counter: usize| match counter.checked_sub(BUCKETS) {
             None => true,
             Some(bucket) => touched.get(bucket).is_some_and(|touched| *touched),

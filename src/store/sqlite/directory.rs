@@ -150,7 +150,8 @@ impl Directory {
     }
 }
 
-/// Makes a file of this format that appears under its name only when it is complete.
+/// Makes a file of this format that appears under its name only when it is complete. What a writer has left beside an older
+/// file of that name is removed just before.
 pub(super) fn found(
     directory: &Directory,
     name: &str,
@@ -169,6 +170,7 @@ pub(super) fn found(
     let opening = Opening { journal: Journal::at(&new), path: new.clone(), format, page_limit: None };
     let finished = opening.begin(fill).and_then(|()| {
         let synced = File::open(&new).and_then(|file| file.sync_all());
+        ["-wal", "-shm", "-journal"].iter().try_for_each(|suffix| file::discard(&file::beside(&path, suffix)))?;
         synced.and_then(|()| fs::rename(&new, &path)).map_err(|e| failure::writing(&path, &e))?;
         directory.sync()
     });

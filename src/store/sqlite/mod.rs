@@ -12,8 +12,9 @@
 //!
 //! A token in use is not to be replaced by hand. Whoever has it open sees within a tenth of a second that it was
 //! moved, removed or exchanged ([`Error::Missing`](crate::Error::Missing), [`Error::Damaged`](crate::Error::Damaged)),
-//! but a file overwritten in its place (`cp backup x.token`) looks like a damaged one at best. To restore a backup:
-//! stop its users, remove the `-wal` and the `-shm`, put the file there.
+//! but a file overwritten in its place (`cp backup x.token`) looks like a damaged one at best. To restore a copy of the file by
+//! hand: stop its users, remove the `-wal` and the `-shm`, put the file there. [`TokenDirectory::restore`](crate::TokenDirectory::restore)
+//! does it while it is in use: in one commit, which its users see as they see any other.
 //!
 //! # Fork
 //! SQLite keeps its view of a process's locks in the process. A child that is forked while a token is open, and opens
@@ -32,6 +33,7 @@ mod held_file;
 mod patience;
 mod schema;
 mod slots;
+mod snapshot;
 mod store;
 mod token_directory;
 

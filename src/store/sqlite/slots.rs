@@ -140,6 +140,11 @@ impl Slots {
         self.owners.retain(|_, owner| owner != stem);
     }
 
+    /// The file that a token had here, if it is known: its slot is kept for it.
+    pub(super) fn known(&self, serial: &Serial) -> Option<&Stem> {
+        self.owners.values().find(|stem| stem.serial == *serial)
+    }
+
     /// The files that ask for a slot that another file has.
     pub(super) fn conflicts(&self, files: &BTreeSet<Stem>) -> Vec<SlotConflict> {
         let placed = self.locate(files);

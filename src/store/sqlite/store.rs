@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::V
 use super::change_page::ChangePage;
 use super::database::{Access, Database, Verdict};
 use super::schema::TOKEN;
+use super::snapshot::{self, Snapshot};
 use crate::{
     Change, ChangeCounter, Error, Head, IndexTerm, LogEntry, Record, RecordDigest, RecordId, Revision, Scope, Store,
     log_ends_elsewhere,
@@ -25,6 +26,14 @@ pub(super) struct SqliteStore {
 impl SqliteStore {
     pub(super) fn new(path: &Path, change_page: PathBuf) -> Result<Self, Error> {
         let database = Database::new(path, &TOKEN, None)?;
+        let change_page = ChangePage::new(change_page, database.owner());
+        Ok(Self { database, change_page, last_commit: Mutex::new(None) })
+    }
+
+    /// The same for a file that may grow to so many pages only: a disk that is full.
+    #[cfg(test)]
+    pub(super) fn limited(path: &Path, change_page: PathBuf, pages: u32) -> Result<Self, Error> {
+        let database = Database::new(path, &TOKEN, Some(pages))?;
         let change_page = ChangePage::new(change_page, database.owner());
         Ok(Self { database, change_page, last_commit: Mutex::new(None) })
     }
@@ -78,6 +87,36 @@ impl SqliteStore {
         let counter = self.change_page.counted(changes, commit)?;
         *self.last_commit.lock() = counter.map(|counter| (revision, counter));
         Ok(revision)
+    }
+}
+
+/// A token as a whole.
+impl SqliteStore {
+    /// Writes what it is at one moment into a new file.
+    pub(super) fn snapshot(&self, to: &Path) -> Result<(), Error> {
+        snapshot::take(&self.database, to)
+    }
+
+    /// Puts a snapshot in the place of everything, in one commit, if it is still at `base`.
+    pub(super) fn replace(&self, from: &Snapshot, base: Revision) -> Result<(), Error> {
+        self.database.write(|connection| {
+            let failed = |error: &rusqlite::Error| self.database.failed(error);
+            let outcome = connection
+                .query_row("SELECT revision FROM head", [], |row| row.get(0))
+                .map_err(|e| failed(&e))
+                .and_then(|now| if Revision(unsigned(now)) == base { Ok(()) } else { Err(Error::Conflict) })
+                .and_then(|()| from.pour(connection).map_err(|e| failed(&e)))
+                .and_then(|()| {
+                    let commit = || connection.execute_batch("COMMIT").map_err(|e| failed(&e));
+                    self.change_page.counted_whole(commit)
+                });
+            *self.last_commit.lock() = None;
+            let verdict = match outcome {
+                Ok(()) | Err(Error::Conflict | Error::Busy) => Verdict::Keep,
+                Err(_) => Verdict::Drop,
+            };
+            (outcome, verdict)
+        })
     }
 }
 

@@ -8,8 +8,8 @@ use super::directory::Directory;
 use super::fork_guard::{self, fork_guard};
 use crate::conformance::conformance;
 use crate::{
-    Change, ChangeCounter, Error, Record, RecordId, Revision, Scope, Serial, SlotConflict, Store, TokenDirectory,
-    TokenLocation,
+    Change, ChangeCounter, Error, Present, Record, RecordId, Revision, Scope, Serial, SlotConflict, Store,
+    TokenDirectory, TokenLocation,
 };
 
 /// A directory that goes when the test ends.
@@ -445,5 +445,93 @@ fn a_state_directory_that_was_removed_is_made_again() {
         assert_eq!(counters.set_note("seen", b"again", durability), Ok(()));
         assert_eq!(counters.set("1", 0, durability), Ok(()));
         assert_eq!((counters.count("1"), counters.note("seen")), (Ok(Some(0)), Ok(Some(b"again".to_vec()))));
+    }
+}
+
+/// A token at this revision, whose records have the number of their revision.
+fn grown(directory: &SqliteTokenDirectory, revisions: u8) -> std::sync::Arc<dyn Store> {
+    let store = directory.create(&location(), b"clear".to_vec(), b"sealed".to_vec()).unwrap();
+    for n in 0..revisions {
+        let changes = vec![Change::Put(record(n), vec![]), Change::Append(u64::from(n) + 1, vec![n])];
+        store.commit(Revision(n.into()), vec![n], vec![n], changes).unwrap();
+    }
+    store
+}
+
+#[test]
+fn a_snapshot_is_put_in_the_place_of_a_token_under_those_who_have_it_open() {
+    let (here, elsewhere) = (Scratch::new(), Scratch::new());
+    let (store, other) = (grown(&here.directory(), 2), grown(&elsewhere.directory(), 9));
+    let snapshot = elsewhere.0.join("snapshot");
+    let head = elsewhere.directory().snapshot(&location(), &snapshot).unwrap();
+    assert_eq!(head, other.head().unwrap());
+    let again = elsewhere.directory().snapshot(&location(), &snapshot);
+    assert!(again.is_err(), "no file is written over");
+
+    let counters = |store: &dyn Store| {
+        [Scope::Token, Scope::Head, Scope::Bucket(0), Scope::Bucket(200)]
+            .map(|scope| store.change_counter(scope).unwrap())
+    };
+    let before = counters(&*store);
+    let restore = |present| here.directory().restore(&location().serial, &snapshot, present);
+    for wrong in [Present::Absent, Present::At(Revision(1))] {
+        assert_eq!(restore(wrong), Err(Error::Conflict));
+    }
+    assert_eq!(counters(&*store), before);
+    assert_eq!(restore(Present::At(Revision(2))), Ok(location()));
+    assert_eq!(store.head().unwrap(), head);
+    assert_eq!(store.log(0, 100).unwrap().len(), 9);
+    assert_eq!(store.read(RecordId([8; 16])).unwrap(), Some(record(8)));
+    assert!(counters(&*store).iter().zip(before).all(|(after, before)| *after != before), "every counter has moved");
+    store.commit(Revision(9), vec![], vec![], vec![]).unwrap();
+}
+
+#[test]
+fn a_snapshot_goes_to_the_place_that_is_kept_for_its_token_or_to_the_free_slot() {
+    let (here, elsewhere) = (Scratch::new(), Scratch::new());
+    drop(grown(&elsewhere.directory(), 3));
+    let snapshot = elsewhere.0.join("snapshot");
+    elsewhere.directory().snapshot(&location(), &snapshot).unwrap();
+    let neighbour = TokenLocation { slot: 0, serial: Serial::new("00000000000000aa").unwrap() };
+    here.directory().create(&neighbour, vec![], vec![]).unwrap();
+    let placed = here.directory().restore(&location().serial, &snapshot, Present::Absent).unwrap();
+    assert_eq!(placed, TokenLocation { slot: 1, ..location() });
+    assert_eq!(here.directory().tokens().unwrap(), [neighbour, placed.clone()]);
+    let token = here.0.join("store/00000000000000ff.1.token");
+    fs::remove_file(&token).unwrap();
+    let again = here.directory().restore(&location().serial, &snapshot, Present::Absent).unwrap();
+    assert_eq!((again, token.exists()), (placed, true));
+}
+
+#[test]
+fn a_snapshot_for_which_there_is_no_room_changes_nothing() {
+    let (here, elsewhere) = (Scratch::new(), Scratch::new());
+    drop(grown(&elsewhere.directory(), 200));
+    let snapshot = elsewhere.0.join("snapshot");
+    elsewhere.directory().snapshot(&location(), &snapshot).unwrap();
+    let store = grown(&here.directory(), 2);
+    let path = here.0.join("store/00000000000000ff.0.token");
+    let full = super::store::SqliteStore::limited(&path, here.0.join("store/00000000000000ff.0.seq"), 12).unwrap();
+    let snapshot = super::snapshot::Snapshot::open(&snapshot).unwrap();
+    assert!(matches!(full.replace(&snapshot, Revision(2)), Err(Error::Full(_))));
+    assert_eq!(store.head().unwrap().revision, Revision(2));
+    assert_eq!(store.find(&[], None, 1000).unwrap().len(), 2);
+    store.commit(Revision(2), vec![], vec![], vec![]).unwrap();
+}
+
+#[test]
+fn what_is_no_whole_snapshot_of_a_token_is_refused() {
+    let scratch = Scratch::new();
+    drop(grown(&scratch.directory(), 100));
+    let (snapshot, changed) = (scratch.0.join("snapshot"), scratch.0.join("changed"));
+    scratch.directory().snapshot(&location(), &snapshot).unwrap();
+    let whole = fs::read(&snapshot).unwrap();
+    let mut torn = whole.clone();
+    let middle = torn.len() / 2;
+    torn[middle - 4096..middle].fill(0x5a);
+    for bytes in [torn, whole[..whole.len() / 2].to_vec(), b"no database".repeat(100), Vec::new()] {
+        fs::write(&changed, bytes).unwrap();
+        let refused = scratch.directory().snapshot_head(&changed);
+        assert!(matches!(refused, Err(Error::Damaged(_))), "{refused:?}");
     }
 }

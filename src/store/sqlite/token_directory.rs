@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::params;
@@ -9,10 +9,11 @@ use super::counters::FileCounters;
 use super::directory::{self, Directory};
 use super::schema::TOKEN;
 use super::slots::{self, Slots, Stem};
+use super::snapshot::Snapshot;
 use super::store::SqliteStore;
 use super::{failure, file};
 use crate::regular;
-use crate::{Counters, Error, SlotConflict, Store, TokenDirectory, TokenLocation};
+use crate::{Counters, Error, Head, Present, Serial, SlotConflict, Store, TokenDirectory, TokenLocation};
 
 /// A directory of tokens.
 pub struct SqliteTokenDirectory {
@@ -67,6 +68,18 @@ impl SqliteTokenDirectory {
         same.next().filter(|_| same.next().is_none()).ok_or(Error::Missing)
     }
 
+    fn store(&self, location: &TokenLocation) -> Result<SqliteStore, Error> {
+        let stem = self.stem(location)?;
+        SqliteStore::new(&self.path(&format!("{stem}.token"))?, self.path(&format!("{stem}.seq"))?)
+    }
+
+    /// Where a file stands.
+    fn location(&self, stem: &Stem) -> Result<TokenLocation, Error> {
+        let placed = self.slots()?.locate(&self.files()?);
+        let slot = placed.into_iter().find(|(_, other)| other == stem).map(|(slot, _)| slot).ok_or(Error::Missing)?;
+        Ok(TokenLocation { slot, serial: stem.serial.clone() })
+    }
+
     fn path(&self, name: &str) -> Result<PathBuf, Error> {
         let directory = Directory::existing(&self.directory)?.ok_or(Error::Missing)?;
         Ok(directory.path().join(name))
@@ -92,9 +105,7 @@ impl TokenDirectory for SqliteTokenDirectory {
     }
 
     fn open(&self, location: &TokenLocation) -> Result<Arc<dyn Store>, Error> {
-        let stem = self.stem(location)?;
-        let store = SqliteStore::new(&self.path(&format!("{stem}.token"))?, self.path(&format!("{stem}.seq"))?)?;
-        Ok(Arc::new(store))
+        Ok(Arc::new(self.store(location)?))
     }
 
     fn create(&self, location: &TokenLocation, clear: Vec<u8>, sealed: Vec<u8>) -> Result<Arc<dyn Store>, Error> {
@@ -132,6 +143,54 @@ impl TokenDirectory for SqliteTokenDirectory {
         file::discard(&directory.path().join(format!("{stem}.seq")))?;
         directory.sync()?;
         FileCounters::new(self.state_directory.clone(), stem.to_string()).discard()
+    }
+
+    fn snapshot(&self, location: &TokenLocation, to: &Path) -> Result<Head, Error> {
+        self.store(location)?.snapshot(to)?;
+        self.snapshot_head(to)
+    }
+
+    fn snapshot_head(&self, snapshot: &Path) -> Result<Head, Error> {
+        Snapshot::open(snapshot)?.head().map_err(|e| failure::sqlite(snapshot, &e))
+    }
+
+    fn kept_counters(&self, serial: &Serial) -> Result<Option<Arc<dyn Counters>>, Error> {
+        let stem = self.slots()?.known(serial).map(Stem::to_string);
+        Ok(stem.map(|stem| Arc::new(FileCounters::new(self.state_directory.clone(), stem)) as Arc<dyn Counters>))
+    }
+
+    fn restore(&self, serial: &Serial, snapshot: &Path, present: Present) -> Result<TokenLocation, Error> {
+        let snapshot = Snapshot::open(snapshot)?;
+        let directory = Directory::made(&self.directory)?;
+        let lock = directory.lock()?;
+        let (files, mut slots) = (self.files()?, self.slots()?);
+        let there: Vec<&Stem> = files.iter().filter(|stem| stem.serial == *serial).collect();
+        let stem = match (&*there, present) {
+            ([], Present::Absent) => {
+                let slot = slots.free(&files);
+                let stem = slots.known(serial).cloned().unwrap_or(Stem { slot, serial: serial.clone() });
+                if stem.slot >= slots::TEMPORARY {
+                    return Err(Error::Full("every slot is taken".to_owned()));
+                }
+                let new = slots.known(serial).is_none().then_some(&stem);
+                slots.settle(&files, new);
+                directory.replace(slots::NAME, slots.text().as_bytes())?;
+                stem
+            }
+            ([stem], Present::Damaged) => (*stem).clone(),
+            ([stem], Present::At(base)) => {
+                // Whoever makes or removes files need not wait; the commit looks itself at what is there.
+                drop(lock);
+                let store =
+                    SqliteStore::new(&self.path(&format!("{stem}.token"))?, self.path(&format!("{stem}.seq"))?)?;
+                store.replace(&snapshot, base)?;
+                return self.location(stem);
+            }
+            _ => return Err(Error::Conflict),
+        };
+        directory::found(&directory, &format!("{stem}.token"), &TOKEN, |connection| snapshot.pour(connection))?;
+        drop(lock);
+        self.location(&stem)
     }
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {

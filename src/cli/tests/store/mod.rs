@@ -113,3 +113,13 @@ pub(crate) fn refused(output: &Output) -> (i32, String) {
     assert!(!output.status.success(), "{output:?}");
     (output.status.code().unwrap(), text(&output.stderr))
 }
+
+/// The fields that `docs/command.md` promises for a verb.
+pub(crate) fn promised(verb: &str) -> Vec<String> {
+    let table = include_str!("../../../../docs/command.md");
+    let row = table
+        .lines()
+        .find(|line| line.starts_with('|') && line.split('|').nth(1).unwrap().contains(&format!("`{verb}`")));
+    let fields = row.unwrap_or_else(|| panic!("{verb} has no row")).split('|').nth(2).unwrap();
+    fields.split('`').skip(1).step_by(2).filter(|word| !word.contains(' ')).map(str::to_owned).collect()
+}
