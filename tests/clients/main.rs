@@ -3,6 +3,7 @@
 
 mod cache;
 mod ceremony;
+mod custody;
 mod go;
 mod guide;
 mod java;
