@@ -32,6 +32,16 @@ fn first_broken(slot: CK_SLOT_ID) -> Result<Verified, u64> {
     found
 }
 
+/// What a check of the token finds.
+fn faults(slot: CK_SLOT_ID) -> Vec<String> {
+    let engine = Engine::new(Settings::load());
+    let session = engine.open_session(SlotId(slot), Access::ReadWrite).unwrap();
+    engine.login(session, User::User, raw::USER_PIN).unwrap();
+    let found = engine.check_token(session).unwrap().faults;
+    engine.finalize();
+    found
+}
+
 /// A token with some entries: initialised, the user's PIN, three keys and a checkpoint.
 fn with_entries() -> Module {
     let module = Module::new();
@@ -77,6 +87,7 @@ fn each_change_of_the_log_is_noticed_and_the_first_bad_entry_named() {
         changed.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
         drop(changed);
         assert_eq!(first_broken(module.slot), Err(number), "{how}");
+        assert!(faults(module.slot).iter().any(|fault| fault.starts_with(&format!("entry {number} of"))), "{how}");
         let restored = Connection::open(&file).unwrap();
         drop(restored);
         fs::write(&file, &whole).unwrap();

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error,
-    audit::Event,
+    audit::{Broken, Event},
     hex::digits,
     object::{Attributes, Object, ObjectLocation, Visibility},
 };
@@ -231,6 +231,13 @@ impl Token {
                 names.len(),
                 current.header.count
             ));
+        }
+        match self.audit(login, &mut |_| {}) {
+            Ok(Ok(_)) => {}
+            Ok(Err(Broken { number, why })) => report
+                .faults
+                .push(format!("entry {number} of what was written down of the token is not as it was written: {why}")),
+            Err(fault) => report.faults.push(format!("what was written down of the token: {fault}")),
         }
         if login.keys.ring.retired().next().is_some() {
             report
