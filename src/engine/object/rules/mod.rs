@@ -54,6 +54,7 @@ const INTERNAL: [AttributeType; 3] = [AttributeType::PAST_USES, AttributeType::P
 pub(crate) fn is_internal(name: AttributeType) -> bool {
     INTERNAL.contains(&name)
 }
+
 /// Attributes that the specification does not have (CKA_VENDOR_DEFINED).
 const VENDOR: u64 = 0x8000_0000;
 
