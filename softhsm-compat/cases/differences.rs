@@ -418,4 +418,49 @@ pub(crate) const ALL: &[Difference] = &[
             "CRYPTOKI_NOT_INITIALIZED FUNCTION_NOT_PARALLEL",
         )],
     },
+    Difference {
+        kind: OnPurpose,
+        why: "SoftHSM opens the file of every object for a search, and that of a key for each signature. Here they are in one file, and who has changed nothing is asked nothing. README: speed",
+        cases: &[
+            ("#680, #711: a search reads less often than there are objects", "1 yes"),
+            ("#137, #439: twenty signatures by a key of the token read less than twenty times", "yes"),
+        ],
+    },
+    Difference {
+        kind: OnPurpose,
+        why: "An object of a session that is gone takes no memory. C_DestroyObject; C_CloseSession",
+        cases: &[
+            ("#562, #563, #863: memory after twenty thousand objects that were destroyed", "as before"),
+            (
+                "#562, #563, #863: memory after twenty thousand objects that were left to a session that is closed",
+                "as before",
+            ),
+        ],
+    },
+    Difference {
+        kind: OnPurpose,
+        why: "A token that another process has made is there once the slots are counted again. C_GetSlotList",
+        cases: &[("PowerDNS #2823: a token that another process makes", "0 1 1")],
+    },
+    Difference {
+        kind: OnPurpose,
+        why: "Who logs out ends what private keys were doing. C_Logout",
+        cases: &[("#900: a private key signs after a log-out", "OK OPERATION_NOT_INITIALIZED")],
+    },
+    Difference {
+        kind: OnPurpose,
+        why: "Every attribute that can be read can be searched for, and a date is read as it was written. C_FindObjectsInit; C_GetAttributeValue",
+        cases: &[
+            ("#898: a private key is found by its template for wrapping", "1 1"),
+            ("dns-tools #8: the dates of a private key", "3230323630313031/8 3230333630313031/8"),
+        ],
+    },
+    Difference {
+        kind: OnPurpose,
+        why: "What says a length and has nothing is refused; SoftHSM ends the whole process. CK_ATTRIBUTE; CK_GCM_PARAMS",
+        cases: &[
+            ("#904: a template that says a length and has nothing", "ATTRIBUTE_VALUE_INVALID"),
+            ("#904: CKM_AES_GCM with an IV that says a length and has nothing", "MECHANISM_PARAM_INVALID"),
+        ],
+    },
 ];

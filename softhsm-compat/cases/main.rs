@@ -10,6 +10,7 @@ mod differences;
 mod hsm;
 mod keys;
 
+mod complaints;
 mod derive;
 mod digest;
 mod encrypt;
@@ -61,6 +62,7 @@ fn cases() -> Vec<Case> {
         derive::cases,
         random::cases,
         errors::cases,
+        complaints::cases,
     ] {
         add(&mut cases);
     }

@@ -8,6 +8,7 @@ mod inside;
 mod keys;
 mod messages;
 mod nginx;
+mod order;
 mod packages;
 mod refusals;
 mod tls;
