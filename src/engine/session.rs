@@ -6,8 +6,8 @@ use types::{SessionHandle, SlotId};
 use crate::{
     Error,
     operation::Operations,
-    slot::{LoginNumber, Recent, Slot},
-    token::Role,
+    slot::{Freshness, LoginNumber, Recent, Slot},
+    token::{Profile, Role},
 };
 
 /// A session of this process with a token.
@@ -21,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) operations: Mutex<Operations>,
     /// The key that it used last.
     pub(crate) recent: Recent,
+    /// The token's profile when it was asked last, and what would differ if it were another one.
+    seen_profile: Mutex<Option<(Freshness, Profile)>>,
 }
 
 /// What a session may do to token objects.
@@ -75,8 +77,35 @@ pub struct SessionInfo {
 }
 
 impl Session {
+    /// Which uses of keys the token allows, without a lock or a look that other sessions share unless somebody has changed the
+    /// token's head since.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn profile(&self) -> Result<Profile, Error> {
+        // Asked before the profile is read: a change after it is seen at the next use.
+        let now = self.slot.freshness_of_head()?;
+        let mut seen = self.seen_profile.lock();
+        if let Some((at, profile)) = *seen
+            && at == now
+        {
+            return Ok(profile);
+        }
+        let profile = self.slot.profile()?;
+        *seen = Some((now, profile));
+        Ok(profile)
+    }
+
     pub(crate) fn new(handle: SessionHandle, slot: Arc<Slot>, access: Access, generation: u64) -> Self {
-        Self { handle, slot, access, generation, operations: Mutex::default(), recent: Recent::new() }
+        Self {
+            handle,
+            slot,
+            access,
+            generation,
+            operations: Mutex::default(),
+            recent: Recent::new(),
+            seen_profile: Mutex::default(),
+        }
     }
 
     /// Whether the token is still the one that the session was opened with.

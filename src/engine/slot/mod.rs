@@ -490,6 +490,11 @@ impl Slot {
         }
     }
 
+    /// The same for what the head says.
+    pub(crate) fn freshness_of_head(&self) -> Result<Freshness, Error> {
+        Ok(Freshness { login_number: self.login_number(), change_counter: self.token.head_counter()? })
+    }
+
     /// Now. To be asked before a record is read: a change after it is seen at the next use.
     pub(crate) fn freshness(&self, record: RecordId) -> Result<Freshness, Error> {
         Ok(Freshness { login_number: self.login_number(), change_counter: self.token.change_counter(record)? })

@@ -522,6 +522,11 @@ impl Token {
         Ok(self.store.change_counter(Scope::Bucket(first))?)
     }
 
+    /// Differs when anybody has committed in between.
+    pub(crate) fn head_counter(&self) -> Result<ChangeCounter, Error> {
+        Ok(self.store.change_counter(Scope::Head)?)
+    }
+
     /// The clear header of the token that this process knows.
     ///
     /// # Errors

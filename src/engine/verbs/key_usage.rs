@@ -71,13 +71,13 @@ impl Session {
         if let Some(risk) = row.oracle.filter(|_| usage.attribute == AttributeType::DECRYPT) {
             // Who names CBC with padding for a key knows what it answers.
             let named = risk == Risk::CbcPadDecryption && is_named(&key, row.id);
-            if !named && self.slot.profile()?.refuses(risk) {
+            if !named && self.profile()?.refuses(risk) {
                 return Err(Error::MechanismInvalid);
             }
         }
         let protects = [AttributeType::ENCRYPT, AttributeType::WRAP, AttributeType::SIGN].contains(&usage.attribute);
         if let Some(risk) = row.outdated.filter(|_| protects)
-            && self.slot.profile()?.refuses(risk)
+            && self.profile()?.refuses(risk)
         {
             return Err(Error::MechanismInvalid);
         }
@@ -147,7 +147,7 @@ impl Session {
     /// Refuses a MAC that is cut so short that the token does not take it for one.
     pub(super) fn must_be_long_enough(&self, params: &Params) -> Result<(), Error> {
         let short = matches!(params, Params::OutputLength(len) if *len < SHORTEST_MAC);
-        if short && self.slot.profile()?.refuses(Risk::ShortMac) { Err(Error::MechanismParamInvalid) } else { Ok(()) }
+        if short && self.profile()?.refuses(Risk::ShortMac) { Err(Error::MechanismParamInvalid) } else { Ok(()) }
     }
 }
 

@@ -314,6 +314,6 @@ impl Session {
 
     /// Refuses a nonce that the caller has made, where the token does.
     pub(super) fn must_take_nonces(&self) -> Result<(), Error> {
-        if self.slot.profile()?.refuses(Risk::CallersNonce) { Err(Error::MechanismParamInvalid) } else { Ok(()) }
+        if self.profile()?.refuses(Risk::CallersNonce) { Err(Error::MechanismParamInvalid) } else { Ok(()) }
     }
 }

@@ -160,7 +160,7 @@ impl Session {
     pub(super) fn rights(&self) -> Result<SessionRights, Error> {
         let role = self.slot.role();
         let (officer, user) = (role == Some(Role::Officer), role == Some(Role::User));
-        Ok(SessionRights { officer, user, profile: self.slot.profile()? })
+        Ok(SessionRights { officer, user, profile: self.profile()? })
     }
 
     /// Refuses early what [`Session::place`] would refuse after the work was done.

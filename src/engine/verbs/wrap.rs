@@ -167,7 +167,7 @@ impl Session {
         let wrapping_key = self.key(wrapping_key, &WRAP, row)?;
         let key = self.slot.object_or(key, &Error::KeyHandleInvalid)?;
         must_be_wrappable(&key, &wrapping_key, row)?;
-        if self.slot.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
+        if self.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
             return Err(Error::WrappingKeySizeRange);
         }
         let plain = crypto::keys(|| wrapping::to_wrap(&key, row))?;
@@ -227,7 +227,7 @@ pub(super) fn embedded(key: &Attributes, name: AttributeType) -> Vec<(AttributeT
 impl Session {
     /// Refuses a wrapping that notices no change, where the token does.
     fn must_have_integrity(&self, row: &mechanism::Mechanism) -> Result<(), Error> {
-        let refused = row.integrity == Integrity::Unchecked && self.slot.profile()?.refuses(Risk::OpenWrapping);
+        let refused = row.integrity == Integrity::Unchecked && self.profile()?.refuses(Risk::OpenWrapping);
         if refused { Err(Error::MechanismInvalid) } else { Ok(()) }
     }
 }

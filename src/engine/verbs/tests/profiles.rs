@@ -214,10 +214,16 @@ fn a_profile_that_the_officer_changes_holds_at_once_for_who_is_logged_in() {
     let session = user_session(&world.engine, SLOT);
     let both = [flag(A::WRAP, true), flag(A::DECRYPT, true)];
     assert!(aes_key(&world.engine, session, &both).is_ok());
+    let key = aes_key(&world.engine, session, &[]).unwrap();
+    let params = Params::Gcm { iv: vec![1; 12], aad: vec![], tag_bits: 128 };
+    let gcm = Mechanism { id: MechanismType::AES_GCM, params };
+    assert_eq!(world.engine.encrypt_init(session, &gcm, key), Ok(()));
+    world.engine.session_cancel(session, 0x100).unwrap();
     let strict = NewRules { profile: Some(Profile::Strict), ..NewRules::default() };
     let pins = Pins { officer: SO_PIN, user: None };
     world.another_process().change_rules(SLOT, &pins, strict).unwrap();
     assert!(matches!(aes_key(&world.engine, session, &both), Err(Error::TemplateInconsistent(_))));
+    assert_eq!(world.engine.encrypt_init(session, &gcm, key), Err(Error::MechanismParamInvalid));
 }
 
 #[test]
