@@ -231,10 +231,15 @@ unsafe fn part(
 }
 
 /// What could be done of a part. An error in the arguments ends the message, as any other does.
-fn or_end<T>(engine: &Engine, s: CK_SESSION_HANDLE, done: Result<T, Rv>) -> Result<T, Rv> {
+fn or_end<T>(
+    engine: &Engine,
+    s: CK_SESSION_HANDLE,
+    end: fn(&Engine, SessionHandle) -> Result<(), Error>,
+    done: Result<T, Rv>,
+) -> Result<T, Rv> {
     done.or_else(|refused| {
         if refused != Rv::BUFFER_TOO_SMALL {
-            engine.end_message(session(s))?;
+            end(engine, session(s))?;
         }
         Err(refused)
     })
@@ -271,7 +276,7 @@ pub(crate) unsafe fn encrypt_next(
             }
             outcome
         };
-        or_end(engine, s, next())
+        or_end(engine, s, Engine::end_encrypted_message, next())
     })
 }
 
@@ -294,7 +299,7 @@ pub(crate) unsafe fn decrypt_next(
             // SAFETY: by our caller's promise.
             unsafe { through(data, out, |data, out| engine.decrypt_message_next(session(s), part, data, &tag, out)) }
         };
-        or_end(engine, s, next())
+        or_end(engine, s, Engine::end_decrypted_message, next())
     })
 }
 

@@ -271,8 +271,8 @@ impl Watch {
     }
 }
 
-/// What was found, in words.
-fn report(found: Result<Verified, Broken>, watch: &Watch, signed: bool) -> Answer {
+/// What was found in a token of our own or in a file, in words.
+fn report(found: Result<Verified, Broken>, watch: &Watch, own: bool) -> Answer {
     let found = match found {
         Err(broken) => {
             let told = json!({ "whole": false, "broken": { "n": broken.number, "why": broken.why } });
@@ -282,7 +282,7 @@ fn report(found: Result<Verified, Broken>, watch: &Watch, signed: bool) -> Answe
     };
     let Verified { entries, checkpoint, last } = found;
     let missed = watch.head.as_ref().filter(|_| !watch.met);
-    let whole = missed.is_none();
+    let whole = missed.is_none() && (own || checkpoint == Some(entries));
     let told = json!({ "whole": whole, "entries": entries, "checkpoint": checkpoint, "link": hex(&last) });
     if let Some(head) = missed {
         let text = format!(
@@ -291,12 +291,32 @@ fn report(found: Result<Verified, Broken>, watch: &Watch, signed: bool) -> Answe
         );
         return Answer { found: Found::Faults, ..Answer::new(text, told) };
     }
-    let signatures = match checkpoint {
-        Some(number) => format!("the last checkpoint whose signature is right is entry {number}"),
-        None if signed => "no checkpoint is signed yet: `strongroom audit checkpoint` makes one".to_owned(),
-        None => "there is no checkpoint, so nothing is signed".to_owned(),
+    // A token's own header vouches for its last entry. In a file nothing does but the last checkpoint.
+    let after = entries.saturating_sub(checkpoint.unwrap_or_default());
+    let found = if !own && after > 0 { Found::Faults } else { Found::Nothing };
+    let text = match (own, checkpoint) {
+        (true, Some(number)) => {
+            format!(
+                "all {entries} entries are as they were written; the last checkpoint whose signature is right is entry {number}"
+            )
+        }
+        (true, None) => format!(
+            "all {entries} entries are as they were written; none is signed yet: `strongroom audit checkpoint` does that"
+        ),
+        (false, Some(number)) if after == 0 => {
+            format!(
+                "all {entries} entries are as they were written: the signature of the last one, checkpoint {number}, is right"
+            )
+        }
+        (false, Some(number)) => format!(
+            "entries 1 to {number} are as they were written and signed; the {after} after them are chained, and anybody can chain: \
+             `strongroom audit checkpoint` before the export signs them"
+        ),
+        (false, None) => format!(
+            "the {entries} entries are chained, and anybody can chain: none is signed. `strongroom audit checkpoint` before the export signs them"
+        ),
     };
-    Answer::new(format!("all {entries} entries are as they were written; {signatures}"), told)
+    Answer { found, ..Answer::new(text, told) }
 }
 
 fn verify_token(engine: &Engine, login: &UserLogin, head: Option<Head>) -> Result<Answer, Fault> {

@@ -155,6 +155,9 @@ fn create(engine: &Engine, asked: &Create) -> Result<Answer, Fault> {
     let key = Key::random()?;
     let lines = share::deal(&key, &header)?;
 
+    if out.exists() {
+        return Err(Fault::Usage(format!("{} is there already: a backup is not written over", out.display())));
+    }
     let mut outlet = Outlet::open_private(Some(out))?;
     outlet.put(&header.encode())?;
     seal(&mut outlet, Parts::new(&key, &header), &secret, &snapshot)?;
@@ -345,13 +348,14 @@ impl Opened {
 
 fn verify(settings: &Settings, opening: &Opening, pin: Option<&Source>) -> Result<Answer, Fault> {
     let opened = opening.open()?;
+    let pin = pin.map(|pin| pin.read(USERS)).transpose()?;
     let (trial, slot) = opened.trial(settings)?;
     let label = select::label_of(&trial.token_info(slot)?.label);
     let mut text = headline(&opened.header) + &format!("The token in it, {label}, is whole.\n");
     let (mut whole, mut faults) = (None, Vec::new());
     if let Some(pin) = pin {
         let session = trial.open_session(slot, engine::Access::ReadWrite)?;
-        trial.login(session, User::User, &pin.read(USERS)?)?;
+        trial.login(session, User::User, &pin)?;
         let report = trial.check_token(session)?;
         report.faults.iter().for_each(|fault| text.push_str(&format!("{fault}\n")));
         text.push_str(&format!("{} objects are whole\n", report.whole));
@@ -373,9 +377,10 @@ fn restore(engine: &Engine, asked: &Restore) -> Result<Answer, Fault> {
     if store_secret_out.is_some() && opened.secret.is_none() {
         return Err(Fault::Usage("there is no store secret in the backup: leave --store-secret-out out".into()));
     }
+    // Asked for before the store secret lies anywhere: who is asked may go away.
+    let officer = accept_rollback.then(|| so_pin.read(OFFICERS)).transpose()?;
     let (trial, slot) = opened.trial(engine.settings())?;
     // The PIN is tried before anything is changed.
-    let officer = accept_rollback.then(|| so_pin.read(OFFICERS)).transpose()?;
     if let Some(officer) = &officer {
         trial.accept_rollback(slot, officer)?;
     }
@@ -419,6 +424,10 @@ fn refusal(why: &Standing, then: &Moment) -> Fault {
             "this machine has seen the token in a newer state than that of the backup: it has changed {} since. {give_up}",
             times(seen, then)
         ),
+        Standing::Diverged => {
+            "this machine has accepted an older state of the token, and what was done to it since is not in the backup"
+                .to_owned()
+        }
         Standing::Other => {
             format!("the token that is here and that of the backup come from one and have changed apart. {give_up}")
         }

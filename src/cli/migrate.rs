@@ -1,12 +1,12 @@
 //! Tokens of other software, moved here: as they were, and with their PINs.
 
-use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
+use std::{cell::RefCell, collections::BTreeMap, ffi::OsStr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use engine::{Access, Engine, Error, Settings, User, Witness};
 use serde_json::{Value as Json, json};
 use softhsm::{SourceObject, Token, Who};
-use types::{AttributeType as A, KeyType, ObjectClass, SessionHandle, SlotId, Template, Value};
+use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, SlotId, Template, Value};
 
 use crate::{
     answer::Answer,
@@ -277,7 +277,9 @@ fn place(engine: &Engine, label: &str, user: &Pin, officer: &Pin) -> Result<Plac
         engine.login(session, User::Officer, officer)?;
         engine.logout(session)?;
         engine.login(session, User::User, user)?;
-        Ok(key::find(engine, session, Vec::new())?.is_empty() && engine.pending_keys(session)?.is_empty())
+        // Older versions and deleted keys are found by no search, and are there.
+        let report = engine.check_token(session)?;
+        Ok(report.whole == 0 && report.faults.is_empty())
     };
     let empty = looked();
     engine.close_session(session)?;
@@ -299,6 +301,8 @@ struct Target<'a> {
     slot: SlotId,
     user: &'a Pin,
     officer: &'a Pin,
+    /// The unique ids of what was put there so far.
+    adopted: RefCell<Vec<Vec<u8>>>,
 }
 
 /// What became of a token.
@@ -325,16 +329,29 @@ impl<'a> Target<'a> {
             Place::New => token::make(engine, &label, officer, user)?,
             Place::Empty(slot) => slot,
         };
-        Ok(Self { engine, label, place, slot, user, officer })
+        Ok(Self { engine, label, place, slot, user, officer, adopted: RefCell::default() })
     }
 
     /// Takes back what was done: no token is left that is not whole.
     fn undo(&self) -> Result<(), Fault> {
         match self.place {
             Place::New => self.engine.delete_token(self.slot, self.officer)?,
+            // What was put there, and nothing else: somebody may use the token meanwhile.
             Place::Empty(slot) => {
-                self.engine.init_token(slot, self.officer, &token::padded(&self.label)?)?;
-                token::finish(self.engine, slot, self.officer, self.user)?;
+                let session = self.engine.open_session(slot, Access::ReadWrite)?;
+                let taken_back = || -> Result<(), Fault> {
+                    self.engine.login(session, User::User, self.user)?;
+                    for unique in &*self.adopted.borrow() {
+                        let template = vec![(A::UNIQUE_ID, Value::bytes(unique.as_slice()))];
+                        for handle in key::find(self.engine, session, template)? {
+                            self.engine.destroy_object(session, handle)?;
+                        }
+                    }
+                    Ok(())
+                };
+                let taken_back = taken_back();
+                self.engine.close_session(session)?;
+                taken_back?;
             }
         }
         Ok(())
@@ -412,7 +429,7 @@ impl<'a> Target<'a> {
                     let words = format!("it is not trusted any more (CKA_TRUSTED): {why}");
                     report.notes.push(Remark { file: file.clone(), label: label.clone(), words });
                 }),
-                adopted => adopted.map(drop),
+                adopted => adopted.map(|made| self.remember(session, made)),
             }
         } else if trusted {
             self.adopt_untrusted(session, template).inspect(|()| {
@@ -420,7 +437,7 @@ impl<'a> Target<'a> {
                 report.notes.push(Remark { file: file.clone(), label: label.clone(), words });
             })
         } else {
-            self.engine.adopt_object(session, template, witness).map(drop)
+            self.engine.adopt_object(session, template, witness).map(|made| self.remember(session, made))
         };
         match adopted {
             Ok(()) => Ok(()),
@@ -434,7 +451,14 @@ impl<'a> Target<'a> {
 
     fn adopt_untrusted(&self, session: SessionHandle, mut template: Template) -> Result<(), Error> {
         set(&mut template, A::TRUSTED, Value::Flag(false));
-        self.engine.adopt_object(session, template, Witness::User).map(drop)
+        self.engine.adopt_object(session, template, Witness::User).map(|made| self.remember(session, made))
+    }
+
+    /// What may have to be taken back.
+    fn remember(&self, session: SessionHandle, made: ObjectHandle) {
+        let unique = self.engine.object(session, made).ok();
+        let unique = unique.and_then(|view| Some(view.attribute(A::UNIQUE_ID).ok()?.as_bytes()?.to_vec()));
+        self.adopted.borrow_mut().extend(unique);
     }
 }
 

@@ -304,7 +304,7 @@ pub(crate) fn must_have_length(what: &str, pin: &[u8]) -> Result<(), Fault> {
 pub(crate) fn make(engine: &Engine, label: &str, so_pin: &[u8], pin: &[u8]) -> Result<SlotId, Fault> {
     let padded = padded(label)?;
     let slot = *engine.slots().last().ok_or_else(|| Fault::NotFound("there is no free slot".into()))?;
-    engine.init_token(slot, so_pin, &padded)?;
+    engine.create_token(slot, so_pin, &padded)?;
     let finished = finish(engine, slot, so_pin, pin);
     if finished.is_err() {
         // Half a token is none.

@@ -32,6 +32,11 @@ impl Event {
         Self { name, facts: Map::new() }
     }
 
+    /// Whether it is signed.
+    pub(crate) fn is_checkpoint(&self) -> bool {
+        self.name == CHECKPOINT
+    }
+
     /// The same with one more fact.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.facts.insert(name.to_owned(), value.into());
@@ -83,12 +88,21 @@ impl Event {
 
     /// The same with what names an object.
     fn about(self, object: &Attributes) -> Self {
-        let text = |name| String::from_utf8_lossy(object.bytes(name).unwrap_or_default()).into_owned();
+        // A name of any length would make entries of any length.
+        let bytes = |name| object.bytes(name).unwrap_or_default();
+        let text = |name| {
+            let text = String::from_utf8_lossy(bytes(name));
+            match text.char_indices().nth(LONGEST_NAME) {
+                Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+                None => text.into_owned(),
+            }
+        };
+        let id = bytes(AttributeType::ID);
         let class = object.class().and_then(ObjectClass::name).unwrap_or("CKO_?");
         let named = self
             .with("class", class)
             .with("label", text(AttributeType::LABEL))
-            .with("id", digits(object.bytes(AttributeType::ID).unwrap_or_default()))
+            .with("id", digits(id.get(..LONGEST_NAME).unwrap_or(id)))
             .with("unique_id", text(AttributeType::UNIQUE_ID));
         match object.key_type().and_then(KeyType::name) {
             Some(key_type) => named.with("key_type", key_type),
@@ -96,8 +110,28 @@ impl Event {
         }
     }
 
-    /// Its text under a number.
+    /// Its text under a number, now.
     pub(crate) fn text(&self, number: u64, who: &str) -> String {
+        Json::Object(self.members(number, who)).to_string()
+    }
+
+    /// The text of a checkpoint: with a signature over the same text without it.
+    ///
+    /// # Errors
+    /// What `sign` says.
+    pub(crate) fn signed_text<E>(
+        &self,
+        number: u64,
+        who: &str,
+        sign: impl FnOnce(&str) -> Result<Vec<u8>, E>,
+    ) -> Result<String, E> {
+        let mut members = self.members(number, who);
+        let signature = sign(&Json::Object(members.clone()).to_string())?;
+        members.insert("signature".to_owned(), Json::from(digits(&signature)));
+        Ok(Json::Object(members).to_string())
+    }
+
+    fn members(&self, number: u64, who: &str) -> Map<String, Json> {
         let program = std::env::current_exe().ok();
         let program = program.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
         let mut all = self.facts.clone();
@@ -110,9 +144,12 @@ impl Event {
             ("program", Json::from(program.unwrap_or_default())),
         ];
         all.extend(common.map(|(name, value)| (name.to_owned(), value)));
-        Json::Object(all).to_string()
+        all
     }
 }
+
+/// More characters of a label, or bytes of an id, are not written down.
+const LONGEST_NAME: usize = 256;
 
 /// The link of an entry.
 pub(crate) fn link(before: &Link, number: u64, text: &str) -> Link {
@@ -124,10 +161,13 @@ pub(crate) fn link(before: &Link, number: u64, text: &str) -> Link {
     hash.finalize().into()
 }
 
-/// What a checkpoint signs: the token, the number of the checkpoint and the link of the entry before it.
-pub(crate) fn signed(serial: &str, number: u64, before: &Link) -> Vec<u8> {
-    format!("strongroom audit checkpoint\n{serial}\n{number}\n{}\n", digits(before)).into_bytes()
+/// What a checkpoint signs: the token, and the link that its text would have without the signature.
+pub(crate) fn signed(serial: &str, link: &Link) -> Vec<u8> {
+    format!("strongroom audit checkpoint\n{serial}\n{}\n", digits(link)).into_bytes()
 }
+
+/// The event of an entry that has a signature, and of no other.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
 
 /// An entry as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,11 +256,17 @@ impl<'a> Verifier<'a> {
             return Err(broken("another entry is in its place"));
         }
         let before = self.found.last;
-        if let Some(signature) = json.get("signature") {
-            let signature = signature.as_str().and_then(crate::hex::bytes);
-            let signature = signature.ok_or(broken("its signature is none"))?;
+        let is_checkpoint = json.get("event").and_then(Json::as_str) == Some(CHECKPOINT);
+        if is_checkpoint != json.get("signature").is_some() {
+            return Err(broken("checkpoints have a signature, and nothing else has"));
+        }
+        if let Some(told) = json.get("signature") {
+            let told = told.as_str().unwrap_or_default();
+            let signature = crate::hex::bytes(told).ok_or(broken("its signature is none"))?;
+            let member = format!(",\"signature\":\"{told}\"");
+            let (front, back) = text.split_once(&member).ok_or(broken("its signature is not where it was put"))?;
             if let Some(key) = self.public_key {
-                let message = signed(self.serial, number, &before);
+                let message = signed(self.serial, &link(&before, number, &format!("{front}{back}")));
                 let checked = (crypto::SUITE.edwards_public)(crypto::edwards::Curve::Ed25519, key)
                     .and_then(|key| key.verify(&message, &signature));
                 checked
@@ -238,11 +284,6 @@ impl<'a> Verifier<'a> {
     pub fn found(&self) -> Verified {
         self.found
     }
-}
-
-/// The event of a checkpoint.
-pub(crate) fn checkpoint(signature: &[u8]) -> Event {
-    Event::new("checkpoint").with("signature", digits(signature))
 }
 
 impl From<Broken> for Error {

@@ -109,7 +109,7 @@ const ROWS: &[Row] = &[
     ),
     Row(
         Risk::CallersNonce,
-        "encrypt by AES-GCM with the caller's IV (`C_EncryptMessage` with `CKG_GENERATE` makes one in the token)",
+        "encrypt by AES-CTR, or by AES-GCM with the caller's IV (`C_EncryptMessage` with `CKG_GENERATE` makes one in the token)",
         Refused::InStrict,
         Rv::MECHANISM_PARAM_INVALID,
     ),

@@ -140,7 +140,11 @@ fn init_token(engine: &Engine, arguments: &Arguments) -> Result<(), Fault> {
     }
     let officer = pin::read(arguments.so_pin.as_deref(), Whose::Officer)?;
     let user = pin::read(arguments.pin.as_deref(), Whose::User)?;
-    engine.init_token(slot, &officer, &padded).map_err(|why| match why {
+    let made = match initialised {
+        true => engine.init_token(slot, &officer, &padded),
+        false => engine.create_token(slot, &officer, &padded),
+    };
+    made.map_err(|why| match why {
         Error::PinIncorrect => Fault(
             "CKR_PIN_INCORRECT: The given SO PIN does not match the one in the token. Needed when reinitializing the token."
                 .to_owned(),

@@ -56,7 +56,13 @@ impl Log {
     /// Adds an entry, and gives the change that writes it.
     pub(super) fn append(&mut self, serial: &Serial, who: &str, event: &Event) -> Result<Change, Error> {
         let number = self.next();
-        let text = event.text(number, who);
+        let text = match event.is_checkpoint() {
+            false => event.text(number, who),
+            true => event.signed_text(number, who, |text| {
+                let key = (SUITE.edwards_private)(Curve::Ed25519, self.keys.signing.expose())?;
+                key.sign(&audit::signed(serial.as_str(), &audit::link(&self.last, number, text)))
+            })?,
+        };
         let (_, key) = self.keys.sealing.last().ok_or(Error::Internal("a log has no key"))?;
         let nonce: [u8; NONCE_LEN] = seal::random()?;
         let mut body = text.clone().into_bytes();
@@ -69,13 +75,6 @@ impl Log {
         self.last = audit::link(&self.last, number, &text);
         self.size = number;
         Ok(Change::Append(number, sealed))
-    }
-
-    /// The entry of a checkpoint.
-    pub(super) fn checkpoint(&self, serial: &Serial) -> Result<Event, Error> {
-        let key = (SUITE.edwards_private)(Curve::Ed25519, self.keys.signing.expose())?;
-        let signature = key.sign(&audit::signed(serial.as_str(), self.next(), &self.last))?;
-        Ok(audit::checkpoint(&signature))
     }
 
     /// The public key that checks checkpoints.

@@ -78,7 +78,7 @@ pub use people::Pins;
 pub use policy::{Profile, Recovery};
 pub use rotation::{Rotated, Start};
 pub use rules::NewRules;
-pub(crate) use standing::{epoch, forgive, seen};
+pub(crate) use standing::{accepted, epoch, forgive, seen};
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -345,14 +345,23 @@ impl Token {
             let mut event = Event::new("token-initialized").with("objects_gone", records.len());
             event = event.with("serial", self.serial.as_str());
             let mut changes: Vec<_> = records.into_iter().map(Change::Remove).collect();
-            match SealedHeader::open(before, &head.sealed).and_then(|old| old.log()) {
-                // What was written down of the token goes on.
-                Ok(log) => header.keep_log(log),
+            let lost = match SealedHeader::open(before, &head.sealed).and_then(|old| old.log()) {
+                // What was written down of the token goes on, if it ends where it should.
+                Ok(log) => match self.store.log(log.size.saturating_sub(1), 2)?.as_slice() {
+                    [] if log.size == 0 => None,
+                    [(last, _)] if *last == log.size => {
+                        header.keep_log(log);
+                        None
+                    }
+                    _ => Some("the log does not end where it should".to_owned()),
+                },
                 // Who makes a damaged token anew loses that too.
-                Err(fault) => {
-                    event = event.with("entries_lost", fault.to_string());
-                    changes.push(Change::EmptyLog);
-                }
+                Err(fault @ Error::Tampered(_)) => Some(fault.to_string()),
+                Err(fault) => return Err(fault),
+            };
+            if let Some(why) = lost {
+                event = event.with("entries_lost", why);
+                changes.push(Change::EmptyLog);
             }
             changes.push(header.note(keys, &event)?);
             self.commit(keys, head.revision, clear.clone(), header.seal(keys)?, changes)
@@ -916,6 +925,8 @@ impl Token {
         *self.newest.lock() = Some(current.witness());
         let bytes = current.witness().encode(&keys)?;
         self.counters.set_note(WITNESS, &bytes, Durability::Power)?;
+        let order = [current.token_header.epoch, current.head.revision.0].map(u64::to_be_bytes).concat();
+        self.counters.set_note(standing::ACCEPTED, &order, Durability::Power)?;
         self.note(&Login::new(keys), &Event::new("rollback-accepted"))
     }
 }

@@ -18,6 +18,20 @@ pub(crate) fn seen(counters: &dyn Counters) -> Result<Option<(u64, u64)>, Error>
     Ok(counters.note(WITNESS)?.as_deref().and_then(Witness::claim))
 }
 
+/// The name of the note of an older state that was accepted.
+pub(super) const ACCEPTED: &str = "accepted";
+
+/// The epoch and revision of the last older state of a token that was accepted on this machine. A backup of what was newer then does
+/// not follow from it.
+pub(crate) fn accepted(counters: &dyn Counters) -> Result<Option<(u64, u64)>, Error> {
+    let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
+    let note = counters.note(ACCEPTED)?;
+    Ok(note
+        .as_deref()
+        .and_then(|note| note.split_at_checked(8))
+        .and_then(|(epoch, revision)| Some((number(epoch)?, number(revision)?))))
+}
+
 /// Begins to count wrong PINs of a token that is new here. Where there is a count, it stays.
 ///
 /// # Errors

@@ -38,6 +38,9 @@ pub enum Standing {
     Other,
     /// The token is not there, or damaged, and this machine has seen a newer state of it.
     SeenNewer(Moment),
+    /// This machine has accepted an older state of the token since: what was done after that is not in the snapshot, although its
+    /// number is higher.
+    Diverged,
     /// What is there cannot be read, so nobody knows how new it is.
     Damaged(String),
     /// Two files have the serial number.
@@ -135,7 +138,9 @@ impl Engine {
             Err(Error::Store(store::Error::Damaged(why))) => return self.damaged(location, then, why),
             Err(why) => return Err(why),
         };
+        let accepted = token::accepted(&*self.directory.counters(location)?)?;
         let standing = match present.order().cmp(&then.order()) {
+            Ordering::Less if accepted.is_some_and(|accepted| accepted < then.order()) => Some(Standing::Diverged),
             Ordering::Less => None,
             Ordering::Equal => (now.sealed != head.sealed).then_some(Standing::Other),
             Ordering::Greater => Some(Standing::Newer(present)),

@@ -1,4 +1,4 @@
-use types::{Mechanism, ObjectHandle, Output, OutputResult, SessionHandle};
+use types::{Mechanism, ObjectHandle, Output, OutputResult, Params, SessionHandle};
 
 use crate::{
     Engine, Error, mechanism,
@@ -48,7 +48,8 @@ impl Engine {
         operations.encryption.must_be_idle()?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.encrypt.ok_or(Error::MechanismInvalid)?;
-        if row.message.is_some() && nonce == Nonce::Anybodys {
+        let callers = row.message.is_some() || matches!(mechanism.params, Params::Ctr { .. });
+        if callers && nonce == Nonce::Anybodys {
             session.must_take_nonces()?;
         }
         let key = session.key(key, &ENCRYPT, row)?;

@@ -187,18 +187,21 @@ impl Engine {
         self.session(session)?.message_final(Way::Decrypt)
     }
 
-    /// Ends the message that is being fed in parts, if one is: its caller made a mistake.
+    /// Ends the message that is being encrypted in parts, if one is: its caller made a mistake.
     ///
     /// # Errors
     /// [`Error::SessionHandleInvalid`].
-    pub fn end_message(&self, session: SessionHandle) -> Result<(), Error> {
-        let session = self.session(session)?;
-        let mut operations = session.operations.lock();
-        for way in [Way::Encrypt, Way::Decrypt] {
-            if let Some(messages) = way.of(&mut operations) {
-                messages.message = None;
-            }
-        }
+    pub fn end_encrypted_message(&self, session: SessionHandle) -> Result<(), Error> {
+        self.session(session)?.end_message(Way::Encrypt);
+        Ok(())
+    }
+
+    /// Ends the message that is being decrypted in parts, if one is.
+    ///
+    /// # Errors
+    /// [`Error::SessionHandleInvalid`].
+    pub fn end_decrypted_message(&self, session: SessionHandle) -> Result<(), Error> {
+        self.session(session)?.end_message(Way::Decrypt);
         Ok(())
     }
 }
@@ -302,6 +305,12 @@ impl Session {
         };
         messages.message = Some(message);
         Ok((told, Vec::new()))
+    }
+
+    fn end_message(&self, way: Way) {
+        if let Some(messages) = way.of(&mut self.operations.lock()) {
+            messages.message = None;
+        }
     }
 
     fn message_final(&self, way: Way) -> Result<(), Error> {

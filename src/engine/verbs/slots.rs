@@ -160,6 +160,19 @@ impl Engine {
         slot.reinitialize(so_pin, label)
     }
 
+    /// Makes a token in the free slot, and in no other: whoever means a new token does not destroy one that somebody has made
+    /// there meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::SlotIdInvalid`] if the slot is not free any more, [`Error::PinLenRange`], and the store's.
+    pub fn create_token(&self, slot: SlotId, so_pin: &[u8], label: &[u8; 32]) -> Result<(), Error> {
+        match self.slots.open(slot, &self.settings) {
+            Err(Error::TokenNotInitialized) => self.slots.create(slot, so_pin, label, &self.settings),
+            Ok(_) => Err(Error::SlotIdInvalid),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Removes a token and everything in it, for good. Needs its officer's PIN.
     ///
     /// # Errors

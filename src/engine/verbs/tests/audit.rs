@@ -144,6 +144,23 @@ fn an_export_is_checked_with_the_public_key_alone_and_each_change_to_it_is_found
             .collect();
     };
     assert_eq!(broken(&forged), 6, "the checkpoint");
+    // Nor can the signed entry itself become another one, with its signature kept.
+    let invented = |lines: &mut Vec<String>| {
+        let all = entries(engine, session);
+        let text = all[5].text.replace("\"event\":\"checkpoint\"", "\"event\":\"pin-changed\"");
+        let link = crate::audit::link(&all[4].link, 6, &text);
+        lines[5] = AuditEntry { number: 6, text, link }.line();
+        lines.truncate(6);
+    };
+    assert_eq!(broken(&invented), 6);
+    let at_another_time = |lines: &mut Vec<String>| {
+        let all = entries(engine, session);
+        let text = all[5].text.replace("\"time\":1", "\"time\":2");
+        let link = crate::audit::link(&all[4].link, 6, &text);
+        lines[5] = AuditEntry { number: 6, text, link }.line();
+        lines.truncate(6);
+    };
+    assert_eq!(broken(&at_another_time), 6);
     let mut other = key.clone();
     other[0] ^= 1;
     assert_eq!(check(&lines, &other).unwrap_err().number, 6);
