@@ -403,3 +403,19 @@ fn where_there_is_no_room_nothing_is_half_done() {
     said(&run(&there, &backup.with("restore", &[1])));
     assert!(there.check().faults.is_empty());
 }
+
+#[test]
+fn a_backup_of_what_was_newer_before_a_rollback_does_not_replace_what_was_done_since() {
+    let store = Store::new("backup-diverged");
+    key(&store, "before");
+    let older = Backup::make(&store, "older", 1, 1);
+    (0..4).for_each(|n| key(&store, &format!("k{n}")));
+    let newer = Backup::make(&store, "newer", 1, 1);
+    said(&run(&store, &accepted(&older.with("restore", &[1]))));
+    key(&store, "precious");
+    let (code, why) = refused(&run(&store, &newer.with("restore", &[1])));
+    assert!(code == 6 && why.contains("has accepted an older state"), "{code} {why}");
+    assert!(keys(&store).contains("precious"));
+    said(&run(&store, &accepted(&newer.with("restore", &[1]))));
+    assert!(!keys(&store).contains("precious"));
+}

@@ -54,3 +54,15 @@ fn a_token_that_is_made_anew_is_the_old_one_or_the_new_one_whatever_fails() {
         }
     }
 }
+
+#[test]
+fn whoever_means_a_new_token_does_not_destroy_one_that_was_made_there_meanwhile() {
+    let world = World::new();
+    let session = user_session(&world.engine, SlotId(0));
+    world.engine.create_object(session, aes(true, true)).unwrap();
+    world.engine.close_session(session).unwrap();
+    assert_eq!(world.engine.create_token(SlotId(0), SO_PIN, &LABEL), Err(Error::SlotIdInvalid));
+    let session = user_session(&world.engine, SlotId(0));
+    assert_eq!(find(&world.engine, session, vec![]).unwrap().len(), 1);
+    assert_eq!(world.engine.create_token(SlotId(1), SO_PIN, &LABEL), Ok(()));
+}
