@@ -14,7 +14,7 @@ use engine::{
 use serde_json::{Value as Json, json};
 use types::SessionHandle;
 use x509_cert::{
-    der::{Decode, Encode, asn1::BitString, oid::ObjectIdentifier},
+    der::{Decode, Encode, asn1::BitString},
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
 };
 
@@ -23,6 +23,7 @@ use crate::{
     cert,
     fault::Fault,
     flow::{Outlet, is_dash},
+    formats::ED25519,
     key::hex,
     label,
     pending::moment,
@@ -121,9 +122,6 @@ impl Format {
 
 /// Longer lines are no entries.
 const LONGEST_LINE: u64 = 1 << 20;
-
-/// Ed25519 (RFC 8410).
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 pub(crate) fn run(engine: &Engine, verb: &AuditVerb) -> Result<Answer, Fault> {
     match verb {

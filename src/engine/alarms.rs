@@ -37,6 +37,12 @@ pub(crate) struct Alarm<'a> {
     pub(crate) facts: &'a [(&'static str, String)],
 }
 
+/// The file name of this process's program, if that can be told.
+pub(crate) fn program() -> Option<String> {
+    let path = std::env::current_exe().ok()?;
+    Some(path.file_name()?.to_string_lossy().into_owned())
+}
+
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -82,10 +88,8 @@ impl Alarms {
             }
         }
         let process = std::process::id();
-        let program = std::env::current_exe().ok();
-        let program = program.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
         let mut line = format!("{{\"time\":{now},\"alarm\":{},\"process\":{process}", quoted(kind));
-        let program = program.map(|program| ("program", program));
+        let program = program().map(|program| ("program", program));
         for (name, value) in program.iter().chain(*facts) {
             line.push_str(&format!(",{}:{}", quoted(name), quoted(value)));
         }

@@ -132,8 +132,6 @@ impl Event {
     }
 
     fn members(&self, number: u64, who: &str) -> Map<String, Json> {
-        let program = std::env::current_exe().ok();
-        let program = program.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
         let mut all = self.facts.clone();
         let common = [
             ("n", Json::from(number)),
@@ -141,7 +139,7 @@ impl Event {
             ("event", Json::from(self.name)),
             ("who", Json::from(who)),
             ("process", Json::from(std::process::id())),
-            ("program", Json::from(program.unwrap_or_default())),
+            ("program", Json::from(alarms::program().unwrap_or_default())),
         ];
         all.extend(common.map(|(name, value)| (name.to_owned(), value)));
         all

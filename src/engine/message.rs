@@ -1,6 +1,6 @@
 //! Message-based encryption (PKCS#11, 5.9 and 5.11): one key, and many messages, each with a nonce that the token can make.
 
-use crypto::{Secret, aes::Cipher, room};
+use crypto::{aes::Cipher, room};
 use types::{Generator, MechanismType, MessageParams, ObjectHandle};
 
 use crate::{Error, mechanism, operation::KeyAuthorization};
@@ -182,8 +182,15 @@ impl Message {
     }
 }
 
+/// What the caller gave in these places, one after the other. None of it is secret; it may be more than there is room for.
+pub(crate) fn copied(parts: &[&[u8]]) -> Result<Vec<u8>, Error> {
+    let mut copy = Vec::new();
+    parts.iter().try_for_each(|part| room::append(&mut copy, part))?;
+    Ok(copy)
+}
+
 /// Length of a tag in bytes.
-fn tag_len(bits: u64) -> Result<usize, Error> {
+pub(crate) fn tag_len(bits: u64) -> Result<usize, Error> {
     usize::try_from(bits.div_ceil(8)).map_err(|_| Error::MechanismParamInvalid)
 }
 
@@ -202,7 +209,7 @@ pub(crate) fn begin(
     aad: &[u8],
     tag_bits: u64,
 ) -> Result<Message, Error> {
-    let params = row.message.ok_or(Error::MechanismInvalid)?(iv, aad.to_vec(), tag_bits);
+    let params = row.message.ok_or(Error::MechanismInvalid)?(iv, copied(&[aad])?, tag_bits);
     let start = match way {
         Way::Encrypt => row.encrypt,
         Way::Decrypt => row.decrypt,
@@ -211,15 +218,6 @@ pub(crate) fn begin(
         mechanism::Transform::Stream(cipher) => Message::new(cipher, tag_bits),
         mechanism::Transform::SinglePart(_) => Err(Error::MechanismInvalid),
     }
-}
-
-/// Puts the tag behind what was wrapped, and takes it from there again.
-pub(crate) fn with_tag(wrapped: &[u8], tag: &[u8]) -> Result<Secret, Error> {
-    let mut joined = room::zeros(wrapped.len().saturating_add(tag.len()))?;
-    let (front, back) = joined.split_at_mut(wrapped.len());
-    front.copy_from_slice(wrapped);
-    back.copy_from_slice(tag);
-    Ok(joined)
 }
 
 #[cfg(test)]

@@ -65,9 +65,12 @@ impl Engine {
             session.must_have_integrity(row)?;
         }
         let iv = Nonces::default().next(params)?;
-        let wrapped = session.wrapped(row, &with(iv.clone(), aad.to_vec(), params.tag_bits), wrapping_key, key)?;
-        let tag_len = usize::try_from(params.tag_bits.div_ceil(8)).unwrap_or(usize::MAX);
-        let split = wrapped.len().checked_sub(tag_len).and_then(|middle| wrapped.split_at_checked(middle));
+        let wrapped =
+            session.wrapped(row, &with(iv.clone(), message::copied(&[aad])?, params.tag_bits), wrapping_key, key)?;
+        let split = wrapped
+            .len()
+            .checked_sub(message::tag_len(params.tag_bits)?)
+            .and_then(|middle| wrapped.split_at_checked(middle));
         let (wrapped, tag) = split.ok_or(Error::Internal("a wrapped key without its tag"))?;
         let told = out.put(wrapped);
         if matches!(told, OutputResult::Written(_)) {
@@ -96,11 +99,11 @@ impl Engine {
         if wrapped.len() > MOST_WRAPPED {
             return Err(Error::WrappedKeyLenRange);
         }
-        if params.tag.len() as u64 != params.tag_bits.div_ceil(8) {
+        if params.tag.len() != message::tag_len(params.tag_bits)? {
             return Err(Error::MechanismParamInvalid);
         }
-        let joined = message::with_tag(wrapped, &params.tag)?;
-        let params = with(params.iv, aad.to_vec(), params.tag_bits);
+        let joined = message::copied(&[wrapped, &params.tag])?;
+        let params = with(params.iv, message::copied(&[aad])?, params.tag_bits);
         session.unwrapped(row, &params, unwrapping_key, &joined, template).map_err(|error| match error {
             Error::WrappedKeyInvalid => Error::AeadDecryptFailed,
             other => other,
