@@ -52,9 +52,12 @@ fn openssl_agrees_on_the_same_secret() {
     let [ours, theirs] = [fixture::dh_pair(), fixture::dh_pair()];
     let [public, _] = directory.keys("ours", &ours);
     let [_, private] = directory.keys("theirs", &theirs);
+    // PKCS #3 gives a secret that is as long as the prime; without `dh_pad` OpenSSL leaves out zeros in front.
     let secret = openssl(&[
         "pkeyutl",
         "-derive",
+        "-pkeyopt",
+        "dh_pad:1",
         "-keyform",
         "DER",
         "-inkey",
