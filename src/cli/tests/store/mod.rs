@@ -5,6 +5,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use engine::{Access, Engine, Report, Settings, User};
@@ -18,7 +19,9 @@ pub(crate) struct Store(pub(crate) PathBuf);
 
 impl Store {
     pub(crate) fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("strongroom-{name}-{}", std::process::id()));
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("strongroom-{name}-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         let store = Self(path);

@@ -1,16 +1,13 @@
 //! The example of a file of settings.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::fs;
 
-use store::{Store, said};
+use crate::store::{Store, said};
 
 #[test]
 fn the_example_has_every_key_with_its_default_and_is_taken_without_a_fault() {
     let store = Store::new("example");
-    let example = include_str!("../../../docs/strongroom.toml");
+    let example = include_str!("../../../../docs/strongroom.toml");
     let line = |line: &str| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).map(|rest| format!("{rest}\n"));
     let file = store.0.join("strongroom.toml");
     fs::write(&file, example.lines().filter_map(line).collect::<String>()).unwrap();

@@ -1,11 +1,8 @@
 //! `strongroom key`, and what the command says when it cannot.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{fs, process::Output};
 
-use store::{Store, promised, refused, said, text};
+use crate::store::{Store, promised, refused, said, text};
 
 fn key(store: &Store, arguments: &[&str]) -> Output {
     store.run(&[&["key"], arguments, &["--pin", "env:PIN"]].concat())
@@ -88,7 +85,7 @@ fn a_key_that_is_deleted_by_mistake_raises_an_alarm_and_is_restored() {
     // As another program does: by label.
     let engine = store.engine();
     let session = engine.open_session(types::SlotId(0), engine::Access::ReadOnly).unwrap();
-    engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    engine.login(session, engine::User::User, crate::store::PIN.as_bytes()).unwrap();
     engine.find_init(session, vec![(types::AttributeType::LABEL, types::Value::bytes("payroll"))]).unwrap();
     assert!(engine.find(session, 10).unwrap().is_empty());
     let state = store.tokens().join("state");

@@ -1,7 +1,4 @@
 //! `strongroom doctor --for`: whether a program can use a token on this machine.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs::{self, Permissions},
@@ -10,8 +7,8 @@ use std::{
     process::{Command, Output},
 };
 
+use crate::store::{Store, text};
 use serde_json::Value;
-use store::{Store, text};
 
 /// A store, and an installed command with a module beside it that has the head of a shared object for this machine.
 struct Machine {

@@ -1,13 +1,10 @@
 //! PINs that are typed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::time::Duration;
 
 use expectrl::{Eof, Expect, Session, session::OsSession};
 
-use store::{PIN, SO_PIN, Store, said};
+use crate::store::{PIN, SO_PIN, Store, said};
 
 /// A command at a terminal.
 fn typed(store: &Store, arguments: &[&str]) -> OsSession {

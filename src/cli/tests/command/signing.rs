@@ -1,7 +1,4 @@
 //! `strongroom sign`, `verify`, `mac` and `digest`. OpenSSL is the judge.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs::{self, File},
@@ -10,7 +7,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use store::{Store, refused, said, text};
+use crate::store::{Store, refused, said, text};
 
 fn run(store: &Store, arguments: &[&str]) -> Output {
     store.run(&[arguments, &["--pin", "env:PIN"]].concat())

@@ -1,11 +1,8 @@
 //! Text from a token, in what people read and in what programs read.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::fs;
 
-use store::{Store, refused, said, text};
+use crate::store::{Store, refused, said, text};
 
 /// It wipes the screen, begins a line of its own, and turns round what follows.
 const LABEL: &str = "k\u{1b}[2J\nforged\u{202e}";

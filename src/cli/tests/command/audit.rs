@@ -1,11 +1,8 @@
 //! `strongroom audit`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{fs, path::PathBuf, process::Command};
 
-use store::{Store, refused, said};
+use crate::store::{Store, refused, said};
 
 /// What a verb says to the user's PIN.
 fn run(store: &Store, arguments: &[&str]) -> std::process::Output {
@@ -59,7 +56,7 @@ fn an_export_is_verified_with_the_public_key_alone_here_and_by_python() {
     let verify = ["audit", "verify", path(&file), "--public-key", path(&key)];
     let whole = said(&store.run(&verify));
     assert!(whole.contains("all 7 entries") && whole.contains("checkpoint 7, is right"), "{whole}");
-    let page = include_str!("../../../docs/format-audit.md");
+    let page = include_str!("../../../../docs/format-audit.md");
     let script = page.split("```python check.py\n").nth(1).unwrap().split("```").next().unwrap();
     fs::write(directory.join("check.py"), script).unwrap();
     let python = |file: &std::path::Path| {

@@ -1,11 +1,8 @@
 //! What a verb says when it does not do it, or has decided something itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{fs, process::Output};
 
-use store::{Store, refused, said};
+use crate::store::{Store, refused, said};
 
 fn run(store: &Store, arguments: &[&str]) -> Output {
     store.command(&[arguments, &["--pin", "env:PIN"]].concat()).current_dir(&store.0).output().unwrap()

@@ -1,14 +1,11 @@
 //! `strongroom key import`, `export`, `copy`, `wrap` and `unwrap`. OpenSSL and OpenSSH make the files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
     process::{Command, Output},
 };
 
-use store::{Store, refused, said, text};
+use crate::store::{Store, refused, said, text};
 
 fn run(store: &Store, arguments: &[&str]) -> Output {
     store

@@ -1,8 +1,5 @@
 //! Every verb with what can be wrong with its token, its PIN and its key: the exit code is the documented one, the message
 //! says what to do, and nothing has changed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
@@ -14,7 +11,7 @@ use std::{
     process::Output,
 };
 
-use store::{Store, refused, said};
+use crate::store::{Store, refused, said};
 
 /// Verbs that want a user's PIN: they work with a key named `k`, a certificate of it, and files in the store's directory.
 const OF_USERS: [&[&str]; 24] = [

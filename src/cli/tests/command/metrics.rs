@@ -1,11 +1,8 @@
 //! `strongroom metrics`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use store::{Store, said};
+use crate::store::{Store, said};
 
 /// The samples of a text in Prometheus's format, each under its name and labels. Panics where the format is broken.
 fn parsed(text: &str) -> BTreeMap<String, u64> {

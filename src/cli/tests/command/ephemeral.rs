@@ -1,7 +1,4 @@
 //! `strongroom exec --ephemeral` and the signals that reach it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
@@ -11,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::store::Store;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use store::Store;
 
 /// Waits for something that comes soon.
 fn soon<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {

@@ -1,7 +1,4 @@
 //! Keys that are to be rotated every so often.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     process::Output,
@@ -9,8 +6,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use crate::store::{Store, refused, said, text};
 use serde_json::Value;
-use store::{Store, refused, said, text};
 
 fn key(store: &Store, arguments: &[&str]) -> Output {
     store.run(&[&["key"], arguments, &["--pin", "env:PIN"]].concat())

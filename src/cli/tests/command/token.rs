@@ -1,12 +1,9 @@
 //! `strongroom token`, as its user runs it and as the system kills it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{fs, process::Stdio, thread, time::Duration};
 
+use crate::store::{Store, text};
 use engine::Report;
-use store::{Store, text};
 
 #[test]
 fn the_command_rotates_and_says_what_it_did() {

@@ -1,7 +1,4 @@
 //! `strongroom encrypt`, `decrypt` and `datakey`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
@@ -9,7 +6,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use store::{Store, refused, said};
+use crate::store::{Store, refused, said};
 
 const CHUNK: usize = 64 * 1024;
 

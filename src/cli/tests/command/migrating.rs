@@ -1,7 +1,4 @@
 //! What `strongroom migrate` refuses, leaves behind and takes back. Tokens are Debian's SoftHSM's (softhsm2, opensc).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +8,8 @@ use std::{
     process::Command,
 };
 
+use crate::store::{PIN, SO_PIN, Store, refused, said, text};
 use serde_json::Value as Json;
-use store::{PIN, SO_PIN, Store, refused, said, text};
 
 const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 /// What a run is asked for, but for the place.

@@ -1,5 +1,4 @@
 //! The help of every verb, and what is true of each.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
 use std::process::Command;
 

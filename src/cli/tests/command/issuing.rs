@@ -1,14 +1,11 @@
 //! `strongroom cert issue` and `show`, `object`, `token label` and `env`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
     process::{Command, Output},
 };
 
-use store::{Store, refused, said, text};
+use crate::store::{Store, refused, said, text};
 
 fn run(store: &Store, arguments: &[&str]) -> Output {
     store.command(&[arguments, &["--pin", "env:PIN"]].concat()).current_dir(&store.0).output().unwrap()

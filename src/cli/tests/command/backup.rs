@@ -1,7 +1,4 @@
 //! `strongroom backup`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
@@ -10,8 +7,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use crate::store::{Store, promised, refused, said, text};
 use serde_json::Value;
-use store::{Store, promised, refused, said, text};
 use types::{AttributeType, ObjectClass};
 
 const PINS: [&str; 2] = ["--pin", "env:PIN"];
@@ -125,7 +122,7 @@ fn a_backup_that_is_made_while_others_write_is_one_state_of_the_token() {
             let mut shell = Command::new("sh");
             shell.args(["-c", script, env!("CARGO_BIN_EXE_strongroom"), &writer.to_string()]);
             shell.env("STRONGROOM_STORE", store.tokens()).env("STRONGROOM_STATE", store.tokens().join("state"));
-            shell.env("PIN", store::PIN).stdout(Stdio::null());
+            shell.env("PIN", crate::store::PIN).stdout(Stdio::null());
             shell.stderr(Stdio::null()).spawn().unwrap()
         })
         .collect();
@@ -163,7 +160,7 @@ fn a_stale_backup_is_refused_in_words_and_accepted_with_the_officers_pin() {
     // A program has the token open.
     let engine = store.engine();
     let session = engine.open_session(types::SlotId(0), engine::Access::ReadWrite).unwrap();
-    engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    engine.login(session, engine::User::User, crate::store::PIN.as_bytes()).unwrap();
     // It takes the older state in one commit, as any other.
     said(&run(&store, &accepted(&restore)));
     let listed = keys(&store);
@@ -179,7 +176,7 @@ fn a_stale_backup_is_refused_in_words_and_accepted_with_the_officers_pin() {
     drop(engine);
     let engine = store.engine();
     let session = engine.open_session(types::SlotId(0), engine::Access::ReadWrite).unwrap();
-    engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    engine.login(session, engine::User::User, crate::store::PIN.as_bytes()).unwrap();
     engine.create_object(session, object()).unwrap();
     key(&store, "later");
     assert!(store.check().faults.is_empty());
@@ -192,7 +189,7 @@ fn a_program_that_has_the_token_open_goes_on_with_a_newer_state_that_is_restored
     store.copy(&elsewhere.tokens());
     let engine = store.engine();
     let session = engine.open_session(types::SlotId(0), engine::Access::ReadOnly).unwrap();
-    engine.login(session, engine::User::User, store::PIN.as_bytes()).unwrap();
+    engine.login(session, engine::User::User, crate::store::PIN.as_bytes()).unwrap();
     let found = |wanted: &str| {
         let label = (AttributeType::LABEL, types::Value::bytes(wanted));
         engine.find_init(session, vec![label]).unwrap();

@@ -1,7 +1,4 @@
 //! `strongroom cert`, `exec`, `completions` and `man`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
@@ -9,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use store::{Store, text};
+use crate::store::{Store, text};
 
 fn said(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");

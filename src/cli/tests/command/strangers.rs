@@ -1,7 +1,4 @@
 //! Things in the places of our files that are none.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
-
-mod store;
 
 use std::{
     fs,
@@ -11,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use store::{Store, text};
+use crate::store::{Store, text};
 
 /// What a command says, if it does not wait for something that never comes.
 fn in_time(mut command: Command, what: &str) -> Output {

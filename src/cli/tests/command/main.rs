@@ -1,0 +1,27 @@
+//! The command as its users run it. It is one program because each one more takes as long to link as its tests to run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
+
+mod audit;
+mod backup;
+mod bad_input;
+mod certificates;
+mod doctor;
+mod envelope;
+mod ephemeral;
+mod help;
+mod issuing;
+mod keys;
+mod labels;
+mod metrics;
+mod migrating;
+mod prompts;
+mod rotation;
+mod settings;
+mod signing;
+mod strangers;
+mod token;
+mod transfer;
+mod words;
+
+#[path = "../store/mod.rs"]
+mod store;
