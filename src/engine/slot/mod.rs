@@ -6,6 +6,7 @@ mod info;
 mod objects;
 mod pending;
 mod state;
+mod uses;
 
 use std::{
     collections::BTreeMap,
@@ -53,6 +54,7 @@ pub(crate) struct Slot {
     generation: AtomicU64,
     objects: Objects,
     alarms: Alarms,
+    uses: uses::Uses,
 }
 
 impl Slots {
@@ -133,6 +135,11 @@ impl Slots {
         }
     }
 
+    /// Those whose tokens this process has opened.
+    pub(crate) fn all_opened(&self) -> Vec<Arc<Slot>> {
+        self.opened.read().values().map(Arc::clone).collect()
+    }
+
     fn location(&self, id: SlotId) -> Result<Option<TokenLocation>, Error> {
         Ok(self.directory.tokens()?.into_iter().find(|location| u64::from(location.slot) == id.0))
     }
@@ -150,6 +157,7 @@ impl Slot {
             generation: AtomicU64::new(0),
             objects: Objects::new(),
             alarms,
+            uses: uses::Uses::default(),
         }
     }
 
@@ -218,6 +226,7 @@ impl Slot {
     pub(crate) fn log_in(&self, session: SessionHandle, role: Role, pin: &[u8]) -> Result<(), Error> {
         let ticket = self.state.lock().begin_login(session, role)?;
         let login = Arc::new(self.tried(role, self.token.authenticate(role, pin))?);
+        self.learn_use_audit(&login);
         self.transition(|state| {
             // The token may have been made anew since the PIN was tried.
             if self.token.is_known(&login) { state.finish_login(ticket, login) } else { Err(Error::TokenReplaced) }
