@@ -28,6 +28,7 @@ use crate::{
     label,
     pending::moment,
     select::{Chosen, UserLogin},
+    uses::{self, UsesVerb},
 };
 
 #[derive(Subcommand)]
@@ -93,12 +94,15 @@ pub(crate) enum AuditVerb {
         #[command(flatten)]
         login: UserLogin,
     },
+    /// What was written down of uses of keys.
+    #[command(subcommand)]
+    Uses(UsesVerb),
 }
 
 impl AuditVerb {
     /// Whether standard output is for data.
     pub(crate) fn is_data(&self) -> bool {
-        matches!(self, Self::Export { .. })
+        matches!(self, Self::Export { .. } | Self::Uses(UsesVerb::Export { .. }))
     }
 }
 
@@ -148,6 +152,7 @@ pub(crate) fn run(engine: &Engine, verb: &AuditVerb) -> Result<Answer, Fault> {
             let head = json!({ "serial": serial(engine, &chosen)?, "n": last.entries, "link": hex(&last.last) });
             Ok(Answer::new(head.to_string(), head))
         }
+        AuditVerb::Uses(verb) => uses::run(engine, verb),
         AuditVerb::Key { login } => {
             let (_, session) = login.log_in(engine)?;
             let key = engine.audit_key(session)?;
@@ -160,7 +165,7 @@ pub(crate) fn run(engine: &Engine, verb: &AuditVerb) -> Result<Answer, Fault> {
     }
 }
 
-fn serial(engine: &Engine, chosen: &Chosen) -> Result<String, Fault> {
+pub(crate) fn serial(engine: &Engine, chosen: &Chosen) -> Result<String, Fault> {
     Ok(engine.token_summary(chosen.slot)?.serial.as_str().to_owned())
 }
 
@@ -169,11 +174,11 @@ fn whole(engine: &Engine, session: SessionHandle, each: &mut dyn FnMut(&AuditEnt
     engine.audit(session, each)?.map_err(|broken| Fault::Failed(words(&broken)))
 }
 
-fn words(broken: &Broken) -> String {
+pub(crate) fn words(broken: &Broken) -> String {
     format!("entry {} is not as it was written: {}", broken.number, broken.why)
 }
 
-fn parsed(text: &str) -> Result<Json, Fault> {
+pub(crate) fn parsed(text: &str) -> Result<Json, Fault> {
     serde_json::from_str(text).map_err(|why| Fault::Failed(format!("an entry is no JSON: {why}")))
 }
 
@@ -325,12 +330,9 @@ fn verify_token(engine: &Engine, login: &UserLogin, head: Option<Head>) -> Resul
 }
 
 fn verify_file(path: &Path, key: Option<&[u8]>, serial: Option<String>, head: Option<Head>) -> Result<Answer, Fault> {
-    let name = path.display().to_string();
-    let cannot = |why: io::Error| Fault::Usage(format!("{name} cannot be read: {why}"));
-    let reader: Box<dyn Read> =
-        if is_dash(path) { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(cannot)?) };
-    let mut lines = Lines(BufReader::new(reader));
-    let Some(first) = lines.next_line().map_err(cannot)? else {
+    let name = path.display();
+    let mut lines = Lines::of(path)?;
+    let Some(first) = lines.next_line(path)? else {
         return Err(Fault::Usage(format!("{name} has no entry")));
     };
     let said = serde_json::from_str::<Json>(&first).ok();
@@ -349,18 +351,28 @@ fn verify_file(path: &Path, key: Option<&[u8]>, serial: Option<String>, head: Op
         }
         let found = verifier.found();
         watch.see(found.entries, &found.last);
-        line = lines.next_line().map_err(cannot)?;
+        line = lines.next_line(path)?;
     }
     Ok(report(Ok(verifier.found()), &watch, false))
 }
 
 /// Lines of a length that an entry can have.
-struct Lines<R>(BufReader<R>);
+pub(crate) struct Lines(BufReader<Box<dyn Read>>);
 
-impl<R: Read> Lines<R> {
-    fn next_line(&mut self) -> io::Result<Option<String>> {
+impl Lines {
+    pub(crate) fn of(path: &Path) -> Result<Self, Fault> {
+        let reader: Box<dyn Read> = if is_dash(path) {
+            Box::new(io::stdin())
+        } else {
+            Box::new(File::open(path).map_err(|why| cannot_be_read(path, &why))?)
+        };
+        Ok(Self(BufReader::new(reader)))
+    }
+
+    pub(crate) fn next_line(&mut self, path: &Path) -> Result<Option<String>, Fault> {
         let mut line = String::new();
-        if (&mut self.0).take(LONGEST_LINE).read_line(&mut line)? == 0 {
+        let read = (&mut self.0).take(LONGEST_LINE).read_line(&mut line);
+        if read.map_err(|why| cannot_be_read(path, &why))? == 0 {
             return Ok(None);
         }
         if line.ends_with('\n') {
@@ -370,8 +382,12 @@ impl<R: Read> Lines<R> {
     }
 }
 
+fn cannot_be_read(path: &Path, why: &io::Error) -> Fault {
+    Fault::Usage(format!("{} cannot be read: {why}", path.display()))
+}
+
 /// The 32 bytes of a public key in PEM.
-fn read_key(path: &Path) -> Result<Vec<u8>, Fault> {
+pub(crate) fn read_key(path: &Path) -> Result<Vec<u8>, Fault> {
     let name = path.display();
     let text = fs::read(path).map_err(|why| Fault::Usage(format!("{name} cannot be read: {why}")))?;
     let der = pem_rfc7468::decode_vec(&text).ok().filter(|(kind, _)| *kind == "PUBLIC KEY").map(|(_, der)| der);

@@ -36,6 +36,7 @@ mod share;
 mod sign;
 mod token;
 mod transfer;
+mod uses;
 
 use std::{
     ffi::OsString,
@@ -261,29 +262,36 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
         }
     }
     let engine = Engine::new(settings);
+    let answer = answer(&engine, noun);
+    // What was done with keys is written down when their user leaves.
+    engine.finalize();
+    answer
+}
+
+fn answer(engine: &Engine, noun: Noun) -> Result<Answer, Fault> {
     match noun {
-        Noun::Token(verb) => token::run(&engine, verb),
-        Noun::Pin(verb) => token::run_pin(&engine, &verb),
-        Noun::Key(verb) => key::run(&engine, &verb),
-        Noun::Cert(verb) => cert::run(&engine, &verb),
-        Noun::Encrypt(asked) => envelope::encrypt(&engine, &asked),
-        Noun::Decrypt(asked) => envelope::decrypt(&engine, &asked),
-        Noun::DataKey(verb) => envelope::run(&engine, &verb),
-        Noun::Sign(asked) => sign::sign(&engine, &asked),
-        Noun::Verify(asked) => sign::verify(&engine, &asked),
-        Noun::Mac(asked) => sign::mac(&engine, &asked),
-        Noun::Digest(asked) => sign::digest(&engine, &asked),
+        Noun::Token(verb) => token::run(engine, verb),
+        Noun::Pin(verb) => token::run_pin(engine, &verb),
+        Noun::Key(verb) => key::run(engine, &verb),
+        Noun::Cert(verb) => cert::run(engine, &verb),
+        Noun::Encrypt(asked) => envelope::encrypt(engine, &asked),
+        Noun::Decrypt(asked) => envelope::decrypt(engine, &asked),
+        Noun::DataKey(verb) => envelope::run(engine, &verb),
+        Noun::Sign(asked) => sign::sign(engine, &asked),
+        Noun::Verify(asked) => sign::verify(engine, &asked),
+        Noun::Mac(asked) => sign::mac(engine, &asked),
+        Noun::Digest(asked) => sign::digest(engine, &asked),
         Noun::Exec { command, .. } => {
             let status = ephemeral::run(&command)?;
             Ok(Answer { code: Some(ephemeral::code(status)), silent: true, ..Answer::new("", json!({})) })
         }
-        Noun::Audit(verb) => audit::run(&engine, &verb),
-        Noun::Backup(verb) => backup::run(&engine, &verb),
-        Noun::Migrate(verb) => migrate::run(&engine, verb),
-        Noun::Metrics { token, pin } => metrics::run(&engine, &token, pin.as_ref()),
-        Noun::Alarms => pending::alarms(&engine),
+        Noun::Audit(verb) => audit::run(engine, &verb),
+        Noun::Backup(verb) => backup::run(engine, &verb),
+        Noun::Migrate(verb) => migrate::run(engine, verb),
+        Noun::Metrics { token, pin } => metrics::run(engine, &token, pin.as_ref()),
+        Noun::Alarms => pending::alarms(engine),
         Noun::Env { .. } => ephemeral::env(),
-        Noun::Integrate { program, token } => integrate::run(&engine, &program, &token),
+        Noun::Integrate { program, token } => integrate::run(engine, &program, &token),
         Noun::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "strongroom", &mut script);
@@ -298,9 +306,9 @@ fn run(noun: Noun) -> Result<Answer, Fault> {
             let page = String::from_utf8_lossy(&page).into_owned() + MANUAL;
             Ok(Answer::new(page.clone(), json!({ "page": page })))
         }
-        Noun::Object(verb) => object::run(&engine, &verb),
-        Noun::Random { bytes, token } => key::random(&engine, &token, bytes),
+        Noun::Object(verb) => object::run(engine, &verb),
+        Noun::Random { bytes, token } => key::random(engine, &token, bytes),
         Noun::Config(verb) => health::config(engine.settings(), &verb),
-        Noun::Doctor { program, token, pin } => health::doctor(&engine, program.as_ref(), &token, pin.as_ref()),
+        Noun::Doctor { program, token, pin } => health::doctor(engine, program.as_ref(), &token, pin.as_ref()),
     }
 }

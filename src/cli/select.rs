@@ -79,6 +79,7 @@ pub(crate) fn describe(engine: &Engine, slot: SlotId) -> Result<Value, engine::E
         "deletion_days": summary.lifecycle.deletion_days,
         "deletion_locked": summary.lifecycle.locked,
         "dates_hold": summary.lifecycle.dates,
+        "use_audit": summary.uses.to_string(),
         "pin_tries": summary.pin_tries,
         "pin_cost": {
             "memory_kib": summary.pin_cost.memory_kib,

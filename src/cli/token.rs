@@ -1,7 +1,7 @@
 //! Tokens and their PINs.
 
 use clap::{Args, Subcommand};
-use engine::{Access, Engine, Lifecycle, NewRules, PinCost, Pins, Profile, Recovery, Rotated, Start, User};
+use engine::{Access, Engine, Lifecycle, NewRules, PinCost, Pins, Profile, Recovery, Rotated, Start, UseAudit, User};
 use serde_json::{Value, json};
 use types::SlotId;
 
@@ -135,6 +135,10 @@ pub(crate) struct Rules {
     /// Whether the dates of keys (CKA_START_DATE, CKA_END_DATE) hold, or are for reference only, as PKCS#11 has it.
     #[arg(long)]
     dates: Option<Dates>,
+    /// What is written down of uses of keys, from the next logins on: off, counted (each minute), each, or forced (before it
+    /// happens, and what cannot be written down does not happen).
+    #[arg(long)]
+    use_audit: Option<UseAudit>,
     /// How many wrong PINs in a row lock.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pin_tries: Option<u32>,
@@ -345,10 +349,11 @@ fn show(engine: &Engine, token: &Chosen) -> Result<Answer, Fault> {
     let flags: Vec<&str> =
         data.get("flags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let text = format!(
-        "{}\nprofile {}, recovery {}\n{}\n{} wrong PINs in a row lock; a PIN costs {} KiB and {} passes\n{}\n",
+        "{}\nprofile {}, recovery {}, use audit {}\n{}\n{} wrong PINs in a row lock; a PIN costs {} KiB and {} passes\n{}\n",
         select::line(token.slot, &Ok(data.clone())),
         text("profile"),
         text("recovery"),
+        text("use_audit"),
         kept(&engine.token_summary(token.slot)?.lifecycle),
         number("/pin_tries"),
         number("/pin_cost/memory_kib"),
@@ -371,8 +376,17 @@ fn kept(lifecycle: &Lifecycle) -> String {
 
 fn set_rules(engine: &Engine, token: &Chosen, rules: &Rules, so_pin: &Source, pin: &Source) -> Result<Answer, Fault> {
     let summary = engine.token_summary(token.slot)?;
-    let Rules { profile, recovery, pin_tries, pin_memory_kib, pin_passes, deletion_days, lock_deletion, dates } =
-        *rules;
+    let Rules {
+        profile,
+        recovery,
+        pin_tries,
+        pin_memory_kib,
+        pin_passes,
+        deletion_days,
+        lock_deletion,
+        dates,
+        use_audit: uses,
+    } = *rules;
     if lock_deletion && deletion_days.unwrap_or(summary.lifecycle.deletion_days) == 0 {
         return Err(Fault::Usage(
             "a token that keeps no keys has nothing to lock: --deletion-days says for how long".into(),
@@ -384,7 +398,8 @@ fn set_rules(engine: &Engine, token: &Chosen, rules: &Rules, so_pin: &Source, pi
         ..summary.pin_cost
     });
     let dates = dates.map(|dates| dates == Dates::Hold);
-    let rules = NewRules { label: None, profile, recovery, pin_tries, pin_cost, deletion_days, lock_deletion, dates };
+    let rules =
+        NewRules { label: None, profile, recovery, pin_tries, pin_cost, deletion_days, lock_deletion, dates, uses };
     let officer = so_pin.read(OFFICERS)?;
     let needs_user = recovery.is_some() && summary.user_pin_set;
     let user = needs_user.then(|| pin.read(USERS)).transpose()?;

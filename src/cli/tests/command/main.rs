@@ -21,6 +21,7 @@ mod signing;
 mod strangers;
 mod token;
 mod transfer;
+mod uses;
 mod words;
 
 #[path = "../../../softhsm/tests/converted/mod.rs"]

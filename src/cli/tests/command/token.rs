@@ -32,7 +32,7 @@ fn the_officer_changes_the_rules_of_a_token_and_no_rule_is_a_wrong_usage() {
     let done = set(&["--profile", "strict", "--recovery", "never", "--pin-tries", "5", "--pin-passes", "3"]);
     let said = text(&done.stdout);
     assert!(
-        said.contains("profile strict, recovery never\nkeys that are deleted are gone at once\n5 wrong PINs in a row lock; a PIN costs 65536 KiB"),
+        said.contains("profile strict, recovery never, use audit off\nkeys that are deleted are gone at once\n5 wrong PINs in a row lock; a PIN costs 65536 KiB"),
         "{done:?}"
     );
     assert_eq!(set(&[]).status.code(), Some(2));

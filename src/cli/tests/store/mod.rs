@@ -36,12 +36,17 @@ impl Store {
             command.env_remove(name);
         }
         command.args(arguments).envs([("SO_PIN", SO_PIN), ("PIN", PIN), ("WRONG", "wrong-12345")]);
-        command.env("STRONGROOM_STORE", self.tokens()).stdin(Stdio::null());
+        command.env("STRONGROOM_STORE", self.tokens()).env("STRONGROOM_STATE", self.state()).stdin(Stdio::null());
         command
     }
 
     pub(crate) fn tokens(&self) -> PathBuf {
         self.0.join("tokens")
+    }
+
+    /// What this machine has seen of the tokens.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.tokens().join("state")
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
@@ -59,7 +64,7 @@ impl Store {
     }
 
     pub(crate) fn engine(&self) -> Engine {
-        let (store, state) = (self.tokens(), self.tokens().join("state"));
+        let (store, state) = (self.tokens(), self.state());
         Engine::new(Settings { store, state, ..Settings::load() })
     }
 

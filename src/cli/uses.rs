@@ -1,0 +1,261 @@
+//! What was written down of uses of keys: shown, checked, put out. `docs/format-audit.md` describes it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use clap::Subcommand;
+use engine::{Engine, UseTotal, UsesHead, UsesVerifier, audit::Broken};
+use serde_json::{Value as Json, json};
+use types::{AttributeType, SessionHandle};
+
+use crate::{
+    answer::{Answer, Found, done},
+    audit::{Lines, parsed, read_key, serial, words},
+    fault::Fault,
+    flow::{Outlet, is_dash},
+    key::hex,
+    label,
+    pending::moment,
+    select::UserLogin,
+};
+
+#[derive(Subcommand)]
+pub(crate) enum UsesVerb {
+    /// Says how often keys were used on this machine: in which ways, by which programs, and when first and last.
+    List {
+        /// Only a key with this label, id or unique id.
+        #[arg(long)]
+        key: Option<String>,
+        #[command(flatten)]
+        login: UserLogin,
+    },
+    /// Shows the last entries of a key, the newest first.
+    Of {
+        /// Its label, id or unique id.
+        key: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        last: usize,
+        #[command(flatten)]
+        login: UserLogin,
+    },
+    /// Says whether the entries are as they were written, and names the first that is not: of a token on this machine, or of a
+    /// file that `audit uses export` made, which takes the public key alone.
+    Verify {
+        /// An export, or - for standard input.
+        #[arg(requires = "public_key")]
+        file: Option<PathBuf>,
+        /// The token's public key, as `audit key` prints it.
+        #[arg(long)]
+        public_key: Option<PathBuf>,
+        #[command(flatten)]
+        login: UserLogin,
+    },
+    /// Puts the entries out, a line each, and a last line with the signature over them.
+    Export {
+        /// The file; else standard output.
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        login: UserLogin,
+    },
+}
+
+pub(crate) fn run(engine: &Engine, verb: &UsesVerb) -> Result<Answer, Fault> {
+    match verb {
+        UsesVerb::List { key, login } => list(engine, login, key.as_deref()),
+        UsesVerb::Of { key, last, login } => of(engine, login, key, *last),
+        UsesVerb::Verify { file: Some(file), public_key, .. } => {
+            verify_file(file, public_key.as_deref().map(read_key).transpose()?.as_deref())
+        }
+        UsesVerb::Verify { login, .. } => {
+            let (_, session) = login.log_in(engine)?;
+            Ok(report(engine.uses(session, &mut |_, _| {})?))
+        }
+        UsesVerb::Export { out, login } => export(engine, login, out.as_deref()),
+    }
+}
+
+/// The keys of a token: label and id by unique id.
+type Keys = BTreeMap<String, (String, String)>;
+
+fn keys(engine: &Engine, session: SessionHandle) -> Result<Keys, Fault> {
+    let mut keys = Keys::new();
+    engine.find_init(session, vec![])?;
+    loop {
+        let found = engine.find(session, 256)?;
+        if found.is_empty() {
+            break;
+        }
+        for object in found {
+            let view = engine.object(session, object)?;
+            let bytes = |name| view.attribute(name).ok().and_then(|value| Some(value.as_bytes()?.to_vec()));
+            let text = |name| String::from_utf8_lossy(&bytes(name).unwrap_or_default()).into_owned();
+            let named = (text(AttributeType::LABEL), hex(&bytes(AttributeType::ID).unwrap_or_default()));
+            keys.insert(text(AttributeType::UNIQUE_ID), named);
+        }
+    }
+    engine.find_final(session)?;
+    Ok(keys)
+}
+
+/// The unique ids of what is called so. A key that is gone is found by its unique id.
+fn called(keys: &Keys, name: &str) -> Vec<String> {
+    let is =
+        |(unique_id, (label, id)): &(&String, &(String, String))| *unique_id == name || label == name || id == name;
+    let found: Vec<String> = keys.iter().filter(is).map(|(unique_id, _)| unique_id.clone()).collect();
+    if found.is_empty() { vec![name.to_owned()] } else { found }
+}
+
+fn list(engine: &Engine, login: &UserLogin, key: Option<&str>) -> Result<Answer, Fault> {
+    let (_, session) = login.log_in(engine)?;
+    let keys = keys(engine, session)?;
+    let totals = match key {
+        None => engine.use_totals(session, None)?,
+        Some(key) => {
+            let of = |unique_id: &String| engine.use_totals(session, Some(unique_id));
+            called(&keys, key).iter().map(of).collect::<Result<Vec<_>, _>>()?.concat()
+        }
+    };
+    let rows: Vec<Json> = totals.iter().map(|total| json_of(total, &keys)).collect();
+    let mut text = String::new();
+    for (total, row) in totals.iter().zip(&rows) {
+        let UseTotal { key, operation, mechanism, program, who, uses, between: (first, last) } = total;
+        let name = row.get("label").and_then(Json::as_str).filter(|label| !label.is_empty()).unwrap_or(key);
+        let line = format!(
+            "{name}  {operation}  {mechanism}  {uses} ×  {program} ({who})  {} to {}",
+            moment(*first),
+            moment(*last)
+        );
+        text.push_str(&format!("{}\n", label::lines(&line.replace('\n', " "))));
+    }
+    if text.is_empty() {
+        text = "no use was written down. `strongroom token set --use-audit counted` lets a token do that".to_owned();
+    }
+    Ok(Answer::new(text, json!({ "uses": rows })))
+}
+
+fn json_of(total: &UseTotal, keys: &Keys) -> Json {
+    let UseTotal { key, operation, mechanism, program, who, uses, between: (first, last) } = total;
+    let (label, id) = keys.get(key).cloned().unwrap_or_default();
+    json!({
+        "unique_id": key, "label": label, "id": id, "operation": operation, "mechanism": mechanism,
+        "program": program, "who": who, "uses": uses, "first": first, "last": last,
+    })
+}
+
+fn of(engine: &Engine, login: &UserLogin, key: &str, last: usize) -> Result<Answer, Fault> {
+    let (_, session) = login.log_in(engine)?;
+    let keys = keys(engine, session)?;
+    let mut entries = Vec::new();
+    for unique_id in called(&keys, key) {
+        for entry in engine.uses_of(session, &unique_id, last)? {
+            entries.push(parsed(&entry.text)?);
+        }
+    }
+    let number = |entry: &Json, name: &str| entry.get(name).and_then(Json::as_u64).unwrap_or_default();
+    entries.sort_by_key(|entry| std::cmp::Reverse(number(entry, "n")));
+    entries.truncate(last);
+    let mut text = String::new();
+    for entry in &entries {
+        let said = |name: &str| entry.get(name).and_then(Json::as_str).unwrap_or_default();
+        let line = format!(
+            "{:>7}  {}  {}  {}  {} ×  {} ({}, process {})",
+            number(entry, "n"),
+            moment(number(entry, "to")),
+            said("operation"),
+            said("mechanism"),
+            number(entry, "uses"),
+            said("program"),
+            said("who"),
+            number(entry, "process"),
+        );
+        text.push_str(&format!("{}\n", label::lines(&line.replace('\n', " "))));
+    }
+    if text.is_empty() {
+        text = format!("no use of '{key}' was written down");
+    }
+    Ok(Answer::new(text, json!({ "entries": entries })))
+}
+
+/// What was found, in words.
+fn report(found: Result<Option<UsesHead>, Broken>) -> Answer {
+    match found {
+        Err(broken) => {
+            let told = json!({ "whole": false, "broken": { "n": broken.number, "why": broken.why } });
+            Answer { found: Found::Faults, ..Answer::new(words(&broken), told) }
+        }
+        Ok(None) => Answer::new("no use was written down", json!({ "whole": true, "entries": 0 })),
+        Ok(Some(UsesHead { book, entries, link, .. })) => {
+            let told = json!({ "whole": true, "entries": entries, "book": hex(&book), "link": hex(&link) });
+            let text = format!("all {entries} entries of book {} are as they were written and signed", hex(&book));
+            Answer::new(text, told)
+        }
+    }
+}
+
+/// What the last line of an export is.
+const END: &str = "uses-end";
+
+fn export(engine: &Engine, login: &UserLogin, out: Option<&Path>) -> Result<Answer, Fault> {
+    let (chosen, session) = login.log_in(engine)?;
+    let serial = serial(engine, &chosen)?;
+    let mut outlet = Outlet::open_private(out)?;
+    let mut failed = None;
+    let found = engine.uses(session, &mut |entry, _| {
+        if failed.is_none() {
+            failed = outlet.put(format!("{}\n", entry.text).as_bytes()).err();
+        }
+    })?;
+    failed.map_or(Ok(()), Err)?;
+    let head = found.map_err(|broken| Fault::Failed(format!("{}; those before it were put out", words(&broken))))?;
+    let entries = head.as_ref().map_or(0, |head| head.entries);
+    if let Some(UsesHead { book, entries, link, signature }) = head {
+        let end = json!({
+            "event": END, "serial": serial, "book": hex(&book), "n": entries, "link": hex(&link),
+            "signature": hex(&signature),
+        });
+        outlet.put(format!("{end}\n").as_bytes())?;
+    }
+    outlet.finish()?;
+    match out.filter(|out| !is_dash(out)) {
+        Some(out) => done(format!("{entries} entries are in {}", out.display())),
+        None => Ok(Answer::new("", json!({ "entries": entries }))),
+    }
+}
+
+fn verify_file(path: &Path, key: Option<&[u8]>) -> Result<Answer, Fault> {
+    let mut lines = Lines::of(path)?;
+    let mut verifier = UsesVerifier::default();
+    let mut number = 0;
+    while let Some(line) = lines.next_line(path)? {
+        if let Some((serial, head)) = end(&line) {
+            let ended = verifier.end(&head, &serial, key);
+            let more = lines.next_line(path)?.is_some();
+            let behind = Broken { number: number + 1, why: "it stands behind the end" };
+            return Ok(report(if more { Err(behind) } else { ended.map(|()| Some(head)) }));
+        }
+        number += 1;
+        if let Err(broken) = verifier.entry(number, &line) {
+            return Ok(report(Err(broken)));
+        }
+    }
+    Ok(report(Err(Broken { number: number + 1, why: "the last line, which signs those before it, is not there" })))
+}
+
+/// The last line of an export.
+fn end(line: &str) -> Option<(String, UsesHead)> {
+    let json: Json = serde_json::from_str(line).ok()?;
+    let text = |name: &str| json.get(name).and_then(Json::as_str);
+    let bytes = |name: &str| data_encoding::HEXLOWER.decode(text(name)?.as_bytes()).ok();
+    (text("event")? == END).then_some(())?;
+    let head = UsesHead {
+        book: bytes("book")?.try_into().ok()?,
+        entries: json.get("n")?.as_u64()?,
+        link: bytes("link")?.try_into().ok()?,
+        signature: bytes("signature")?,
+    };
+    Some((text("serial")?.to_owned(), head))
+}
