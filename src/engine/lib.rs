@@ -48,7 +48,7 @@ pub use slot::{SlotInfo, TokenInfo};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use token::{Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
 
-pub use verbs::{MessagePart, Over, PendingKey, Restored, Standing, User, View, Witness};
+pub use verbs::{Adoptable, MessagePart, Over, PendingKey, Restored, Standing, User, View, Witness};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.
 pub const MANUFACTURER: &str = "strongroom";
