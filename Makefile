@@ -18,7 +18,7 @@ release := $(CARGO) build --release --workspace
 target := $(or $(CARGO_TARGET_DIR),target)
 module := $(target)/release/libstrongroom.so
 command := $(target)/release/strongroom
-softhsm_util := $(target)/release/strongroom-softhsm2-util
+softhsm_programs := util keyconv dump-file
 
 .PHONY: help build demo test torture lint docs install uninstall deb clean
 
@@ -48,7 +48,7 @@ lint: ## formatting, clippy, documentation
 
 # What was built is installed: run `make build` first, so that `sudo make install` compiles nothing as root.
 install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information apart, in .debug
-	@test -e $(module) && test -e $(command) && test -e $(softhsm_util) || { echo "Nothing to install yet: run 'make build' first." >&2; exit 1; }
+	@test -e $(module) && test -e $(command) && test -e $(target)/release/strongroom-softhsm2-util || { echo "Nothing to install yet: run 'make build' first." >&2; exit 1; }
 	$(INSTALL) -d $(DESTDIR)$(moduledir) $(DESTDIR)$(bindir) $(DESTDIR)$(includedir) $(DESTDIR)$(datadir)/p11-kit/modules
 	$(INSTALL) -d $(DESTDIR)$(moduledir)/.debug
 	objcopy --only-keep-debug $(module) $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug
@@ -56,7 +56,7 @@ install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information
 	chmod 755 $(DESTDIR)$(moduledir)/libstrongroom.so
 	$(INSTALL) -m 755 $(command) $(DESTDIR)$(bindir)/strongroom
 	$(INSTALL) -d $(DESTDIR)$(softhsmdir)
-	$(INSTALL) -m 755 $(softhsm_util) $(DESTDIR)$(softhsmdir)/softhsm2-util
+	for program in $(softhsm_programs); do $(INSTALL) -m 755 $(target)/release/strongroom-softhsm2-$$program $(DESTDIR)$(softhsmdir)/softhsm2-$$program || exit 1; done
 	$(INSTALL) -m 644 include/strongroom.h $(DESTDIR)$(includedir)/strongroom.h
 	$(INSTALL) -d $(DESTDIR)$(datadir)/man/man1 $(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions
 	$(command) man >$(DESTDIR)$(datadir)/man/man1/strongroom.1
@@ -69,7 +69,7 @@ install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information
 uninstall: ## the reverse; tokens are left where they are
 	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
 	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module $(DESTDIR)$(datadir)/man/man1/strongroom.1
-	rm -f $(DESTDIR)$(softhsmdir)/softhsm2-util
+	rm -f $(addprefix $(DESTDIR)$(softhsmdir)/softhsm2-,$(softhsm_programs))
 	rm -rf $(DESTDIR)$(datadir)/doc/strongroom
 	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/strongroom $(DESTDIR)$(datadir)/zsh/site-functions/_strongroom
 

@@ -40,7 +40,13 @@ fn unsafe_code_is_where_it_may_be() {
     for name in ["types", "store", "engine", "softhsm"] {
         assert!(read(&format!("src/{name}/lib.rs")).contains("#![forbid(unsafe_code)]"), "{name}");
     }
-    for root in ["src/lib.rs", "src/cli/main.rs", "src/softhsm-util/main.rs"] {
+    for root in [
+        "src/lib.rs",
+        "src/cli/main.rs",
+        "src/softhsm-util/main.rs",
+        "src/softhsm-util/keyconv/main.rs",
+        "src/softhsm-util/dump_file/main.rs",
+    ] {
         assert!(read(root).contains("#![forbid(unsafe_code)]"), "{root}");
     }
     assert!(read("src/memory/lib.rs").contains("#![deny(unsafe_code)]"));

@@ -1,9 +1,9 @@
 //! Tokens of other software, moved here: as they were, and with their PINs.
 
-use std::{cell::RefCell, collections::BTreeMap, ffi::OsStr, path::PathBuf};
+use std::{cell::RefCell, collections::BTreeMap, ffi::OsStr, mem, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use engine::{Access, Engine, Error, Settings, User, Witness};
+use engine::{Access, Adoptable, Engine, Error, Settings, User, Witness};
 use serde_json::{Value as Json, json};
 use softhsm::{SourceObject, Token, Who};
 use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, SlotId, Template, Value};
@@ -305,6 +305,28 @@ struct Target<'a> {
     adopted: RefCell<Vec<Vec<u8>>>,
 }
 
+/// Objects that are written together: a durable commit takes longer than an object.
+#[derive(Default)]
+struct Batch {
+    objects: Vec<Adoptable>,
+    size: usize,
+}
+
+impl Batch {
+    /// How many objects are written together, and how many bytes: they are in memory until then.
+    const MOST: usize = 256;
+    const MOST_BYTES: usize = 1 << 20;
+
+    fn add(&mut self, object: Adoptable, size: usize) {
+        self.objects.push(object);
+        self.size = self.size.saturating_add(size);
+    }
+
+    fn is_full(&self) -> bool {
+        self.objects.len() >= Self::MOST || self.size >= Self::MOST_BYTES
+    }
+}
+
 /// What became of a token.
 struct Report {
     label: String,
@@ -384,10 +406,15 @@ impl<'a> Target<'a> {
         let bar = progress::bar("moving objects");
         bar.set_length(objects.size_hint().1.and_then(|most| u64::try_from(most).ok()).unwrap_or(0));
         // What is read are keys, mostly.
+        let mut batch = Batch::default();
         while let Some(object) = engine::keys(|| objects.next()) {
-            self.adopt(session, object, witness, &mut report)?;
+            self.take(session, object, witness, &mut batch, &mut report)?;
+            if batch.is_full() {
+                self.keep(session, mem::take(&mut batch))?;
+            }
             bar.inc(1);
         }
+        self.keep(session, batch)?;
         bar.finish_and_clear();
         // What is there is counted there.
         for handle in key::find(self.engine, session, Vec::new())? {
@@ -398,11 +425,13 @@ impl<'a> Target<'a> {
         Ok(report)
     }
 
-    fn adopt(
+    /// Puts an object into the batch, or says why it stays behind.
+    fn take(
         &self,
         session: SessionHandle,
         object: SourceObject,
         witness: Witness,
+        batch: &mut Batch,
         report: &mut Report,
     ) -> Result<(), Fault> {
         let file = object.file.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
@@ -422,25 +451,29 @@ impl<'a> Target<'a> {
         }
         let number = |name| get(&template, name).and_then(Value::as_number);
         report.counts.entry(kind(number(A::CLASS), number(A::KEY_TYPE))).or_default().0 += 1;
+        let size = size(&template);
         let trusted = get(&template, A::TRUSTED) == Some(&Value::Flag(true));
-        let adopted = if trusted && witness == Witness::Officer {
-            match self.engine.adopt_object(session, duplicate(&template), witness) {
-                Err(Error::TemplateInconsistent(why)) => self.adopt_untrusted(session, template).inspect(|()| {
+        let adoptable = if trusted && witness == Witness::Officer {
+            match self.engine.adoptable(session, duplicate(&template), witness) {
+                Err(Error::TemplateInconsistent(why)) => self.untrusted(session, template).inspect(|_| {
                     let words = format!("it is not trusted any more (CKA_TRUSTED): {why}");
                     report.notes.push(Remark { file: file.clone(), label: label.clone(), words });
                 }),
-                adopted => adopted.map(|made| self.remember(session, made)),
+                adoptable => adoptable,
             }
         } else if trusted {
-            self.adopt_untrusted(session, template).inspect(|()| {
+            self.untrusted(session, template).inspect(|_| {
                 let words = "it is not trusted any more (CKA_TRUSTED): --so-pin shows that it may be".to_owned();
                 report.notes.push(Remark { file: file.clone(), label: label.clone(), words });
             })
         } else {
-            self.engine.adopt_object(session, template, witness).map(|made| self.remember(session, made))
+            self.engine.adoptable(session, template, witness)
         };
-        match adopted {
-            Ok(()) => Ok(()),
+        match adoptable {
+            Ok(object) => {
+                batch.add(object, size);
+                Ok(())
+            }
             Err(why) if is_about_the_object(&why) => {
                 report.left.push(Remark { file, label, words: why.to_string() });
                 Ok(())
@@ -449,9 +482,17 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn adopt_untrusted(&self, session: SessionHandle, mut template: Template) -> Result<(), Error> {
+    fn untrusted(&self, session: SessionHandle, mut template: Template) -> Result<Adoptable, Error> {
         set(&mut template, A::TRUSTED, Value::Flag(false));
-        self.engine.adopt_object(session, template, Witness::User).map(|made| self.remember(session, made))
+        self.engine.adoptable(session, template, Witness::User)
+    }
+
+    /// Writes a batch, all of it or nothing.
+    fn keep(&self, session: SessionHandle, batch: Batch) -> Result<(), Fault> {
+        for made in self.engine.adopt_objects(session, batch.objects)? {
+            self.remember(session, made);
+        }
+        Ok(())
     }
 
     /// What may have to be taken back. A new token goes as a whole.
@@ -503,6 +544,11 @@ fn get(template: &Template, name: A) -> Option<&Value> {
 fn set(template: &mut Template, name: A, value: Value) {
     template.retain(|(known, _)| *known != name);
     template.push((name, value));
+}
+
+/// About how many bytes an object has.
+fn size(template: &Template) -> usize {
+    template.iter().map(|(_, value)| value.as_bytes().map_or(8, <[u8]>::len)).sum()
 }
 
 fn duplicate(template: &Template) -> Template {

@@ -54,7 +54,7 @@ pub use token::{
 };
 pub use uses::UseAudit;
 
-pub use verbs::{MessagePart, Over, PendingKey, Restored, Standing, User, View, Witness};
+pub use verbs::{Adoptable, MessagePart, Over, PendingKey, Restored, Standing, User, View, Witness};
 
 /// Who made the module: in slot, token and library information, and in users' `pkcs11:` URIs, for ever.
 pub const MANUFACTURER: &str = "strongroom";

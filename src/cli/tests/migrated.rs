@@ -87,7 +87,7 @@ fn fill(hsm: &Hsm) {
     let value = [number(CKA_CLASS, CKO_SECRET_KEY), number(CKA_KEY_TYPE, CKK_AES), bytes(CKA_VALUE, &[7; 32])];
     hsm.create(&joined(&joined(&named("aes-created"), &value), &hidden));
 
-    let der = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificate.der")).unwrap();
+    let der = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/command/certificate.der")).unwrap();
     let certificate = [
         number(CKA_CLASS, CKO_CERTIFICATE),
         number(CKA_CERTIFICATE_TYPE, CKC_X_509),

@@ -88,7 +88,7 @@ fn fill(hsm: &Hsm) -> Vec<Theirs> {
     made.extend(others("aes", CKO_SECRET_KEY, secret(CKM_AES_KEY_GEN, &[number(CKA_VALUE_LEN, 32)])));
     made.extend(others("des3", CKO_SECRET_KEY, secret(CKM_DES3_KEY_GEN, &[])));
     made.extend(others("generic", CKO_SECRET_KEY, secret(CKM_GENERIC_SECRET_KEY_GEN, &[number(CKA_VALUE_LEN, 40)])));
-    let der = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificate.der")).unwrap();
+    let der = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/command/certificate.der")).unwrap();
     made.extend(others("certificate", CKO_CERTIFICATE, |label| {
         let certificate = [
             number(CKA_CLASS, CKO_CERTIFICATE),

@@ -142,7 +142,7 @@ fn merge(template: Template, preset: &[(AttributeType, Value)]) -> Result<Attrib
 }
 
 /// A key that comes from outside, or from another key, is not trusted before the security officer has seen
-/// what it is. For one that is adopted, [`crate::Engine::adopt_object`] has asked for him.
+/// what it is. For one that is adopted, [`crate::Engine::adoptable`] has asked for him.
 fn may_trust(origin: Origin, rights: SessionRights) -> bool {
     match origin {
         Origin::Created | Origin::Generated(_) => rights.officer,

@@ -25,7 +25,7 @@ mod uses;
 mod verification;
 mod wrap;
 
-pub use adoption::Witness;
+pub use adoption::{Adoptable, Witness};
 pub use backup::{Over, Restored, Standing};
 pub use lifecycle::PendingKey;
 pub use login::User;

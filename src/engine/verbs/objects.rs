@@ -207,6 +207,12 @@ impl Session {
         Ok((public, private))
     }
 
+    /// Keeps token objects, all or none. Nothing is written for none.
+    pub(super) fn place_all(&self, objects: Vec<Attributes>) -> Result<Vec<ObjectHandle>, Error> {
+        objects.iter().try_for_each(|attributes| self.must_be_able_to_keep(attributes))?;
+        if objects.is_empty() { Ok(Vec::new()) } else { self.slot.insert(objects) }
+    }
+
     /// Stores token objects, all or none.
     fn store<const N: usize>(&self, objects: [Attributes; N]) -> Result<[ObjectHandle; N], Error> {
         let handles = self.slot.insert(objects.into())?;

@@ -1,5 +1,7 @@
 //! Objects that come from another token.
 
+use store::faulty::Verb;
+
 use super::*;
 use crate::Witness;
 
@@ -31,11 +33,17 @@ fn with(mut template: Template, name: A, value: Value) -> Template {
     template
 }
 
+fn adopt(engine: &Engine, session: SessionHandle, template: Template, witness: Witness) -> Result<ObjectHandle, Error> {
+    let object = engine.adoptable(session, template, witness)?;
+    let [handle] = engine.adopt_objects(session, vec![object])?[..] else { panic!("one object") };
+    Ok(handle)
+}
+
 #[test]
 fn an_adopted_key_says_what_it_said_where_it_was_and_works() {
     let world = World::new();
     let session = user_session(&world.engine, SlotId(0));
-    let key = world.engine.adopt_object(session, made_elsewhere(), Witness::User).unwrap();
+    let key = adopt(&world.engine, session, made_elsewhere(), Witness::User).unwrap();
     let view = world.engine.object(session, key).unwrap();
     for (name, value) in made_elsewhere() {
         match view.attribute(name) {
@@ -62,7 +70,7 @@ fn an_adopted_key_cannot_do_what_nobody_said_that_it_can() {
     let session = user_session(&world.engine, SlotId(0));
     let mut silent = made_elsewhere();
     silent.retain(|(name, _)| *name != A::ENCRYPT);
-    let key = world.engine.adopt_object(session, silent, Witness::User).unwrap();
+    let key = adopt(&world.engine, session, silent, Witness::User).unwrap();
     let view = world.engine.object(session, key).unwrap();
     for name in [A::ENCRYPT, A::WRAP, A::UNWRAP, A::DERIVE, A::VERIFY] {
         assert!(*view.attribute(name).unwrap() == Value::Flag(false), "{name}");
@@ -91,11 +99,11 @@ fn what_cannot_be_is_not_adopted() {
     ];
     for (name, value, fault) in cases {
         let template = with(made_elsewhere(), name, value);
-        assert_eq!(world.engine.adopt_object(session, template, Witness::User), Err(fault), "{name}");
+        assert_eq!(adopt(&world.engine, session, template, Witness::User), Err(fault), "{name}");
     }
     assert_eq!(find(&world.engine, session, Vec::new()).unwrap(), []);
     let reader = world.engine.open_session(SlotId(0), Access::ReadOnly).unwrap();
-    let adopted = world.engine.adopt_object(reader, made_elsewhere(), Witness::User);
+    let adopted = adopt(&world.engine, reader, made_elsewhere(), Witness::User);
     assert_eq!(adopted, Err(Error::SessionReadOnly));
 }
 
@@ -104,14 +112,41 @@ fn trust_comes_with_the_officer_only_and_under_the_same_rules() {
     let world = World::new();
     let session = user_session(&world.engine, SlotId(0));
     let trusted = || with(made_elsewhere(), A::TRUSTED, Value::Flag(true));
-    let adopted = world.engine.adopt_object(session, trusted(), Witness::User);
+    let adopted = adopt(&world.engine, session, trusted(), Witness::User);
     assert_eq!(adopted, Err(Error::AttributeReadOnly(A::TRUSTED)));
     // It encrypts too, so that it would show what it wraps.
-    let adopted = world.engine.adopt_object(session, trusted(), Witness::Officer);
+    let adopted = adopt(&world.engine, session, trusted(), Witness::Officer);
     assert!(matches!(adopted, Err(Error::TemplateInconsistent(_))), "{adopted:?}");
     let only_wraps = [A::ENCRYPT, A::DECRYPT, A::SIGN];
     let template = only_wraps.into_iter().fold(trusted(), |template, name| with(template, name, Value::Flag(false)));
-    let key = world.engine.adopt_object(session, template, Witness::Officer).unwrap();
+    let key = adopt(&world.engine, session, template, Witness::Officer).unwrap();
     let view = world.engine.object(session, key).unwrap();
     assert!(*view.attribute(A::TRUSTED).unwrap() == Value::Flag(true));
+}
+
+#[test]
+fn objects_are_adopted_together_in_one_commit_or_not_at_all() {
+    let world = World::new();
+    let session = user_session(&world.engine, SlotId(0));
+    let object = |label: &str| {
+        let template = with(made_elsewhere(), A::LABEL, Value::bytes(label));
+        world.engine.adoptable(session, template, Witness::User).unwrap()
+    };
+    let before = world.plan.calls(Verb::Commit);
+    assert_eq!(world.engine.adopt_objects(session, Vec::new()).unwrap(), []);
+    assert_eq!(world.plan.calls(Verb::Commit), before);
+    let labels = ["one", "two", "three"];
+    let handles = world.engine.adopt_objects(session, labels.map(object).into()).unwrap();
+    assert_eq!(world.plan.calls(Verb::Commit), before + 1);
+    for (label, handle) in labels.into_iter().zip(&handles) {
+        let view = world.engine.object(session, *handle).unwrap();
+        assert!(*view.attribute(A::LABEL).unwrap() == Value::bytes(label));
+        encrypt(&world.engine, session, *handle).unwrap();
+    }
+    let more: Vec<_> = ["four", "five"].map(object).into();
+    world.plan.fail_before(Verb::Commit, 1, store::Error::Full("no room".to_owned()));
+    assert!(world.engine.adopt_objects(session, more).is_err());
+    let other = world.another_process();
+    let session = user_session(&other, SlotId(0));
+    assert_eq!(find(&other, session, Vec::new()).unwrap().len(), 3);
 }
