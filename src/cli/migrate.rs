@@ -454,8 +454,11 @@ impl<'a> Target<'a> {
         self.engine.adopt_object(session, template, Witness::User).map(|made| self.remember(session, made))
     }
 
-    /// What may have to be taken back.
+    /// What may have to be taken back. A new token goes as a whole.
     fn remember(&self, session: SessionHandle, made: ObjectHandle) {
+        if let Place::New = self.place {
+            return;
+        }
         let unique = self.engine.object(session, made).ok();
         let unique = unique.and_then(|view| Some(view.attribute(A::UNIQUE_ID).ok()?.as_bytes()?.to_vec()));
         self.adopted.borrow_mut().extend(unique);

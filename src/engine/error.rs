@@ -134,6 +134,8 @@ pub enum Error {
     ObjectDamaged,
     /// What was sealed does not open, or is not what it should be: somebody has changed it.
     Tampered(&'static str),
+    /// The token wants each use of a key written down before it happens, and that cannot be done: why.
+    UseNotWritten(String),
     /// The module is at fault.
     Internal(&'static str),
 }
@@ -220,7 +222,9 @@ impl From<&Error> for Rv {
                 crypto::Error::Unsupported => Self::FUNCTION_NOT_SUPPORTED,
                 crypto::Error::KeyInvalid | crypto::Error::OutputLength | crypto::Error::Fault => Self::DEVICE_ERROR,
             },
-            Error::ObjectDamaged | Error::RolledBack | Error::Tampered(_) => Self::DEVICE_ERROR,
+            Error::ObjectDamaged | Error::RolledBack | Error::Tampered(_) | Error::UseNotWritten(_) => {
+                Self::DEVICE_ERROR
+            }
             Error::NeedsNewerRelease(_) | Error::FormatWithdrawn(_) => Self::TOKEN_NOT_RECOGNIZED,
             Error::Internal(_) => Self::GENERAL_ERROR,
         }
@@ -274,6 +278,9 @@ impl fmt::Display for Error {
             Self::LoginOver => f.write_str("the token's keys were exchanged since the login: log in again"),
             Self::TokenReplaced => f.write_str("another process has initialised the token anew"),
             Self::Tampered(what) => write!(f, "somebody has changed {what}"),
+            Self::UseNotWritten(why) => {
+                write!(f, "the use of the key cannot be written down, and may not happen without: {why}")
+            }
             Self::Internal(what) => write!(f, "the module is at fault: {what}"),
             plain => f.write_str(plain.words()),
         }
@@ -356,6 +363,7 @@ impl Error {
             | Self::RolledBack
             | Self::ObjectDamaged
             | Self::Tampered(_)
+            | Self::UseNotWritten(_)
             | Self::DeletionWindow(_)
             | Self::Internal(_) => "",
         }

@@ -8,6 +8,7 @@
 mod alarms;
 pub mod audit;
 pub mod backup;
+mod clock;
 mod compatibility;
 mod curve;
 mod der;
@@ -27,6 +28,7 @@ mod session;
 pub mod settings;
 mod slot;
 mod token;
+mod uses;
 mod verbs;
 mod wrapping;
 
@@ -49,7 +51,11 @@ pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};
 pub use softhsm::LogLevel;
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
-pub use token::{Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary};
+pub use store::{UseEntry, UseTotal};
+pub use token::{
+    Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary, UsesHead, UsesVerifier,
+};
+pub use uses::UseAudit;
 
 pub use verbs::{MessagePart, Over, PendingKey, Restored, Standing, User, View, Witness};
 
@@ -121,6 +127,7 @@ impl Engine {
 
     /// Ends what is going on, as the module is finalised: every login, and what is kept of it.
     pub fn finalize(&self) {
+        self.write_all_uses();
         self.slots.finalize();
     }
 

@@ -8,6 +8,7 @@ use crate::{
     operation::Operations,
     slot::{Freshness, LoginNumber, Recent, Slot},
     token::{Profile, Role},
+    uses::Tally,
 };
 
 /// A session of this process with a token.
@@ -21,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) operations: Mutex<Operations>,
     /// The key that it used last.
     pub(crate) recent: Recent,
+    /// What it has counted of its uses of keys.
+    pub(crate) tally: Mutex<Tally>,
     /// The token's profile when it was asked last, and what would differ if it were another one.
     seen_profile: Mutex<Option<(Freshness, Profile)>>,
 }
@@ -104,6 +107,7 @@ impl Session {
             generation,
             operations: Mutex::default(),
             recent: Recent::new(),
+            tally: Mutex::default(),
             seen_profile: Mutex::default(),
         }
     }

@@ -57,6 +57,7 @@ pub fn finish(counters: &[AtomicU64], begun: Begun) {
 }
 
 /// The count, if no commit is happening.
+#[inline]
 pub fn look(counter: &AtomicU64) -> Option<u64> {
     Some(counter.load(Ordering::SeqCst)).filter(|count| count % 2 == 0)
 }

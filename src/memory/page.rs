@@ -73,6 +73,7 @@ impl CounterPage {
 
     /// The number that was drawn when the page was made.
     #[must_use]
+    #[inline]
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -85,6 +86,7 @@ impl CounterPage {
 
     /// The count of a counter, if no commit is happening and the page is the one that was there.
     #[must_use]
+    #[inline]
     pub fn look(&self, counter: usize) -> Option<u64> {
         let count = counting::look(self.counters().get(counter)?)?;
         self.same().then_some(count)

@@ -168,7 +168,7 @@ pub fn slot_of(serial: &str) -> Option<u32> {
 /// Where the tokens are: the directory itself, or what a `softhsm2.conf` says.
 ///
 /// # Errors
-/// [`Error::Unreadable`]; [`Error::Unsuitable`] if the file names no directory or another backend.
+/// [`Error::Unreadable`]; [`Error::Unsuitable`] if the file names no directory, or a backend that SoftHSM does not have.
 pub fn token_directory(from: &Path) -> Result<PathBuf, Error> {
     if fs::metadata(from).map_err(Error::unreadable(from))?.is_dir() {
         return Ok(from.to_owned());
@@ -176,10 +176,8 @@ pub fn token_directory(from: &Path) -> Result<PathBuf, Error> {
     let text = fs::read_to_string(from).map_err(Error::unreadable(from))?;
     let unsuitable = |what| Err(Error::Unsuitable(from.to_owned(), what));
     match value(&text, "objectstore.backend") {
-        None | Some("file") => {}
-        Some("db") => {
-            return unsuitable("its tokens are in SQLite (objectstore.backend = db), and only files are read");
-        }
+        // How a token is kept is seen where it is.
+        None | Some("file" | "db") => {}
         Some(_) => return unsuitable("its objectstore.backend is not known"),
     }
     match value(&text, "directories.tokendir") {

@@ -1,7 +1,7 @@
 //! A file, whole, under SoftHSM's lock.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -20,18 +20,13 @@ use crate::Error;
 /// How long a file may be. SoftHSM has no limit; what is longer than this is no key and no certificate.
 const MAX_LEN: u64 = 64 * 1024 * 1024;
 /// How long somebody may write it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is in a file. The bytes wipe themselves: public objects show their keys.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    // A fifo in the place of the file is not waited for.
-    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::CLOEXEC).bits()).unwrap_or(0);
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(Error::unreadable(path))?;
+    let file = open(path)?;
     lock(&file).map_err(Error::unreadable(path))?;
     let metadata = file.metadata().map_err(Error::unreadable(path))?;
-    if !metadata.is_file() {
-        return Err(Error::Damaged(path.to_owned(), "it is no regular file"));
-    }
     let len = usize::try_from(metadata.len()).ok().filter(|_| metadata.len() <= MAX_LEN);
     let len = len.ok_or_else(|| Error::Damaged(path.to_owned(), "it is longer than 64 MiB"))?;
     // Room for a byte more: a vector that grew would leave what it had behind.
@@ -40,8 +35,18 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     if bytes.len() == len { Ok(bytes) } else { Err(Error::Damaged(path.to_owned(), "it changes while it is read")) }
 }
 
+/// Opens a regular file. A fifo in its place is not waited for.
+pub(crate) fn open(path: &Path) -> Result<File, Error> {
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::CLOEXEC).bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(Error::unreadable(path))?;
+    if !file.metadata().map_err(Error::unreadable(path))?.is_file() {
+        return Err(Error::Damaged(path.to_owned(), "it is no regular file"));
+    }
+    Ok(file)
+}
+
 /// Takes the lock of a reader (POSIX, by file), which goes when the file is closed.
-fn lock(file: &std::fs::File) -> io::Result<()> {
+fn lock(file: &File) -> io::Result<()> {
     let begin = Instant::now();
     loop {
         match fcntl_lock(file, FlockOperation::NonBlockingLockShared) {

@@ -1,4 +1,5 @@
-//! Reads the tokens of SoftHSM 2 (its file backend), and nothing else: no file is written, renamed or touched.
+//! Reads the tokens of SoftHSM 2, which are in files or in a database of SQLite's, and nothing else: no file of theirs is
+//! written, renamed or touched.
 //!
 //! [`token_directory`] reads where the tokens are, [`tokens`] lists them, [`Token::open`] takes a PIN, and
 //! [`OpenToken::objects`] gives one object after the other, its private values decrypted. What does not read as SoftHSM
@@ -6,13 +7,16 @@
 //! noticed here.
 //!
 //! A file is read under the lock that SoftHSM takes for it. What other files say may have changed by then: a token is
-//! read as it is at one time only if no program that uses it runs.
+//! read as it is at one time only if no program that uses it runs. A database is: who wants to write it waits meanwhile.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod cipher;
 mod config;
+mod database;
 mod error;
 mod file;
+mod map;
 mod object;
 mod parse;
 mod token;

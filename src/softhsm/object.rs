@@ -1,46 +1,33 @@
 //! Objects of a token.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    vec,
-};
+use std::path::PathBuf;
 
 use types::{AttributeType as A, ObjectClass, Secret, Template, Value};
 
 use crate::{
     Error,
+    backend::Source,
     cipher::MasterKey,
-    file,
-    parse::{self, Depth, Fault, Reader},
+    parse::{self, Fault},
 };
 
-/// An object as its file has it, private values decrypted.
+/// An object as it is stored, private values decrypted.
 pub struct SourceObject {
-    /// Its file.
+    /// Its file; of one in a database, the database and the number of its row: `sqlite3.db#2`.
     pub file: PathBuf,
     /// Its attributes, in the order of their numbers; or why they cannot be read.
     pub attributes: Result<Template, Error>,
 }
 
-/// The objects of a token, in the order of their files' names.
+/// The objects of a token, in the order of their files' names, or of their numbers.
 pub struct Objects<'a> {
-    files: vec::IntoIter<PathBuf>,
+    source: Source,
     key: &'a MasterKey,
 }
 
 impl<'a> Objects<'a> {
-    pub(crate) fn of(directory: &Path, other: &str, key: &'a MasterKey) -> Result<Self, Error> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(directory).map_err(Error::unreadable(directory))? {
-            let path = entry.map_err(Error::unreadable(directory))?.path();
-            let is_object = path.extension().is_some_and(|end| end == "object");
-            if is_object && path.file_name().is_some_and(|name| name != other) {
-                files.push(path);
-            }
-        }
-        files.sort();
-        Ok(Self { files: files.into_iter(), key })
+    pub(crate) fn new(source: Source, key: &'a MasterKey) -> Self {
+        Self { source, key }
     }
 }
 
@@ -48,20 +35,14 @@ impl Iterator for Objects<'_> {
     type Item = SourceObject;
 
     fn next(&mut self) -> Option<SourceObject> {
-        loop {
-            let file = self.files.next()?;
-            let attributes = match file::read(&file) {
-                // SoftHSM makes the file before it writes it.
-                Ok(bytes) if bytes.is_empty() => continue,
-                Ok(bytes) => read(&bytes, self.key).map_err(|what| Error::Damaged(file.clone(), what)),
-                Err(why) => Err(why),
-            };
-            return Some(SourceObject { file, attributes });
-        }
+        let (file, stored) = self.source.next()?;
+        let attributes =
+            stored.and_then(|stored| opened(stored, self.key).map_err(|what| Error::Damaged(file.clone(), what)));
+        Some(SourceObject { file, attributes })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.files.len()))
+        (0, Some(self.source.at_most()))
     }
 }
 
@@ -81,11 +62,8 @@ const WHOLE: [(Option<ObjectClass>, &[A]); 5] = [
     ),
 ];
 
-fn read(bytes: &[u8], key: &MasterKey) -> Result<Template, Fault> {
-    let mut reader = Reader::new(bytes);
-    // How often it was changed.
-    reader.number()?;
-    let stored = parse::attributes(&mut reader, Depth::Object)?;
+/// An object as it was before SoftHSM stored it.
+fn opened(stored: Template, key: &MasterKey) -> Result<Template, Fault> {
     let find = |name| stored.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
     let private = find(A::PRIVATE).and_then(Value::as_flag).ok_or("it does not say whether it is private")?;
     let class = find(A::CLASS).and_then(Value::as_number).map(ObjectClass);

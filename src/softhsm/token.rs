@@ -9,12 +9,9 @@ use types::{AttributeType, Template, Value};
 
 use crate::{
     Error, Objects,
+    backend::Backend,
     cipher::{MasterKey, WRAPPED},
-    file,
-    parse::{self, Depth, Reader},
 };
-
-const TOKEN_FILE: &str = "token.object";
 
 /// SoftHSM's own attributes of a token: 'SH' among the vendor's.
 const LABEL: AttributeType = AttributeType(0x8000_5349);
@@ -36,6 +33,7 @@ pub enum Who {
 #[derive(PartialEq, Eq)]
 pub struct Token {
     directory: PathBuf,
+    backend: Backend,
     label: [u8; 32],
     serial: String,
     flags: u64,
@@ -49,35 +47,26 @@ pub struct Token {
 /// [`Error::Unreadable`] if the directory cannot be listed, [`Error::Unsuitable`] if it has no token. What is wrong with one token
 /// stands in its place.
 pub fn tokens(directory: &Path) -> Result<Vec<Result<Token, Error>>, Error> {
-    if directory.join(TOKEN_FILE).exists() {
-        return Ok(vec![Token::read(directory)]);
+    if let Some(backend) = Backend::of(directory) {
+        return Ok(vec![Token::read(directory, backend)]);
     }
     let entries = fs::read_dir(directory).map_err(Error::unreadable(directory))?;
     let mut found = Vec::new();
     for entry in entries {
-        found.push(entry.map_err(Error::unreadable(directory))?.path());
+        let path = entry.map_err(Error::unreadable(directory))?.path();
+        found.extend(Backend::of(&path).map(|backend| (path, backend)));
+    }
+    if found.is_empty() {
+        return Err(Error::Unsuitable(directory.to_owned(), "there is no token of SoftHSM in it"));
     }
     found.sort();
-    let is_token = |path: &PathBuf| path.join(TOKEN_FILE).exists();
-    if !found.iter().any(is_token) {
-        let what = if found.iter().any(|path| path.join("sqlite3.db").exists()) {
-            "its tokens are in SQLite (objectstore.backend = db), and only files are read"
-        } else {
-            "there is no token of SoftHSM in it"
-        };
-        return Err(Error::Unsuitable(directory.to_owned(), what));
-    }
-    Ok(found.into_iter().filter(is_token).map(|path| Token::read(&path)).collect())
+    Ok(found.into_iter().map(|(path, backend)| Token::read(&path, backend)).collect())
 }
 
 impl Token {
-    fn read(directory: &Path) -> Result<Self, Error> {
-        let path = directory.join(TOKEN_FILE);
-        let bytes = file::read(&path)?;
+    fn read(directory: &Path, backend: Backend) -> Result<Self, Error> {
+        let (path, attributes) = backend.token(directory)?;
         let damaged = |what| Error::Damaged(path.clone(), what);
-        let mut reader = Reader::new(&bytes);
-        reader.number().map_err(damaged)?;
-        let attributes = parse::attributes(&mut reader, Depth::Object).map_err(damaged)?;
         let serial = bytes_of::<16>(&attributes, SERIAL).filter(|serial| serial.iter().all(u8::is_ascii_hexdigit));
         let serial = serial.ok_or_else(|| damaged("it has no serial number"))?;
         let user = match find(&attributes, USERS_PIN) {
@@ -86,6 +75,7 @@ impl Token {
         };
         Ok(Self {
             directory: directory.to_owned(),
+            backend,
             label: bytes_of(&attributes, LABEL).ok_or_else(|| damaged("it has no label"))?,
             serial: String::from_utf8_lossy(&serial).into_owned(),
             flags: find(&attributes, FLAGS).and_then(Value::as_number).ok_or_else(|| damaged("it has no flags"))?,
@@ -150,9 +140,9 @@ impl OpenToken<'_> {
     /// Its objects, one after the other, each read when it is asked for.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if the directory cannot be listed.
+    /// [`Error::Unreadable`] if the directory cannot be listed or the database not searched.
     pub fn objects(&self) -> Result<Objects<'_>, Error> {
-        Objects::of(&self.token.directory, TOKEN_FILE, &self.key)
+        Ok(Objects::new(self.token.backend.objects(&self.token.directory)?, &self.key))
     }
 }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::{
-    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, Present, Record, RecordDigest,
-    RecordId, Revision, Scope, Serial, SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
+    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, NewUse, Present, Record,
+    RecordDigest, RecordId, Revision, Scope, Serial, SlotConflict, Store, TokenDirectory, TokenLocation, Turn,
+    UseEntry, UseHead, UseLog, UseTotal,
 };
 
 /// What can be made to fail. [`Store::writable`], [`TokenDirectory::conflicts`] and what snapshots need cannot, and are not counted.
@@ -54,6 +55,8 @@ pub enum Verb {
     Remove,
     /// [`TokenDirectory::counters`].
     Counters,
+    /// [`UseLog::append`].
+    AppendUses,
 }
 
 /// On which side of its effect a call fails.
@@ -317,6 +320,28 @@ impl<S: Counters + ?Sized> Counters for Faulty<S> {
     }
 }
 
+impl UseLog for Faulty<dyn UseLog> {
+    fn head(&self) -> Result<Option<UseHead>, Error> {
+        self.inner.head()
+    }
+
+    fn append(&self, after: u64, uses: &[NewUse], head: &[u8]) -> Result<(), Error> {
+        self.plan.run(Verb::AppendUses, || self.inner.append(after, uses, head))
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<UseEntry>, Error> {
+        self.inner.entries(after, limit)
+    }
+
+    fn of_key(&self, key: &str, limit: usize) -> Result<Vec<UseEntry>, Error> {
+        self.inner.of_key(key, limit)
+    }
+
+    fn totals(&self, key: Option<&str>) -> Result<Vec<UseTotal>, Error> {
+        self.inner.totals(key)
+    }
+}
+
 impl TokenDirectory for Faulty<dyn TokenDirectory> {
     fn tokens(&self) -> Result<Vec<TokenLocation>, Error> {
         self.plan.run(Verb::Tokens, || self.inner.tokens())
@@ -356,6 +381,11 @@ impl TokenDirectory for Faulty<dyn TokenDirectory> {
 
     fn restore(&self, serial: &Serial, snapshot: &Path, present: Present) -> Result<TokenLocation, Error> {
         self.inner.restore(serial, snapshot, present)
+    }
+
+    fn uses(&self, location: &TokenLocation) -> Result<Arc<dyn UseLog>, Error> {
+        let inner = self.inner.uses(location)?;
+        Ok(Arc::new(Faulty::new(inner, Arc::clone(&self.plan))))
     }
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {

@@ -11,10 +11,12 @@ pub mod faulty;
 pub mod memory;
 pub mod regular;
 pub mod sqlite;
+mod uses;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 pub use error::Error;
+pub use uses::{NewUse, UseEntry, UseHead, UseLog, UseTotal};
 
 /// Names a record for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -311,6 +313,11 @@ pub trait TokenDirectory: Send + Sync {
         Err(no_files())
     }
 
+    /// The uses of a token's keys on this machine.
+    fn uses(&self, _location: &TokenLocation) -> Result<Arc<dyn UseLog>, Error> {
+        Err(no_files())
+    }
+
     /// The counters of a token.
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error>;
 }
@@ -327,5 +334,5 @@ pub enum Present {
 }
 
 fn no_files() -> Error {
-    Error::Failed("its tokens are in no files: there are no snapshots of them".to_owned())
+    Error::Failed("its tokens are in no files: there are no snapshots of them, and no files beside them".to_owned())
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
-    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, Record, RecordDigest, RecordId,
-    Revision, Scope, Serial, Store, TokenDirectory, TokenLocation, Turn, log_ends_elsewhere,
+    Change, ChangeCounter, Counters, Durability, Error, Head, IndexTerm, LogEntry, NewUse, Record, RecordDigest,
+    RecordId, Revision, Scope, Serial, Store, TokenDirectory, TokenLocation, Turn, UseEntry, UseHead, UseLog, UseTotal,
+    log_ends_elsewhere,
 };
 
 /// A directory without a place on any disk. Clones of the [`Arc`] around it see the same tokens; a new one is empty.
@@ -29,6 +30,7 @@ struct Token {
     slot: u32,
     store: Arc<MemoryStore>,
     counters: Arc<MemoryCounters>,
+    uses: Arc<MemoryUses>,
 }
 
 impl MemoryTokenDirectory {
@@ -69,7 +71,8 @@ impl TokenDirectory for MemoryTokenDirectory {
         }
         tokens.next_slot = location.slot.checked_add(1).ok_or_else(|| Error::Full("every slot is taken".to_owned()))?;
         let store = Arc::new(MemoryStore::new(clear, sealed));
-        let token = Token { slot: location.slot, store: Arc::clone(&store), counters: Arc::default() };
+        let token =
+            Token { slot: location.slot, store: Arc::clone(&store), counters: Arc::default(), uses: Arc::default() };
         tokens.by_serial.insert(location.serial.clone(), token);
         Ok(store)
     }
@@ -82,6 +85,10 @@ impl TokenDirectory for MemoryTokenDirectory {
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {
         self.token(location, |token| Arc::clone(&token.counters) as Arc<dyn Counters>)
+    }
+
+    fn uses(&self, location: &TokenLocation) -> Result<Arc<dyn UseLog>, Error> {
+        self.token(location, |token| Arc::clone(&token.uses) as Arc<dyn UseLog>)
     }
 }
 
@@ -338,4 +345,55 @@ mod tests {
     fn it_does_what_every_store_must() {
         crate::conformance::conformance(&|| Box::new(MemoryTokenDirectory::new()));
     }
+}
+
+/// The uses of one token's keys in memory.
+#[derive(Default)]
+struct MemoryUses(Mutex<(Vec<NewUse>, Option<Vec<u8>>)>);
+
+impl UseLog for MemoryUses {
+    fn head(&self) -> Result<Option<UseHead>, Error> {
+        let (uses, head) = &*self.0.lock();
+        Ok(head.clone().map(|bytes| UseHead { entries: uses.len() as u64, bytes }))
+    }
+
+    fn append(&self, after: u64, new: &[NewUse], bytes: &[u8]) -> Result<(), Error> {
+        let (uses, head) = &mut *self.0.lock();
+        if uses.len() as u64 != after {
+            return Err(Error::Conflict);
+        }
+        uses.extend_from_slice(new);
+        *head = Some(bytes.to_vec());
+        Ok(())
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<UseEntry>, Error> {
+        let (uses, _) = &*self.0.lock();
+        Ok(numbered(uses).filter(|entry| entry.number > after).take(limit).collect())
+    }
+
+    fn of_key(&self, key: &str, limit: usize) -> Result<Vec<UseEntry>, Error> {
+        let (uses, _) = &*self.0.lock();
+        let mut found: Vec<_> = numbered(uses).filter(|entry| entry.key == key).collect();
+        found.reverse();
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn totals(&self, key: Option<&str>) -> Result<Vec<UseTotal>, Error> {
+        let (uses, _) = &*self.0.lock();
+        let mut totals = Vec::<UseTotal>::new();
+        for new in uses.iter().map(|new| &new.total).filter(|new| key.is_none_or(|key| new.key == key)) {
+            match totals.iter_mut().find(|total| total.is_of(new)) {
+                Some(total) => total.add(new),
+                None => totals.push(new.clone()),
+            }
+        }
+        Ok(totals)
+    }
+}
+
+fn numbered(uses: &[NewUse]) -> impl Iterator<Item = UseEntry> {
+    let entry = |(number, new): (u64, &NewUse)| UseEntry { number, key: new.total.key.clone(), text: new.text.clone() };
+    (1..).zip(uses).map(entry)
 }

@@ -6,6 +6,7 @@ mod info;
 mod objects;
 mod pending;
 mod state;
+mod uses;
 
 use std::{
     collections::BTreeMap,
@@ -57,6 +58,7 @@ pub(crate) struct Slot {
     generation: AtomicU64,
     objects: Objects,
     alarms: Alarms,
+    uses: uses::Uses,
 }
 
 impl Slots {
@@ -165,6 +167,11 @@ impl Slots {
         }
     }
 
+    /// Those whose tokens this process has opened.
+    pub(crate) fn all_opened(&self) -> Vec<Arc<Slot>> {
+        self.opened.read().values().map(Arc::clone).collect()
+    }
+
     pub(crate) fn location(&self, id: SlotId) -> Result<Option<TokenLocation>, Error> {
         Ok(self.directory.tokens()?.into_iter().find(|location| self.number(location) == id))
     }
@@ -182,6 +189,7 @@ impl Slot {
             generation: AtomicU64::new(0),
             objects: Objects::new(),
             alarms,
+            uses: uses::Uses::default(),
         }
     }
 
@@ -250,6 +258,7 @@ impl Slot {
     pub(crate) fn log_in(&self, session: SessionHandle, role: Role, pin: &[u8]) -> Result<(), Error> {
         let ticket = self.state.lock().begin_login(session, role)?;
         let login = Arc::new(self.tried(role, self.token.authenticate(role, pin))?);
+        self.learn_use_audit(&login);
         self.transition(|state| {
             // The token may have been made anew since the PIN was tried.
             if self.token.is_known(&login) { state.finish_login(ticket, login) } else { Err(Error::TokenReplaced) }

@@ -59,8 +59,7 @@ impl Log {
         let text = match event.is_checkpoint() {
             false => event.text(number, who),
             true => event.signed_text(number, who, |text| {
-                let key = (SUITE.edwards_private)(Curve::Ed25519, self.keys.signing.expose())?;
-                key.sign(&audit::signed(serial.as_str(), &audit::link(&self.last, number, text)))
+                self.sign(&audit::signed(serial.as_str(), &audit::link(&self.last, number, text)))
             })?,
         };
         let (_, key) = self.keys.sealing.last().ok_or(Error::Internal("a log has no key"))?;
@@ -75,6 +74,12 @@ impl Log {
         self.last = audit::link(&self.last, number, &text);
         self.size = number;
         Ok(Change::Append(number, sealed))
+    }
+
+    /// Signs with the key that signs checkpoints.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let key = (SUITE.edwards_private)(Curve::Ed25519, self.keys.signing.expose())?;
+        Ok(key.sign(message)?)
     }
 
     /// The public key that checks checkpoints.

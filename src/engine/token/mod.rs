@@ -37,6 +37,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod token_header;
+mod uses;
 mod witness;
 
 use std::{
@@ -53,7 +54,7 @@ use std::{
 use parking_lot::Mutex;
 use store::{
     Change, ChangeCounter, Counters, Durability, Head, RecordId, Revision, Scope, Serial, Store, TokenDirectory,
-    TokenLocation, Turn,
+    TokenLocation, Turn, UseLog,
 };
 
 use crate::{
@@ -69,6 +70,7 @@ use crate::{
         token_header::{PersonId, TokenHeader},
         witness::{Testimony, Witness},
     },
+    uses::UseAudit,
 };
 
 pub(crate) use index::Domain;
@@ -79,6 +81,7 @@ pub use policy::{Profile, Recovery};
 pub use rotation::{Rotated, Start};
 pub use rules::NewRules;
 pub(crate) use standing::{accepted, epoch, forgive, seen};
+pub use uses::{UsesHead, UsesVerifier};
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +182,8 @@ pub struct Summary {
     pub recovery: Recovery,
     /// What holds for the lives of keys.
     pub lifecycle: Lifecycle,
+    /// What is written down of uses of keys.
+    pub uses: UseAudit,
     /// Whether the PINs need a store secret beside them.
     pub needs_store_secret: bool,
 }
@@ -188,6 +193,8 @@ pub(crate) struct Token {
     serial: Serial,
     store: Arc<dyn Store>,
     counters: Arc<dyn Counters>,
+    /// Where uses of keys are written down, if there is such a place.
+    uses: Option<Arc<dyn UseLog>>,
     /// The most work that a PIN may be here: a changed file must not stop the process.
     most_work: u64,
     /// The file that holds the store secret, if there is one.
@@ -249,7 +256,8 @@ impl Token {
         settings: &Settings,
     ) -> Result<Self, Error> {
         let store = directory.open(location)?;
-        let token = Self::over(store, directory.counters(location)?, &location.serial, settings);
+        let beside = (directory.counters(location)?, directory.uses(location).ok());
+        let token = Self::over(store, beside, &location.serial, settings);
         token.accept_replacement()?;
         Ok(token)
     }
@@ -270,7 +278,7 @@ impl Token {
         let digits = crate::hex::digits(&seal::random::<8>()?);
         let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
         let secret = settings.store_secret.as_deref().map(StoreSecret::read).transpose()?;
-        let policy = Policy { profile: settings.profile, recovery: settings.recovery };
+        let policy = Policy::new(settings.profile, settings.recovery);
         let lifecycle = if policy.profile == Profile::Strict { Lifecycle::STRICT } else { Lifecycle::default() };
         let rules = (pins, policy, lifecycle);
         let (token_header, keys) = found(&serial, FIRST_EPOCH, so_pin, label, rules, secret.as_ref())?;
@@ -281,7 +289,8 @@ impl Token {
             store::Error::Conflict => Error::SlotIdInvalid,
             other => other.into(),
         })?;
-        let token = Self::over(store, directory.counters(&location)?, &location.serial, settings);
+        let beside = (directory.counters(&location)?, directory.uses(&location).ok());
+        let token = Self::over(store, beside, &location.serial, settings);
         for role in [Role::Officer, Role::User] {
             token.forgive(role);
         }
@@ -294,11 +303,17 @@ impl Token {
         Ok(token)
     }
 
-    fn over(store: Arc<dyn Store>, counters: Arc<dyn Counters>, serial: &Serial, settings: &Settings) -> Self {
+    fn over(
+        store: Arc<dyn Store>,
+        (counters, uses): (Arc<dyn Counters>, Option<Arc<dyn UseLog>>),
+        serial: &Serial,
+        settings: &Settings,
+    ) -> Self {
         Self {
             serial: serial.clone(),
             store,
             counters,
+            uses,
             most_work: pin::most_work(settings),
             store_secret: settings.store_secret.clone(),
             epoch: AtomicU64::new(FIRST_EPOCH),
@@ -448,6 +463,7 @@ impl Token {
             profile: token_header.policy.profile,
             recovery: token_header.policy.recovery,
             lifecycle: token_header.lifecycle,
+            uses: token_header.policy.uses,
             write_protected: !self.store.writable(),
             pin_len: usize::from(token_header.pins.shortest)..=usize::from(token_header.pins.longest),
             pin_tries: token_header.pins.tries,

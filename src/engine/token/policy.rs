@@ -3,12 +3,15 @@
 use std::{fmt, str::FromStr};
 
 use super::bytes::Reader;
+use crate::uses::UseAudit;
 
 /// What holds for a token as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Policy {
     pub(super) profile: Profile,
     pub(super) recovery: Recovery,
+    /// A section of its own.
+    pub(super) uses: UseAudit,
 }
 
 /// Which uses of keys a token allows.
@@ -32,6 +35,15 @@ pub enum Recovery {
 }
 
 impl Policy {
+    /// What a new token has of this profile.
+    pub(super) fn new(profile: Profile, recovery: Recovery) -> Self {
+        let uses = match profile {
+            Profile::Compatible => UseAudit::Off,
+            Profile::Strict => UseAudit::Counted,
+        };
+        Self { profile, recovery, uses }
+    }
+
     pub(super) fn encode(self) -> [u8; 2] {
         let profile = match self.profile {
             Profile::Compatible => 1,
@@ -56,7 +68,7 @@ impl Policy {
             2 => Recovery::Never,
             _ => return None,
         };
-        Some(Self { profile, recovery })
+        Some(Self { profile, recovery, uses: UseAudit::Off })
     }
 }
 

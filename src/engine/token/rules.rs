@@ -7,7 +7,7 @@ use super::{
     policy::{Profile, Recovery},
     ring::{KeyId, Purpose, Ring, RingKey},
 };
-use crate::{Error, audit::Event, settings::PinCost};
+use crate::{Error, audit::Event, settings::PinCost, uses::UseAudit};
 
 /// Which rules of a token are to be others. `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct NewRules {
     pub lock_deletion: bool,
     /// Whether the dates of keys hold.
     pub dates: Option<bool>,
+    /// What is written down of uses of keys, from the next logins on.
+    pub uses: Option<UseAudit>,
     /// How many wrong PINs in a row lock a user.
     pub pin_tries: Option<u32>,
     /// What PINs cost. Those that are there become dearer at the next login.
@@ -33,7 +35,7 @@ pub struct NewRules {
 impl NewRules {
     /// What is written down of them.
     fn event(&self) -> Event {
-        let Self { label, profile, recovery, deletion_days, lock_deletion, dates, pin_tries, pin_cost } = self;
+        let Self { label, profile, recovery, deletion_days, lock_deletion, dates, uses, pin_tries, pin_cost } = self;
         let facts = [
             label.map(|label| ("label", String::from_utf8_lossy(&label).trim_end().to_owned())),
             profile.map(|profile| ("profile", profile.to_string())),
@@ -41,6 +43,7 @@ impl NewRules {
             deletion_days.map(|days| ("deletion_days", days.to_string())),
             lock_deletion.then(|| ("deletion_days_locked", "true".to_owned())),
             dates.map(|dates| ("dates_hold", dates.to_string())),
+            uses.map(|uses| ("use_audit", uses.to_string())),
             pin_tries.map(|tries| ("pin_tries", tries.to_string())),
             pin_cost.map(|cost| ("pin_cost", format!("{} KiB, {} passes", cost.memory_kib, cost.passes))),
         ];
@@ -55,7 +58,8 @@ impl Token {
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user's PIN is missing where it is
     /// needed or a value is out of bounds, and the store's.
     pub(crate) fn change_rules(&self, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
-        let NewRules { label, profile, recovery, deletion_days, lock_deletion, dates, pin_tries, pin_cost } = rules;
+        let NewRules { label, profile, recovery, deletion_days, lock_deletion, dates, uses, pin_tries, pin_cost } =
+            rules;
         let bounded = pin_cost.is_none_or(|cost| cost.is_bounded());
         if pin_tries == Some(0) || !bounded || deletion_days.is_some_and(|days| days > Lifecycle::MOST_DAYS) {
             return Err(Error::ArgumentsBad);
@@ -80,6 +84,7 @@ impl Token {
                     header.label = label.unwrap_or(header.label);
                     header.policy.profile = profile.unwrap_or(header.policy.profile);
                     header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
+                    header.policy.uses = uses.unwrap_or(header.policy.uses);
                     // Whoever was faster may have locked it.
                     let least = if header.lifecycle.locked { header.lifecycle.deletion_days } else { 0 };
                     header.lifecycle = Lifecycle {

@@ -27,7 +27,7 @@ fn header() -> TokenHeader {
     let owner = Owner { person: PersonId(1), role: Role::Officer, serial: &serial(), epoch: 1 };
     let officer = Wrap::make(b"1234", &Ring::new().unwrap(), owner, PinCost::FLOOR, None).unwrap();
     let pins = PinPolicy { tries: 3, shortest: 4, longest: 255, cost: PinCost::FLOOR };
-    let policy = Policy { profile: Profile::Strict, recovery: Recovery::Never };
+    let policy = Policy::new(Profile::Strict, Recovery::Never);
     TokenHeader::new(&serial(), 1, &[b'x'; 32], pins, policy, officer).unwrap()
 }
 

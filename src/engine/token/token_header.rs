@@ -9,7 +9,7 @@ use super::{
     seal,
     sections::{Section, Unknown},
 };
-use crate::{Error, RELEASE};
+use crate::{Error, RELEASE, uses::UseAudit};
 
 /// The format of all that a token keeps. One number: what is in it changes together.
 pub(super) const FORMAT: u16 = 2;
@@ -24,6 +24,7 @@ mod kind {
     pub(super) const POLICY: u16 = 4;
     pub(super) const PERSON: u16 = 5;
     pub(super) const LIFECYCLE: u16 = 6;
+    pub(super) const USES: u16 = 7;
 }
 
 /// What a token says of itself before anybody has logged in. Its checksum is against accidents; who logs
@@ -116,6 +117,9 @@ impl TokenHeader {
         if let Some(value) = lifecycle.encode() {
             Section::required(kind::LIFECYCLE, value).write(&mut bytes);
         }
+        if policy.uses != UseAudit::Off {
+            Section::required(kind::USES, vec![policy.uses.number()]).write(&mut bytes);
+        }
         unknown.iter().for_each(|section| section.write(&mut bytes));
         let checksum = checksum(&bytes);
         bytes.put(&checksum);
@@ -154,7 +158,7 @@ impl TokenHeader {
     fn of_sections(sections: Vec<Section>) -> Result<Self, Error> {
         let nonsense = || damaged("its header makes no sense");
         let mut release = (0, 0);
-        let (mut identity, mut pins, mut policy, mut lifecycle) = (None, None, None, None);
+        let (mut identity, mut pins, mut policy, mut lifecycle, mut uses) = (None, None, None, None, None);
         let (mut people, mut unknown) = (Vec::<Person>::new(), Vec::new());
         for section in sections {
             let mut reader = Reader::new(&section.value);
@@ -175,7 +179,11 @@ impl TokenHeader {
                 kind::LIFECYCLE if lifecycle.is_none() => {
                     lifecycle = Some(Lifecycle::read(&mut reader).ok_or_else(nonsense)?);
                 }
-                kind::IDENTITY | kind::PINS | kind::POLICY | kind::LIFECYCLE => return Err(nonsense()),
+                kind::USES if uses.is_none() => {
+                    let rule = reader.u8().and_then(UseAudit::of_number).filter(|rule| *rule != UseAudit::Off);
+                    uses = Some(rule.ok_or_else(nonsense)?);
+                }
+                kind::IDENTITY | kind::PINS | kind::POLICY | kind::LIFECYCLE | kind::USES => return Err(nonsense()),
                 _ if section.unknown == Unknown::Keep => {
                     unknown.push(section);
                     continue;
@@ -190,6 +198,7 @@ impl TokenHeader {
             return Err(nonsense());
         };
         let lifecycle = lifecycle.unwrap_or_default();
+        let policy = Policy { uses: uses.unwrap_or_default(), ..policy };
         let header = Self { serial, epoch, salt, label, pins, policy, lifecycle, people, unknown };
         if header.wrap(Role::Officer).is_some() { Ok(header) } else { Err(nonsense()) }
     }

@@ -10,6 +10,7 @@ use crate::{
     profile::Risk,
     session::Session,
     slot::LoginNumber,
+    uses::Outcome,
 };
 
 /// A use of a key: what must be true of the key, and what is said if it is not.
@@ -52,6 +53,16 @@ impl Session {
         // Before the key is looked for: a logout in between ends the use.
         let login = self.now();
         let key = self.slot.key(&self.recent, handle, &usage.no_key)?;
+        let checked = self.must_allow(&key, usage, row);
+        // A key of another kind is a mistake, and no attempt.
+        if checked.as_ref().err().is_none_or(|fault| *fault != usage.no_key && *fault != usage.wrong_type) {
+            let outcome = if checked.is_ok() { Outcome::Allowed } else { Outcome::Denied };
+            self.slot.note_use(&self.tally, &key, (usage.attribute, row.id), outcome)?;
+        }
+        checked.map(|()| UsableKey { object: key, login })
+    }
+
+    fn must_allow(&self, key: &Object, usage: &KeyUsage, row: &Mechanism) -> Result<(), Error> {
         let (attributes, facts) = (&key.attributes, &key.facts);
         let key_type = facts.key_type.ok_or_else(|| usage.no_key.clone())?;
         if !row.keys.contains(&key_type) {
@@ -61,16 +72,16 @@ impl Session {
             return Err(Error::KeyFunctionNotPermitted);
         }
         if !facts.state.allows(usage.attribute, facts.class) {
-            self.slot.alarm_of_state(&key, usage.attribute);
+            self.slot.alarm_of_state(key, usage.attribute);
             return Err(Error::KeyFunctionNotPermitted);
         }
         if facts.dated && !is_in_time(attributes) && self.slot.dates_hold()? {
             return Err(Error::KeyFunctionNotPermitted);
         }
-        must_allow(&key, row.id)?;
+        must_be_allowed(key, row.id)?;
         if let Some(risk) = row.oracle.filter(|_| usage.attribute == AttributeType::DECRYPT) {
             // Who names CBC with padding for a key knows what it answers.
-            let named = risk == Risk::CbcPadDecryption && is_named(&key, row.id);
+            let named = risk == Risk::CbcPadDecryption && is_named(key, row.id);
             if !named && self.profile()?.refuses(risk) {
                 return Err(Error::MechanismInvalid);
             }
@@ -81,7 +92,7 @@ impl Session {
         {
             return Err(Error::MechanismInvalid);
         }
-        Ok(UsableKey { object: key, login })
+        Ok(())
     }
 
     /// What a running operation with this key has to look at before each step.
@@ -139,7 +150,7 @@ fn is_named(key: &Object, mechanism: MechanismType) -> bool {
 }
 
 /// A key with a list of mechanisms allows no others; one with an empty list allows all.
-fn must_allow(key: &Object, mechanism: MechanismType) -> Result<(), Error> {
+fn must_be_allowed(key: &Object, mechanism: MechanismType) -> Result<(), Error> {
     if !key.facts.names_mechanisms || is_named(key, mechanism) { Ok(()) } else { Err(Error::MechanismInvalid) }
 }
 

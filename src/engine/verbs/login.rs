@@ -49,6 +49,8 @@ impl Engine {
     /// [`Error::UserNotLoggedIn`].
     pub fn logout(&self, session: SessionHandle) -> Result<(), Error> {
         let session = self.session(session)?;
+        self.gather_uses(&session.slot);
+        session.slot.try_to_write_uses();
         session.slot.log_out()?;
         self.end_private_operations(&session);
         Ok(())

@@ -21,6 +21,7 @@ mod signature;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod verification;
 mod wrap;
 

@@ -44,6 +44,11 @@ impl Engine {
     /// [`Error::SessionHandleInvalid`].
     pub fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
         let session = self.sessions.remove(session.0).ok_or(Error::SessionHandleInvalid)?;
+        session.slot.tell(&session.tally);
+        if session.slot.sessions() == [session.handle] {
+            // The login ends with it.
+            session.slot.try_to_write_uses();
+        }
         session.slot.close_session(session.handle)
     }
 

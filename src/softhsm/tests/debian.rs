@@ -1,9 +1,12 @@
 //! Tokens that Debian's SoftHSM makes (package softhsm2, and opensc for pkcs11-tool), read here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
+mod converted;
+
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -174,11 +177,164 @@ fn a_directory_without_tokens_and_a_file_that_is_no_configuration_are_said() {
     let conf = empty.path().join("conf");
     fs::write(&conf, "log.level = INFO\n").unwrap();
     assert!(said(&conf).contains("directories.tokendir"));
-    fs::write(&conf, "objectstore.backend = db\n").unwrap();
-    assert!(said(&conf).contains("SQLite"));
-    fs::create_dir(empty.path().join("token")).unwrap();
-    fs::write(empty.path().join("token/sqlite3.db"), "").unwrap();
-    assert!(said(empty.path()).contains("SQLite"));
+    fs::write(&conf, "objectstore.backend = other\ndirectories.tokendir = /tmp\n").unwrap();
+    assert!(said(&conf).contains("is not known"));
+}
+
+#[test]
+fn a_token_in_a_database_is_the_one_in_files_and_nothing_is_written() {
+    let source = Source::filled();
+    let (files, directory) = (source.objects(Who::User, PIN), source.token().directory().to_owned());
+    let serial = source.token().serial().to_owned();
+    converted::convert(&directory);
+    let database = directory.join("sqlite3.db");
+    // What one may read, and nobody write.
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o400)).unwrap();
+    let before = source.state();
+    assert_eq!(before.keys().collect::<Vec<_>>(), [&database]);
+    let token = source.token();
+    assert_eq!((token.serial(), token.label()), (serial.as_str(), b"old                             "));
+    assert!(source.objects(Who::User, PIN) == files);
+    assert!(source.objects(Who::Officer, SO_PIN) == files);
+    // Objects have numbers here, in the order in which they were made.
+    let open = token.open(Who::User, PIN.as_bytes()).unwrap();
+    let names: Vec<_> = open.objects().unwrap().map(|object| object.file).collect();
+    let expected: Vec<_> = (2..8).map(|number| PathBuf::from(format!("{}#{number}", database.display()))).collect();
+    assert_eq!(names, expected);
+    assert!(source.state() == before);
+}
+
+/// A token in a database that a statement of SQL has changed; and what is said of the token, or of its objects.
+fn changed(source: &Source, whole: &[u8], sql: &str) -> Result<Vec<Result<(), String>>, String> {
+    let database = tokens_directory(source).join("sqlite3.db");
+    fs::write(&database, whole).unwrap();
+    rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
+    let token = tokens(&source.tokens()).unwrap().pop().unwrap().map_err(|why| why.to_string())?;
+    let open = token.open(Who::User, PIN.as_bytes()).map_err(|why| why.to_string())?;
+    let objects = open.objects().map_err(|why| why.to_string())?;
+    Ok(objects.map(|object| object.attributes.map(drop).map_err(|why| why.to_string())).collect())
+}
+
+fn tokens_directory(source: &Source) -> PathBuf {
+    fs::read_dir(source.tokens()).unwrap().next().unwrap().unwrap().path()
+}
+
+#[test]
+fn what_is_wrong_in_a_database_is_said_of_its_object_or_of_the_token() {
+    let source = Source::filled();
+    converted::convert(&tokens_directory(&source));
+    let whole = fs::read(tokens_directory(&source).join("sqlite3.db")).unwrap();
+    assert_eq!(changed(&source, &whole, "").unwrap(), vec![Ok(()); 6]);
+
+    let of_an_object = [
+        ("update attribute_boolean set value = 7 where object_id = 3 and type = 1", "neither true nor false"),
+        ("update attribute_boolean set value = 'yes' where object_id = 3 and type = 1", "neither true nor false"),
+        ("update attribute_integer set value = NULL where object_id = 3 and type = 0", "a number is none"),
+        ("update attribute_binary set value = 'text' where object_id = 3 and type = 3", "should be bytes"),
+        ("update attribute_array set value = x'0102' where object_id = 3", "in the middle"),
+        ("update attribute_binary set value = x'01' where object_id = 3 and type = 0x40000600", "in the middle"),
+        ("update attribute_boolean set type = NULL where object_id = 3 and type = 1", "has no number"),
+        ("update attribute_boolean set type = 2 where object_id = 3 and type = 1", "twice"),
+        ("delete from attribute_boolean where object_id = 3 and type = 1", "lacks attributes"),
+        ("delete from object where id = 3", "no object"),
+        ("insert into attribute_text (value, type, object_id) values ('x', 9, 3)", "does not use"),
+    ];
+    for (sql, expected) in of_an_object {
+        // Only of the second of six.
+        let said = changed(&source, &whole, &format!("pragma foreign_keys = off; {sql}")).unwrap();
+        let faults: Vec<_> = said.iter().enumerate().filter_map(|(at, said)| Some((at, said.clone().err()?))).collect();
+        assert!(
+            matches!(&faults[..], [(1, why)] if why.contains(expected) && why.contains("sqlite3.db#3")),
+            "{sql}: {faults:?}"
+        );
+        assert_eq!(said.len(), 6);
+    }
+    let of_none = "insert into attribute_boolean (value, type, object_id) values (1, 1, NULL)";
+    assert!(changed(&source, &whole, of_none).unwrap()[0].clone().unwrap_err().contains("sqlite3.db#0"));
+    assert_eq!(
+        changed(&source, &whole, "insert into object default values").unwrap().len(),
+        6,
+        "one that is being made"
+    );
+
+    let of_the_token = [
+        ("drop table attribute_array", "no such table: main.attribute_array"),
+        ("alter table attribute_binary rename column type to kind", "no such column: type"),
+        ("drop table attribute_text; create view attribute_text as select * from attribute_real", "attribute_text"),
+        ("delete from attribute_binary where object_id = 1 and type = 0x8000534c", "no security officer's PIN"),
+        (
+            "update attribute_binary set value = x'00' where object_id = 1 and type = 0x8000534d",
+            "the user's PIN is none",
+        ),
+        ("pragma journal_mode = wal", "WAL mode"),
+    ];
+    for (sql, expected) in of_the_token {
+        let said = changed(&source, &whole, sql).unwrap_err();
+        assert!(said.contains(expected) && said.contains("sqlite3.db"), "{sql}: {said}");
+    }
+}
+
+#[test]
+fn a_database_that_is_none_or_was_left_in_the_middle_of_a_change_is_named_and_stays_as_it_is() {
+    let source = Source::filled();
+    let directory = tokens_directory(&source);
+    converted::convert(&directory);
+    let database = directory.join("sqlite3.db");
+    let whole = fs::read(&database).unwrap();
+    let said = || tokens(&source.tokens()).unwrap().pop().unwrap().err().map(|why| why.to_string());
+    for (bytes, expected) in [
+        (&b""[..], "it is no SQLite database"),
+        (b"SQLite format 3", "it is no SQLite database"),
+        (&[7; 4096], "it is no SQLite database"),
+        (&whole[..4096], "SQLite finds it malformed"),
+        (&whole[..whole.len() - 5000], "SQLite finds it malformed"),
+    ] {
+        fs::write(&database, bytes).unwrap();
+        let why = said().unwrap_or_else(|| panic!("{} bytes are read", bytes.len()));
+        assert!(why.contains(expected) && why.contains("sqlite3.db"), "{why}");
+        assert_eq!(fs::read(&database).unwrap(), bytes);
+    }
+    fs::write(&database, &whole).unwrap();
+    assert_eq!(said(), None);
+    for (beside, expected) in
+        [("sqlite3.db-journal", "is not finished"), ("sqlite3.db-wal", "there is a log beside it")]
+    {
+        fs::write(directory.join(beside), "something").unwrap();
+        assert!(said().unwrap().contains(expected), "{beside}");
+        assert_eq!(fs::read(directory.join(beside)).unwrap(), b"something");
+        fs::remove_file(directory.join(beside)).unwrap();
+    }
+    fs::write(directory.join("token.object"), "").unwrap();
+    assert!(said().unwrap().contains("a token.object and a sqlite3.db"));
+    fs::remove_file(directory.join("token.object")).unwrap();
+    // Any byte may be another: an error or another value, and no panic.
+    for place in (0..whole.len()).step_by(97) {
+        let mut changed = whole.clone();
+        changed[place] ^= 0x41;
+        fs::write(&database, changed).unwrap();
+        let Ok(token) = tokens(&source.tokens()).unwrap().pop().unwrap() else { continue };
+        let Ok(open) = token.open(Who::User, PIN.as_bytes()) else { continue };
+        let Ok(objects) = open.objects() else { continue };
+        assert!(objects.count() <= 8, "{place}");
+    }
+}
+
+#[test]
+fn nobody_changes_a_database_whose_objects_are_being_read() {
+    let source = Source::filled();
+    converted::convert(&tokens_directory(&source));
+    let token = source.token();
+    let open = token.open(Who::User, PIN.as_bytes()).unwrap();
+    let mut objects = open.objects().unwrap();
+    objects.next().unwrap();
+    let writer = rusqlite::Connection::open(tokens_directory(&source).join("sqlite3.db")).unwrap();
+    let delete = || {
+        writer.busy_timeout(std::time::Duration::ZERO).unwrap();
+        writer.execute("delete from object where id = 7", [])
+    };
+    assert!(delete().unwrap_err().to_string().contains("locked"));
+    assert_eq!(objects.count(), 5);
+    assert_eq!(delete().unwrap(), 1);
 }
 
 /// Reads a token whose file was changed; what is wrong is said of that file, and no other is affected.

@@ -27,10 +27,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwapOption;
 use memory::CounterPage;
 
 use super::failure;
@@ -61,16 +60,24 @@ pub(super) struct ChangePage {
     path: PathBuf,
     owner: Owner,
     sharing: Sharing,
-    current: ArcSwapOption<Found>,
+    first: Next,
 }
 
-/// The page as it was found.
+/// The page as it was found. A page is replaced hardly ever and looked at in each use of a key. So all that were found are
+/// kept, one behind the other: to read that nothing comes behind one is all that a look costs.
 struct Found {
     /// `None` if there was none: it is not looked for at each use.
     page: Option<(CounterPage, Identity)>,
     /// When it was last seen in its place, as [`now`] tells it.
     seen: AtomicU64,
+    next: Next,
 }
+
+type Next = OnceLock<Arc<Found>>;
+
+/// How many pages are kept. If somebody removes the page more often than that, what is found after it is not kept: the
+/// last one that is grows old, and each use looks at the file.
+const KEPT: usize = 100;
 
 /// Why a page cannot be had.
 enum Lack {
@@ -91,11 +98,12 @@ impl ChangePage {
         } else {
             Sharing::Shared
         };
-        Self { path, owner, sharing, current: ArcSwapOption::empty() }
+        Self { path, owner, sharing, first: Next::new() }
     }
 
     /// A counter, if it can be told without the database. `look_around` is called every 100 ms before the page
     /// is looked for again.
+    #[inline]
     pub(super) fn look(
         &self,
         scope: Scope,
@@ -104,11 +112,9 @@ impl ChangePage {
         if self.sharing != Sharing::Shared {
             return Ok(None);
         }
-        let found = self.current.load();
-        if let Some(found) = found.as_deref().filter(|found| !self.is_old(found)) {
+        if let Some(found) = self.last().filter(|found| !found.is_old()) {
             return Ok(found.counter(scope));
         }
-        drop(found);
         look_around()?;
         let page = self.mapped_or_made();
         Ok(page.counter(scope))
@@ -164,26 +170,42 @@ impl ChangePage {
         Ok(head.filter(|_| self.sharing == Sharing::Shared))
     }
 
-    fn is_old(&self, found: &Found) -> bool {
-        now().saturating_sub(found.seen.load(Ordering::Relaxed)) >= LOOK_AROUND
+    fn last(&self) -> Option<&Arc<Found>> {
+        let mut last = self.first.get()?;
+        while let Some(next) = last.next.get() {
+            last = next;
+        }
+        Some(last)
     }
 
     fn remember(&self, page: Option<(CounterPage, Identity)>) -> Arc<Found> {
-        let found = Arc::new(Found { page, seen: AtomicU64::new(now()) });
-        self.current.store(Some(Arc::clone(&found)));
+        if let Some(last) = self.last().filter(|last| last.page.is_none() && page.is_none()) {
+            last.seen.store(now(), Ordering::Relaxed);
+            return Arc::clone(last);
+        }
+        let found = Arc::new(Found { page, seen: AtomicU64::new(now()), next: Next::new() });
+        let mut end = &self.first;
+        for _ in 0..KEPT {
+            if end.set(Arc::clone(&found)).is_ok() {
+                break;
+            }
+            // It was not empty.
+            let Some(next) = end.get() else { break };
+            end = &next.next;
+        }
         found
     }
 
     /// The page that was found before, if others find the same one.
     fn in_place(&self) -> Option<Arc<Found>> {
-        let found = self.current.load_full()?;
+        let found = self.last()?;
         let (page, identity) = found.page.as_ref()?;
         let metadata = fs::symlink_metadata(&self.path).ok()?;
         if Identity::of(&metadata) != *identity || !page.whole() {
             return None;
         }
         found.seen.store(now(), Ordering::Relaxed);
-        Some(found)
+        Some(Arc::clone(found))
     }
 
     /// What a reader finds: it makes a page where there is none, and leaves a bad one to the next writer.
@@ -282,6 +304,10 @@ enum Appear {
 }
 
 impl Found {
+    fn is_old(&self) -> bool {
+        now().saturating_sub(self.seen.load(Ordering::Relaxed)) >= LOOK_AROUND
+    }
+
     fn counter(&self, scope: Scope) -> Option<ChangeCounter> {
         let (page, _) = self.page.as_ref()?;
         let counter = match scope {
@@ -345,6 +371,23 @@ mod tests {
         assert_eq!(look(&other), None, "it may have happened");
         assert!(one.counted(&[], || Ok(())).is_ok_and(|counter| counter.is_some()));
         assert!(look(&other).is_some());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn however_often_the_page_is_removed_no_commit_is_missed() {
+        let (directory, [reader, writer]) = pages("removed", [Sharing::Shared; 2]);
+        let mut before = look(&reader);
+        for _ in 0..KEPT + 20 {
+            fs::remove_file(directory.join("x.seq")).unwrap();
+            writer.counted(&[], || Ok(())).unwrap();
+            if let Some(last) = reader.last() {
+                last.seen.store(0, Ordering::Relaxed); // As if time had passed.
+            }
+            let after = look(&reader);
+            assert!(after.is_some() && after != before);
+            before = after;
+        }
         fs::remove_dir_all(directory).unwrap();
     }
 }

@@ -5,6 +5,7 @@
 //! | `<serial>.<slot>.token` | the token; with a `-wal` and a `-shm` beside it while it is in use |
 //! | `<serial>.<slot>.seq` | a page of counters that rise with each commit: see `change_page` |
 //! | `<serial>.<slot>.<name>.count` | a count, in the state directory; beside it the `.turn` that is locked meanwhile, and `.note` files |
+//! | `<serial>.<slot>.uses` | uses of the token's keys, in the state directory: see `uses` |
 //! | `slots` | which slot belongs to which token: see `slots` |
 //! | `.lock` | held while a file is made or removed |
 //!
@@ -36,6 +37,7 @@ mod slots;
 mod snapshot;
 mod store;
 mod token_directory;
+mod uses;
 
 #[cfg(test)]
 mod tests;

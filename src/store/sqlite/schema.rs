@@ -60,6 +60,35 @@ pub(super) static TOKEN: Format = Format {
     "],
 };
 
+/// `STRU`: uses of keys. A total is what the entries of one key, operation, mechanism, program and person add up to.
+pub(super) static USES: Format = Format {
+    application_id: 0x5354_5255,
+    steps: &["
+        CREATE TABLE head (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            entries INTEGER NOT NULL,
+            bytes BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE entry (
+            number INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            text TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX entry_of_key ON entry (key, number);
+        CREATE TABLE total (
+            key TEXT NOT NULL,
+            operation TEXT NOT NULL,
+            mechanism TEXT NOT NULL,
+            program TEXT NOT NULL,
+            who TEXT NOT NULL,
+            uses INTEGER NOT NULL,
+            first INTEGER NOT NULL,
+            last INTEGER NOT NULL,
+            PRIMARY KEY (key, operation, mechanism, program, who)
+        ) STRICT, WITHOUT ROWID;
+    "],
+};
+
 /// How a file stands to this release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Age {

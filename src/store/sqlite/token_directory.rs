@@ -11,9 +11,10 @@ use super::schema::TOKEN;
 use super::slots::{self, Slots, Stem};
 use super::snapshot::Snapshot;
 use super::store::SqliteStore;
+use super::uses::SqliteUses;
 use super::{failure, file};
 use crate::regular;
-use crate::{Counters, Error, Head, Present, Serial, SlotConflict, Store, TokenDirectory, TokenLocation};
+use crate::{Counters, Error, Head, Present, Serial, SlotConflict, Store, TokenDirectory, TokenLocation, UseLog};
 
 /// A directory of tokens.
 pub struct SqliteTokenDirectory {
@@ -142,6 +143,7 @@ impl TokenDirectory for SqliteTokenDirectory {
         }
         file::discard(&directory.path().join(format!("{stem}.seq")))?;
         directory.sync()?;
+        SqliteUses::new(self.state_directory.clone(), &stem.to_string()).discard()?;
         FileCounters::new(self.state_directory.clone(), stem.to_string()).discard()
     }
 
@@ -191,6 +193,10 @@ impl TokenDirectory for SqliteTokenDirectory {
         directory::found(&directory, &format!("{stem}.token"), &TOKEN, |connection| snapshot.pour(connection))?;
         drop(lock);
         self.location(&stem)
+    }
+
+    fn uses(&self, location: &TokenLocation) -> Result<Arc<dyn UseLog>, Error> {
+        Ok(Arc::new(SqliteUses::new(self.state_directory.clone(), &self.stem(location)?.to_string())))
     }
 
     fn counters(&self, location: &TokenLocation) -> Result<Arc<dyn Counters>, Error> {

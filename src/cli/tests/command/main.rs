@@ -23,5 +23,7 @@ mod token;
 mod transfer;
 mod words;
 
+#[path = "../../../softhsm/tests/converted/mod.rs"]
+mod converted;
 #[path = "../store/mod.rs"]
 mod store;

@@ -8,6 +8,7 @@ use std::{
     process::Command,
 };
 
+use crate::converted;
 use crate::store::{PIN, SO_PIN, Store, refused, said, text};
 use serde_json::Value as Json;
 
@@ -223,5 +224,40 @@ fn a_failure_in_the_middle_takes_every_token_of_the_run_back() {
 
     // With room it goes.
     said(&old.migrate(&PINS));
+    assert_eq!(labels(&store).len(), 3);
+}
+
+#[test]
+fn tokens_in_databases_are_moved_as_those_in_files_and_what_is_damaged_is_left_behind() {
+    let store = Store::new("migrate-database");
+    let old = Old::with(&store, &["one", "two", "three"]);
+    let directories = old.directories();
+    for directory in &directories {
+        converted::convert(directory);
+    }
+    let conf = fs::read_to_string(old.conf()).unwrap();
+    fs::write(old.conf(), format!("{conf}objectstore.backend = db\n")).unwrap();
+    // One object of the first is damaged, and all of the second.
+    let database = |number: usize| directories[number].join("sqlite3.db");
+    let connection = rusqlite::Connection::open(database(0)).unwrap();
+    connection.execute("update attribute_boolean set value = 7 where object_id = 2 and type = 1", []).unwrap();
+    drop(connection);
+    fs::write(database(1), "no database").unwrap();
+    let softhsms = files(&old.tokens());
+
+    let output = old.migrate(&[&PINS[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(8), "{output:?}");
+    assert!(files(&old.tokens()) == softhsms, "SoftHSM's files are as they were, and none is new");
+    let told: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let damaged = told["data"]["damaged"].as_array().unwrap();
+    assert!(damaged[0].as_str().unwrap().contains("it is no SQLite database"), "{damaged:?}");
+    let tokens = told["data"]["tokens"].as_array().unwrap();
+    assert_eq!((damaged.len(), tokens.len()), (1, 2), "{told}");
+    let left = tokens[0]["left"].as_array().unwrap();
+    assert_eq!((left.len(), &left[0]["file"]), (1, &Json::from("sqlite3.db#2")), "{left:?}");
+    assert_eq!(tokens[1]["left"], Json::Array(Vec::new()));
+    for kind in ["secret key CKK_AES", "data"] {
+        assert_eq!(tokens[1]["objects"][kind]["after"], 1, "{kind}: {told}");
+    }
     assert_eq!(labels(&store).len(), 3);
 }

@@ -53,7 +53,10 @@ pub(super) fn cipher(
     if iv.is_empty() || !matches!(tag_len, 4 | 8 | 12..=16) {
         return Err(Error::Parameter);
     }
-    let start = Start { schedules, iv_and_aad: [iv, aad].concat(), iv_len: iv.len(), tag_len };
+    let mut iv_and_aad = Vec::new();
+    room::append(&mut iv_and_aad, iv)?;
+    room::append(&mut iv_and_aad, aad)?;
+    let start = Start { schedules, iv_and_aad, iv_len: iv.len(), tag_len };
     Ok(match direction {
         Direction::Encrypt => Box::new(Encryption { start, running: None }),
         Direction::Decrypt => Box::new(Decryption { start, collected: Vec::new() }),

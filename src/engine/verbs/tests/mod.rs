@@ -16,6 +16,7 @@ mod rotation;
 mod rules;
 mod saving;
 mod states;
+mod uses;
 mod versions;
 
 use std::sync::Arc;

@@ -1,0 +1,157 @@
+//! Uses of the keys of a slot's token, on their way to where they are written down.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use parking_lot::Mutex;
+use store::{UseEntry, UseTotal};
+
+use super::Slot;
+use crate::{
+    Error,
+    alarms::Alarm,
+    audit::{Broken, Link},
+    clock,
+    object::{Object, ObjectLocation},
+    token::{Login, UsesHead},
+    uses::{Outcome, Pending, Tally, Use, UseAudit},
+};
+use types::{AttributeType, MechanismType};
+
+/// What this process has not written down yet of uses of a token's keys.
+#[derive(Default)]
+pub(super) struct Uses {
+    /// The token's rule at the last login, as a number.
+    rule: AtomicU8,
+    pending: Mutex<Pending>,
+    /// Held by the one who writes. The others wait, and find that theirs was written with his.
+    writing: Mutex<()>,
+}
+
+impl Slot {
+    fn use_audit(&self) -> UseAudit {
+        UseAudit::of_number(self.uses.rule.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    /// Learns the token's rule. Where it cannot be read, the one of before holds.
+    pub(super) fn learn_use_audit(&self, login: &Login) {
+        match self.token.use_audit(login) {
+            Ok(rule) => self.uses.rule.store(rule.number(), Ordering::Relaxed),
+            Err(fault) => tracing::warn!(%fault, "what is to be written down of uses cannot be read"),
+        }
+    }
+
+    /// Notes that a key is used, or that somebody wanted to and may not. Keys that are in no token are nobody's business.
+    ///
+    /// # Errors
+    /// [`Error::UseNotWritten`] if the token wants each use written down before it happens, and that cannot be done.
+    pub(crate) fn note_use(
+        &self,
+        tally: &Mutex<Tally>,
+        key: &Arc<Object>,
+        (attribute, mechanism): (AttributeType, MechanismType),
+        outcome: Outcome,
+    ) -> Result<(), Error> {
+        let rule = self.use_audit();
+        if rule == UseAudit::Off || matches!(key.location, ObjectLocation::Session(_)) || self.role().is_none() {
+            return Ok(());
+        }
+        let way = (attribute, mechanism, outcome);
+        if rule == UseAudit::Counted {
+            let due = tally.lock().count(key, way, clock::seconds());
+            if due {
+                self.tell(tally);
+            }
+            return Ok(());
+        }
+        let now = clock::millis();
+        let (place, due) = {
+            let mut pending = self.uses.pending.lock();
+            let place = pending.push(Use::now(key, way), now);
+            (place, pending.is_due(rule, now))
+        };
+        if rule == UseAudit::Forced && outcome == Outcome::Allowed {
+            return self.write_uses(Some(place)).map_err(|fault| {
+                self.uses.pending.lock().deny(place);
+                Error::UseNotWritten(fault.to_string())
+            });
+        }
+        if due {
+            self.try_to_write_uses();
+        }
+        Ok(())
+    }
+
+    /// Takes over what a session has counted, and writes it down if it is time.
+    pub(crate) fn tell(&self, tally: &Mutex<Tally>) {
+        let counted = tally.lock().take();
+        let now = clock::millis();
+        let due = {
+            let mut pending = self.uses.pending.lock();
+            pending.merge(counted, now);
+            pending.is_due(self.use_audit(), now)
+        };
+        if due {
+            self.try_to_write_uses();
+        }
+    }
+
+    /// Writes down what waits, if somebody is logged in. If that fails, it goes on waiting, and there is an alarm.
+    pub(crate) fn try_to_write_uses(&self) {
+        if let Err(fault) = self.write_uses(None) {
+            let facts = [("token", self.token.serial()), ("why", fault.to_string())];
+            self.alarms.raise(&Alarm { kind: "uses-not-written", facts: &facts });
+        }
+    }
+
+    /// Writes down what waits, unless all up to `place` was written meanwhile.
+    fn write_uses(&self, place: Option<u64>) -> Result<(), Error> {
+        let _writing = self.uses.writing.lock();
+        let batch = {
+            let mut pending = self.uses.pending.lock();
+            if pending.is_empty() || place.is_some_and(|place| pending.done() >= place) {
+                return Ok(());
+            }
+            pending.take()
+        };
+        let written = self.must_be_logged_in().and_then(|login| self.token.write_uses(&login, &batch));
+        let mut pending = self.uses.pending.lock();
+        match &written {
+            Ok(()) => pending.written(&batch, clock::millis()),
+            Err(_) => pending.failed(batch, clock::millis()),
+        }
+        written
+    }
+
+    /// Reads and checks every use that was written down.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn read_uses(
+        &self,
+        each: &mut dyn FnMut(&UseEntry, &Link),
+    ) -> Result<Result<Option<UsesHead>, Broken>, Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.read_uses(&login, each))
+    }
+
+    /// How often keys were used. Whoever may not log in sees nothing.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn use_totals(&self, key: Option<&str>) -> Result<Vec<UseTotal>, Error> {
+        self.must_be_logged_in()?;
+        self.token.use_totals(key)
+    }
+
+    /// The last uses of a key, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn uses_of(&self, key: &str, limit: usize) -> Result<Vec<UseEntry>, Error> {
+        self.must_be_logged_in()?;
+        self.token.uses_of(key, limit)
+    }
+}

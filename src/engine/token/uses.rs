@@ -1,0 +1,263 @@
+//! Writing down uses of a token's keys, and reading what was.
+//!
+//! The head of the chain has the number of the book, which is drawn when the first use is written, the link of the last entry,
+//! and a signature by the key that signs checkpoints. So who cannot log in cannot make a chain that ends well.
+
+use crypto::{SUITE, edwards::Curve};
+use serde_json::Value as Json;
+use store::{NewUse, UseEntry, UseHead, UseLog, UseTotal};
+
+use super::{
+    Login, Token,
+    bytes::{Reader, Sink},
+    log::Log,
+    seal,
+};
+use crate::{
+    Error,
+    audit::{BEFORE_THE_FIRST, Broken, Link},
+    hex::digits,
+    uses::{self, Batch, BatchFacts, UseAudit},
+};
+
+/// How many entries are read at a time.
+const PAGE: usize = 1024;
+
+/// More attempts than this to be the next who writes mean that something else is wrong.
+const ATTEMPTS: usize = 1000;
+
+/// Where a chain of uses ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsesHead {
+    /// The number of the book: eight random bytes, drawn when it was begun.
+    pub book: [u8; 8],
+    /// How many entries there are.
+    pub entries: u64,
+    /// The link of the last one.
+    pub link: Link,
+    /// Ed25519, by the key that signs checkpoints, over what [`UsesHead::message`] gives.
+    pub signature: Vec<u8>,
+}
+
+impl UsesHead {
+    /// What is signed.
+    #[must_use]
+    pub fn message(serial: &str, book: &[u8; 8], entries: u64, link: &Link) -> Vec<u8> {
+        format!("strongroom uses\n{serial}\n{}\n{entries}\n{}\n", digits(book), digits(link)).into_bytes()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.put(&self.book);
+        bytes.put(&self.link);
+        bytes.put(&self.signature);
+        bytes
+    }
+
+    fn decode(head: &UseHead) -> Option<Self> {
+        let mut reader = Reader::new(&head.bytes);
+        let (book, link, signature) = (reader.array()?, reader.array()?, reader.array::<64>()?.to_vec());
+        reader.is_empty().then_some(Self { book, entries: head.entries, link, signature })
+    }
+
+    /// Whether it was signed by this key.
+    #[must_use]
+    pub fn is_signed_by(&self, serial: &str, public_key: &[u8]) -> bool {
+        let message = Self::message(serial, &self.book, self.entries, &self.link);
+        let key = (SUITE.edwards_public)(Curve::Ed25519, public_key);
+        key.and_then(|key| key.verify(&message, &self.signature)).is_ok()
+    }
+}
+
+/// Follows a chain of uses.
+pub struct UsesVerifier {
+    entries: u64,
+    link: Link,
+}
+
+impl Default for UsesVerifier {
+    fn default() -> Self {
+        Self { entries: 0, link: BEFORE_THE_FIRST }
+    }
+}
+
+impl UsesVerifier {
+    /// The next entry, and its link.
+    ///
+    /// # Errors
+    /// [`Broken`], and nothing can follow.
+    pub fn entry(&mut self, number: u64, text: &str) -> Result<Link, Broken> {
+        let expected = self.entries.saturating_add(1);
+        let broken = |why| Broken { number: expected, why };
+        let json: Json = serde_json::from_str(text).map_err(|_| broken("it is no JSON"))?;
+        if number != expected || json.get("n").and_then(Json::as_u64) != Some(expected) {
+            return Err(broken("another entry is in its place"));
+        }
+        self.link = uses::link(&self.link, number, text);
+        self.entries = expected;
+        Ok(self.link)
+    }
+
+    /// After the last entry.
+    ///
+    /// # Errors
+    /// [`Broken`] if the chain does not end where the head says, or the head is not the token's.
+    pub fn end(&self, head: &UsesHead, serial: &str, public_key: Option<&[u8]>) -> Result<(), Broken> {
+        if self.entries < head.entries {
+            return Err(Broken { number: self.entries.saturating_add(1), why: "it is not there: the end was cut off" });
+        }
+        if self.entries > head.entries {
+            return Err(Broken { number: head.entries.saturating_add(1), why: "it was put in" });
+        }
+        if self.link != head.link {
+            return Err(Broken { number: self.entries, why: "it, or one before it, is not what was written" });
+        }
+        match public_key {
+            Some(key) if !head.is_signed_by(serial, key) => {
+                Err(Broken { number: self.entries, why: "the signature over the end of the chain is wrong" })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Token {
+    /// What is written down of uses of keys.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn use_audit(&self, login: &Login) -> Result<UseAudit, Error> {
+        Ok(self.look(login)?.token_header.policy.uses)
+    }
+
+    fn use_log(&self) -> Result<&dyn UseLog, Error> {
+        self.uses.as_deref().ok_or(Error::Internal("there is no place for uses of keys"))
+    }
+
+    /// Writes uses down.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] if what is there is not what was written, and the store's.
+    pub(crate) fn write_uses(&self, login: &Login, batch: &Batch) -> Result<(), Error> {
+        let book = self.use_log()?;
+        let log = self.look(login)?.header.log()?;
+        let who = login.keys.role.word();
+        for _ in 0..ATTEMPTS {
+            let (id, after, mut link) = match self.uses_head_with(&log)? {
+                Some(head) => (head.book, head.entries, head.link),
+                None => (seal::random()?, 0, BEFORE_THE_FIRST),
+            };
+            let mut facts = Some(BatchFacts { audit: (log.size, log.last), lost: batch.lost });
+            let (mut number, mut entries) = (after, Vec::<NewUse>::with_capacity(batch.uses.len()));
+            for one in &batch.uses {
+                number = number.saturating_add(1);
+                let entry = one.entry(number, who, facts.take().as_ref());
+                link = uses::link(&link, number, &entry.text);
+                entries.push(entry);
+            }
+            let signature = log.sign(&UsesHead::message(self.serial.as_str(), &id, number, &link))?;
+            let head = UsesHead { book: id, entries: number, link, signature };
+            match book.append(after, &entries, &head.encode()) {
+                Err(store::Error::Conflict) => {}
+                written => return Ok(written?),
+            }
+        }
+        Err(store::Error::Busy.into())
+    }
+
+    fn uses_head_with(&self, log: &Log) -> Result<Option<UsesHead>, Error> {
+        let Some(head) = self.use_log()?.head()? else { return Ok(None) };
+        let head = UsesHead::decode(&head).ok_or(Error::Tampered("what was written down of uses"))?;
+        let signed = head.is_signed_by(self.serial.as_str(), &log.public_key()?);
+        if signed { Ok(Some(head)) } else { Err(Error::Tampered("what was written down of uses")) }
+    }
+
+    /// Where the chain of uses ends; `None` before the first.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] if it was not signed by this token, and the store's.
+    pub(crate) fn uses_head(&self, login: &Login) -> Result<Option<UsesHead>, Error> {
+        let log = self.look(login)?.header.log()?;
+        if self.uses.is_none() {
+            return Ok(None);
+        }
+        self.uses_head_with(&log)
+    }
+
+    /// Reads every use that was written down, checks it, and shows it to `each`, with its link.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn read_uses(
+        &self,
+        login: &Login,
+        each: &mut dyn FnMut(&UseEntry, &Link),
+    ) -> Result<Result<Option<UsesHead>, Broken>, Error> {
+        let Some(head) = self.uses_head(login)? else { return Ok(Ok(None)) };
+        let (book, mut verifier) = (self.use_log()?, UsesVerifier::default());
+        let mut totals = Vec::<UseTotal>::new();
+        while verifier.entries < head.entries {
+            let missing = usize::try_from(head.entries - verifier.entries).unwrap_or(usize::MAX);
+            let page = book.entries(verifier.entries, PAGE.min(missing))?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in page {
+                match verifier.entry(entry.number, &entry.text) {
+                    Ok(link) => each(&entry, &link),
+                    Err(broken) => return Ok(Err(broken)),
+                }
+                match total(&entry) {
+                    Some(new) => match totals.iter_mut().find(|total| total.is_of(&new)) {
+                        Some(total) => total.add(&new),
+                        None => totals.push(new),
+                    },
+                    None => return Ok(Err(Broken { number: entry.number, why: "it is filed under another key" })),
+                }
+            }
+        }
+        // Somebody may have written since: what follows the head that was read is another reader's.
+        let found = verifier.end(&head, self.serial.as_str(), None);
+        let sums = book.totals(None)?;
+        let wrong =
+            |sum: &UseTotal| totals.iter().find(|total| total.is_of(sum)).is_none_or(|total| sum.uses < total.uses);
+        let unsettled = self.use_log()?.head()?.is_some_and(|now| now.entries != head.entries);
+        if found.is_ok() && !unsettled && (sums.len() != totals.len() || sums.iter().any(wrong)) {
+            return Ok(Err(Broken { number: head.entries, why: "the sums are not those of the entries" }));
+        }
+        Ok(found.map(|()| Some(head)))
+    }
+
+    /// How often each key was used in each way by each program; or one key, by its `CKA_UNIQUE_ID`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn use_totals(&self, key: Option<&str>) -> Result<Vec<UseTotal>, Error> {
+        self.uses.as_ref().map_or(Ok(Vec::new()), |book| Ok(book.totals(key)?))
+    }
+
+    /// The last uses of a key, the newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn uses_of(&self, key: &str, limit: usize) -> Result<Vec<UseEntry>, Error> {
+        self.uses.as_ref().map_or(Ok(Vec::new()), |book| Ok(book.of_key(key, limit)?))
+    }
+}
+
+/// What an entry adds to; `None` if it is not filed under its key.
+fn total(entry: &UseEntry) -> Option<UseTotal> {
+    let json: Json = serde_json::from_str(&entry.text).ok()?;
+    let text = |name: &str| json.get(name).and_then(Json::as_str).map(str::to_owned);
+    let number = |name: &str| json.get(name).and_then(Json::as_u64);
+    let total = UseTotal {
+        key: text("key")?,
+        operation: text("operation")?,
+        mechanism: text("mechanism")?,
+        program: text("program")?,
+        who: text("who")?,
+        uses: number("uses")?,
+        between: (number("from")?, number("to")?),
+    };
+    (total.key == entry.key).then_some(total)
+}

@@ -1,0 +1,316 @@
+//! Uses of keys: what is counted of them, and how it is written down.
+//!
+//! The chain is like that of the audit, in a file of its own beside the counts of PINs: who uses keys need not be able to
+//! write the token. How it looks outside: `docs/format-audit.md`.
+
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Weak},
+};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use store::{NewUse, UseTotal};
+use types::{AttributeType, MechanismType};
+
+use crate::{alarms, audit::Link, object::Object};
+
+/// What is written down of uses of a token's keys. It holds from the next login on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UseAudit {
+    /// Nothing.
+    #[default]
+    Off,
+    /// How often each key was used, in what way, by which program, in each minute.
+    Counted,
+    /// Each use, within a tenth of a second as long as others follow, and at logout.
+    Each,
+    /// Each use, before it happens: what cannot be written down does not happen.
+    Forced,
+}
+
+/// The words for them, and their numbers in a token header.
+const WORDS: [(UseAudit, &str, u8); 4] = [
+    (UseAudit::Off, "off", 0),
+    (UseAudit::Counted, "counted", 1),
+    (UseAudit::Each, "each", 2),
+    (UseAudit::Forced, "forced", 3),
+];
+
+impl UseAudit {
+    pub(crate) fn number(self) -> u8 {
+        WORDS.iter().find(|(rule, ..)| *rule == self).map_or(0, |(_, _, number)| *number)
+    }
+
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
+        WORDS.iter().find(|(.., known)| *known == number).map(|(rule, ..)| *rule)
+    }
+}
+
+impl fmt::Display for UseAudit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(WORDS.iter().find(|(rule, ..)| rule == self).map_or("", |(_, word, _)| word))
+    }
+}
+
+impl FromStr for UseAudit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = WORDS.iter().find(|(_, word, _)| *word == text).map(|(rule, ..)| *rule);
+        found.ok_or_else(|| "must be off, counted, each or forced".to_owned())
+    }
+}
+
+/// What came of a wish to use a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was allowed.
+    Allowed,
+    /// It was not.
+    Denied,
+}
+
+/// Uses of a key in one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Use {
+    key: Vec<u8>,
+    way: Way,
+    count: u64,
+    /// The first and the last time, in seconds since 1970.
+    between: (u64, u64),
+}
+
+/// In what way a key is used: the attribute that allows it, and the mechanism.
+type Way = (AttributeType, MechanismType, Outcome);
+
+impl Use {
+    /// One use, now.
+    pub(crate) fn now(key: &Object, way: Way) -> Self {
+        let now = alarms::now();
+        let unique_id = key.attributes.bytes(AttributeType::UNIQUE_ID).unwrap_or_default();
+        Self { key: unique_id.to_vec(), way, count: 1, between: (now, now) }
+    }
+
+    /// Adds to uses of the same key in the same way, if there are such.
+    fn merge(self, into: &mut Vec<Self>) {
+        match into.iter_mut().find(|known| (&known.key, known.way) == (&self.key, self.way)) {
+            Some(known) => {
+                known.count = known.count.saturating_add(self.count);
+                known.between = (known.between.0.min(self.between.0), known.between.1.max(self.between.1));
+            }
+            None => into.push(self),
+        }
+    }
+
+    /// The entry for it.
+    pub(crate) fn entry(&self, number: u64, who: &str, first: Option<&BatchFacts>) -> NewUse {
+        let Self { key, way: (attribute, mechanism, outcome), count, between } = self;
+        let word = attribute.to_string();
+        let operation = word.strip_prefix("CKA_").unwrap_or(&word).to_lowercase();
+        let operation = if *outcome == Outcome::Denied { format!("{operation} denied") } else { operation };
+        let total = UseTotal {
+            key: String::from_utf8_lossy(key).into_owned(),
+            operation,
+            mechanism: mechanism.to_string(),
+            program: alarms::program().unwrap_or_default(),
+            who: who.to_owned(),
+            uses: *count,
+            between: *between,
+        };
+        let mut text = json!({
+            "n": number,
+            "event": "key-used",
+            "key": total.key,
+            "operation": total.operation,
+            "mechanism": total.mechanism,
+            "program": total.program,
+            "process": std::process::id(),
+            "who": total.who,
+            "uses": total.uses,
+            "from": total.between.0,
+            "to": total.between.1,
+        });
+        if let (Some(text), Some(BatchFacts { audit: (entries, link), lost })) = (text.as_object_mut(), first) {
+            text.insert("audit".to_owned(), json!({ "n": entries, "link": crate::hex::digits(link) }));
+            if *lost > 0 {
+                text.insert("lost".to_owned(), json!(lost));
+            }
+        }
+        NewUse { text: text.to_string(), total }
+    }
+}
+
+/// What the first entry of those that are written together says of more than itself.
+pub(crate) struct BatchFacts {
+    /// Number and link of the last entry of the token's audit.
+    pub(crate) audit: (u64, Link),
+    /// How many uses could not be written down before.
+    pub(crate) lost: u64,
+}
+
+/// The link of an entry.
+pub(crate) fn link(before: &Link, number: u64, text: &str) -> Link {
+    let mut hash = Sha256::new();
+    hash.update(b"strongroom uses");
+    hash.update(before);
+    hash.update(number.to_be_bytes());
+    hash.update(text.as_bytes());
+    hash.finalize().into()
+}
+
+/// What a session has counted since it told its slot last.
+#[derive(Default)]
+pub(crate) struct Tally {
+    uses: Vec<Use>,
+    /// The key that was used last, in which way, and where that is counted. Not held, so that it goes when it has to; and
+    /// as long as this is there, no other object has its address.
+    last: Option<(Weak<Object>, Way, usize)>,
+    /// When the first of them was counted.
+    since: u64,
+}
+
+impl Tally {
+    /// Counts a use, and says whether it is time to tell the slot.
+    pub(crate) fn count(&mut self, key: &Arc<Object>, way: Way, now: u64) -> bool {
+        if let Some((last, last_way, at)) = &self.last
+            && Weak::as_ptr(last) == Arc::as_ptr(key)
+            && *last_way == way
+            && let Some(known) = self.uses.get_mut(*at)
+        {
+            known.count = known.count.saturating_add(1);
+            known.between.1 = now;
+        } else {
+            if self.uses.is_empty() {
+                self.since = now;
+            }
+            let new = Use { between: (now, now), ..Use::now(key, way) };
+            let of = |known: &Use| (&known.key, known.way) == (&new.key, new.way);
+            let at = self.uses.iter().position(of).unwrap_or(self.uses.len());
+            new.merge(&mut self.uses);
+            self.last = Some((Arc::downgrade(key), way, at));
+        }
+        // However the clock was set meanwhile.
+        now.abs_diff(self.since) >= MINUTE || self.uses.len() >= MOST_COUNTED
+    }
+
+    /// What was counted; nothing is left.
+    pub(crate) fn take(&mut self) -> Vec<Use> {
+        self.last = None;
+        std::mem::take(&mut self.uses)
+    }
+}
+
+/// For how long uses are counted before they are written down, in seconds.
+const MINUTE: u64 = 60;
+
+/// More ways of using keys than this are not counted by one session at a time.
+const MOST_COUNTED: usize = 64;
+
+/// Uses that wait to be written down, in the order in which they came.
+#[derive(Default)]
+pub(crate) struct Pending {
+    uses: Vec<Use>,
+    /// How many are being written just now; they came before those.
+    in_flight: u64,
+    /// How many were written since the beginning, or lost.
+    done: u64,
+    /// How many of them nobody could write down.
+    lost: u64,
+    /// When the first of them came, in milliseconds of a clock that only goes on.
+    since: u64,
+}
+
+/// Uses that are being written down.
+pub(crate) struct Batch {
+    pub(crate) uses: Vec<Use>,
+    /// How many were lost before.
+    pub(crate) lost: u64,
+}
+
+/// More uses do not wait: where they cannot be written down, the oldest are lost, and that is written down.
+const MOST_PENDING: usize = 65_536;
+
+/// So many are written down at once.
+const BATCH: usize = 1024;
+
+/// For how long each of them waits at most if others follow, in milliseconds.
+const WAIT: u64 = 100;
+
+impl Pending {
+    /// Adds uses that were counted to those that wait.
+    pub(crate) fn merge(&mut self, counted: Vec<Use>, now: u64) {
+        self.begin(now);
+        counted.into_iter().for_each(|one| one.merge(&mut self.uses));
+        self.bound();
+    }
+
+    /// Adds one use, and gives its place: it is written down once that many were.
+    pub(crate) fn push(&mut self, one: Use, now: u64) -> u64 {
+        self.begin(now);
+        self.uses.push(one);
+        self.bound();
+        self.done.saturating_add(self.in_flight).saturating_add(self.uses.len() as u64)
+    }
+
+    /// Whether it is time to write them down, each by itself or as counted.
+    pub(crate) fn is_due(&self, rule: UseAudit, now: u64) -> bool {
+        let wait = match rule {
+            UseAudit::Each | UseAudit::Forced => WAIT,
+            UseAudit::Off | UseAudit::Counted => MINUTE * 1000,
+        };
+        self.uses.len() >= BATCH || (!self.uses.is_empty() && now.saturating_sub(self.since) >= wait)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.uses.is_empty()
+    }
+
+    /// How many were written since the beginning, or lost.
+    pub(crate) fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// What is to be written. Until [`Pending::finish`] it is called no second time.
+    pub(crate) fn take(&mut self) -> Batch {
+        self.in_flight = self.uses.len() as u64;
+        Batch { uses: std::mem::take(&mut self.uses), lost: self.lost }
+    }
+
+    /// They were written.
+    pub(crate) fn written(&mut self, batch: &Batch, now: u64) {
+        self.done = self.done.saturating_add(std::mem::take(&mut self.in_flight));
+        self.lost = self.lost.saturating_sub(batch.lost);
+        self.since = now;
+    }
+
+    /// They were not, and wait again.
+    pub(crate) fn failed(&mut self, batch: Batch, now: u64) {
+        self.in_flight = 0;
+        let later = std::mem::replace(&mut self.uses, batch.uses);
+        self.uses.extend(later);
+        self.since = now;
+        self.bound();
+    }
+
+    /// A use that waits does not happen.
+    pub(crate) fn deny(&mut self, place: u64) {
+        let at = place.checked_sub(self.done).and_then(|at| at.checked_sub(1)).and_then(|at| usize::try_from(at).ok());
+        if let Some(one) = at.and_then(|at| self.uses.get_mut(at)) {
+            one.way.2 = Outcome::Denied;
+        }
+    }
+
+    fn begin(&mut self, now: u64) {
+        if self.uses.is_empty() {
+            self.since = now;
+        }
+    }
+
+    fn bound(&mut self) {
+        let over = self.uses.len().saturating_sub(MOST_PENDING);
+        self.lost = self.lost.saturating_add(self.uses.drain(..over).map(|one| one.count).sum());
+        self.done = self.done.saturating_add(over as u64);
+    }
+}

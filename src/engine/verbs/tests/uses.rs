@@ -1,0 +1,182 @@
+//! What is written down of uses of keys.
+
+use std::thread;
+
+use serde_json::Value as Json;
+use store::faulty::{Fault, Span, Verb, When};
+
+use super::*;
+use crate::{KeyState, NewRules, Pins, UseAudit, UseEntry};
+
+const SLOT: SlotId = SlotId(0);
+
+fn world(rule: UseAudit) -> World {
+    let world = World::new();
+    let pins = Pins { officer: SO_PIN, user: None };
+    world.engine.change_rules(SLOT, &pins, NewRules { uses: Some(rule), ..NewRules::default() }).unwrap();
+    world
+}
+
+/// What was written down, which is whole.
+fn written(engine: &Engine, session: SessionHandle) -> Vec<UseEntry> {
+    let mut entries = Vec::new();
+    let head = engine.uses(session, &mut |entry, _| entries.push(entry.clone())).unwrap().unwrap();
+    assert_eq!(head.map_or(0, |head| head.entries), entries.len() as u64);
+    entries
+}
+
+fn member(entry: &UseEntry, name: &str) -> Json {
+    serde_json::from_str::<Json>(&entry.text).unwrap()[name].clone()
+}
+
+/// The operation and the count of each entry.
+fn counts(entries: &[UseEntry]) -> Vec<(String, u64)> {
+    let of = |entry| (member(entry, "operation").as_str().unwrap().to_owned(), member(entry, "uses").as_u64().unwrap());
+    entries.iter().map(of).collect()
+}
+
+fn unique_id(engine: &Engine, session: SessionHandle, key: ObjectHandle) -> String {
+    let view = engine.object(session, key).unwrap();
+    String::from_utf8(view.attribute(A::UNIQUE_ID).unwrap().as_bytes().unwrap().to_vec()).unwrap()
+}
+
+#[test]
+fn uses_are_counted_by_key_and_way_and_written_when_the_login_ends() {
+    let world = world(UseAudit::Counted);
+    let engine = &world.engine;
+    let [session, other] = [(); 2].map(|()| user_session(engine, SLOT));
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    let of_the_session = engine.create_object(session, aes(false, true)).unwrap();
+    for _ in 0..5 {
+        encrypt(engine, session, key).unwrap();
+        encrypt(engine, other, key).unwrap();
+        encrypt(engine, session, of_the_session).unwrap();
+    }
+    engine.decrypt_init(session, &ecb(), key).unwrap();
+    let id = unique_id(engine, session, key);
+    engine.close_session(other).unwrap();
+    assert_eq!(engine.use_totals(session, None).unwrap(), [], "nothing is written at each use, or for each session");
+    engine.logout(session).unwrap();
+    engine.login(session, User::User, PIN).unwrap();
+    let entries = written(engine, session);
+    assert_eq!(counts(&entries), [("encrypt".into(), 10), ("decrypt".into(), 1)]);
+    assert!(entries.iter().all(|entry| entry.key == id && member(entry, "who") == "user"));
+    assert_eq!(member(&entries[0], "mechanism"), "CKM_AES_ECB");
+    assert!(member(&entries[0], "audit")["n"].as_u64().unwrap() >= 3, "it names the last entry of the audit");
+
+    let process = world.another_process();
+    let theirs = user_session(&process, SLOT);
+    let same = find(&process, theirs, vec![(A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0))]).unwrap();
+    encrypt(&process, theirs, same[0]).unwrap();
+    process.finalize();
+    let totals = engine.use_totals(session, Some(&id)).unwrap();
+    let encrypted = totals.iter().find(|total| total.operation == "encrypt").unwrap();
+    assert_eq!((encrypted.uses, encrypted.who.as_str()), (11, "user"));
+    assert_eq!(written(engine, session).len(), 3);
+    assert_eq!(engine.uses_of(session, &id, 1).unwrap()[0].number, 3);
+}
+
+#[test]
+fn a_use_that_is_not_allowed_is_written_down_as_that() {
+    let world = world(UseAudit::Each);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    encrypt(engine, session, key).unwrap();
+    engine.set_attributes(session, key, vec![(A::SR_KEY_STATE, KeyState::Disabled.value())]).unwrap();
+    assert_eq!(encrypt(engine, session, key), Err(Error::KeyFunctionNotPermitted));
+    encrypt(engine, session, key).unwrap_err();
+    let said = counts(&written(engine, session));
+    let once = |operation: &str| (operation.to_owned(), 1);
+    assert_eq!(said, [once("encrypt"), once("encrypt denied"), once("encrypt denied")], "each by itself");
+}
+
+#[test]
+fn without_the_rule_nothing_is_written_down_and_with_it_nobody_reads_it_without_a_login() {
+    let world = World::new();
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    encrypt(engine, session, key).unwrap();
+    assert_eq!(written(engine, session), []);
+    engine.logout(session).unwrap();
+    assert_eq!(engine.use_totals(session, None), Err(Error::UserNotLoggedIn));
+    assert_eq!(engine.uses(session, &mut |_, _| {}).unwrap_err(), Error::UserNotLoggedIn);
+}
+
+#[test]
+fn what_must_be_written_down_and_cannot_be_does_not_happen() {
+    let world = world(UseAudit::Forced);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    encrypt(engine, session, key).unwrap();
+    for when in [When::Before, When::After] {
+        let error = store::Error::Full("no room".to_owned());
+        world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when, span: Span::Once, error });
+        let refused = encrypt(engine, session, key);
+        assert!(matches!(refused, Err(Error::UseNotWritten(_))), "{refused:?}");
+        assert_eq!(types::Rv::from(&refused.unwrap_err()), types::Rv::DEVICE_ERROR);
+    }
+    encrypt(engine, session, key).unwrap();
+    let said = counts(&written(engine, session));
+    let allowed = said.iter().filter(|(operation, _)| operation == "encrypt").count();
+    // What failed after it was written is written again, as what did not happen, with what had waited before it.
+    assert_eq!((allowed, said.len()), (3, 6), "{said:?}");
+}
+
+#[test]
+fn what_cannot_be_written_down_where_it_need_not_be_waits_and_is_an_alarm() {
+    let world = world(UseAudit::Each);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    encrypt(engine, session, key).unwrap();
+    let error = store::Error::Full("no room".to_owned());
+    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Once, error });
+    engine.uses(session, &mut |_, _| {}).unwrap().unwrap();
+    let alarms = engine.alarms().unwrap();
+    assert!(alarms.iter().any(|line| line.contains("uses-not-written") && line.contains("no room")), "{alarms:?}");
+    encrypt(engine, session, key).unwrap();
+    assert_eq!(written(engine, session).len(), 2, "nothing is lost");
+}
+
+#[test]
+fn two_processes_that_write_at_once_write_one_chain() {
+    let world = world(UseAudit::Forced);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    let other = world.another_process();
+    let theirs = user_session(&other, SLOT);
+    let same = find(&other, theirs, vec![(A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0))]).unwrap()[0];
+    let process = Arc::clone(&other);
+    world.plan.meanwhile(Verb::AppendUses, 1, move || {
+        encrypt(&process, theirs, same).unwrap();
+    });
+    encrypt(engine, session, key).unwrap();
+    assert_eq!(counts(&written(engine, session)), [("encrypt".into(), 1), ("encrypt".into(), 1)]);
+    assert_eq!(written(&other, theirs).len(), 2);
+}
+
+#[test]
+fn each_use_of_many_threads_is_written_before_it_happens() {
+    let world = world(UseAudit::Forced);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let session = engine.open_session(SLOT, Access::ReadOnly).unwrap();
+                for done in 1..=25 {
+                    encrypt(engine, session, key).unwrap();
+                    let mut mine = 0;
+                    engine.uses(session, &mut |_, _| mine += 1).unwrap().unwrap();
+                    assert!(mine >= done, "{mine} of at least {done}");
+                }
+            });
+        }
+    });
+    assert_eq!(written(engine, session).len(), 200);
+}
