@@ -17,7 +17,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use store::{Durability, RecordId, SlotConflict, TokenDirectory, TokenLocation};
+use store::{Durability, RecordId, Serial, SlotConflict, TokenDirectory, TokenLocation};
 use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 
 use crate::{
@@ -130,13 +130,38 @@ impl Slots {
         Ok(Arc::clone(self.opened.write().entry(id).or_insert(slot)))
     }
 
+    /// Makes a token with this serial number, and says in which slot it is.
+    ///
+    /// # Errors
+    /// [`Error::ArgumentsBad`] if it is no serial number; [`Error::SlotIdInvalid`] if there is a token with it or in its slot; and
+    /// those of [`Token::create`].
+    pub(crate) fn create_kept(
+        &self,
+        serial: &str,
+        so_pin: &[u8],
+        label: &[u8; 32],
+        settings: &Settings,
+    ) -> Result<SlotId, Error> {
+        let serial = Serial::new(serial).ok_or(Error::ArgumentsBad)?;
+        let tokens = self.directory.tokens()?;
+        let location = TokenLocation { slot: self.directory.free_slot()?, serial };
+        let id = self.number(&location);
+        if tokens.iter().any(|other| other.serial == location.serial || self.number(other) == id) {
+            return Err(Error::SlotIdInvalid);
+        }
+        let token =
+            Token::create(self.directory.as_ref(), location.slot, Some(&location.serial), so_pin, label, settings)?;
+        self.opened.write().insert(id, Arc::new(Slot::new(id, token, settings)));
+        Ok(id)
+    }
+
     /// Makes a token in the free slot.
     pub(crate) fn create(&self, id: SlotId, so_pin: &[u8], label: &[u8; 32], settings: &Settings) -> Result<(), Error> {
         let number = match self.compatibility {
             Compatibility::None => u32::try_from(id.0).map_err(|_| Error::SlotIdInvalid)?,
             Compatibility::SoftHsm => self.directory.free_slot()?,
         };
-        let token = Token::create(self.directory.as_ref(), number, so_pin, label, settings)?;
+        let token = Token::create(self.directory.as_ref(), number, None, so_pin, label, settings)?;
         if self.compatibility == Compatibility::SoftHsm {
             self.made.write().insert(token.serial(), id);
         }

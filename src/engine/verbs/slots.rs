@@ -183,6 +183,16 @@ impl Engine {
         }
     }
 
+    /// Makes a token that keeps a serial number: that of a token of other software which is moved here. Gives its slot, which
+    /// with [`crate::Compatibility::SoftHsm`] is the one that SoftHSM has for it.
+    ///
+    /// # Errors
+    /// [`Error::ArgumentsBad`] if it is not 16 hexadecimal digits in lower case; [`Error::SlotIdInvalid`] if the serial number or
+    /// the slot is taken; [`Error::PinLenRange`], and the store's.
+    pub fn create_token_as(&self, serial: &str, so_pin: &[u8], label: &[u8; 32]) -> Result<SlotId, Error> {
+        self.slots.create_kept(serial, so_pin, label, &self.settings)
+    }
+
     /// Removes a token and everything in it, for good. Needs its officer's PIN.
     ///
     /// # Errors
