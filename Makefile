@@ -7,7 +7,7 @@ bindir ?= $(PREFIX)/bin
 includedir ?= $(PREFIX)/include
 datadir ?= $(PREFIX)/share
 moduledir ?= $(libdir)/pkcs11
-# What has the name of a program of SoftHSM's is in a directory of its own: first in PATH, it takes SoftHSM's place.
+# What has the name of a program or the module of SoftHSM's is in a directory of its own: first in PATH, it takes SoftHSM's place.
 softhsmdir ?= $(PREFIX)/libexec/strongroom/softhsm
 
 CARGO ?= cargo
@@ -57,6 +57,7 @@ install: ## what `make build` made, below $(DESTDIR)$(PREFIX); debug information
 	$(INSTALL) -m 755 $(command) $(DESTDIR)$(bindir)/strongroom
 	$(INSTALL) -d $(DESTDIR)$(softhsmdir)
 	for program in $(softhsm_programs); do $(INSTALL) -m 755 $(target)/release/strongroom-softhsm2-$$program $(DESTDIR)$(softhsmdir)/softhsm2-$$program || exit 1; done
+	$(INSTALL) -m 755 $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(softhsmdir)/libsofthsm2.so
 	$(INSTALL) -m 644 include/strongroom.h $(DESTDIR)$(includedir)/strongroom.h
 	$(INSTALL) -d $(DESTDIR)$(datadir)/man/man1 $(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions
 	$(command) man >$(DESTDIR)$(datadir)/man/man1/strongroom.1
@@ -70,6 +71,7 @@ uninstall: ## the reverse; tokens are left where they are
 	rm -f $(DESTDIR)$(moduledir)/libstrongroom.so $(DESTDIR)$(moduledir)/.debug/libstrongroom.so.debug $(DESTDIR)$(bindir)/strongroom $(DESTDIR)$(includedir)/strongroom.h
 	rm -f $(DESTDIR)$(datadir)/p11-kit/modules/strongroom.module $(DESTDIR)$(datadir)/man/man1/strongroom.1
 	rm -f $(addprefix $(DESTDIR)$(softhsmdir)/softhsm2-,$(softhsm_programs))
+	rm -f $(DESTDIR)$(softhsmdir)/libsofthsm2.so
 	rm -rf $(DESTDIR)$(datadir)/doc/strongroom
 	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/strongroom $(DESTDIR)$(datadir)/zsh/site-functions/_strongroom
 

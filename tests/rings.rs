@@ -9,7 +9,7 @@ const RINGS: &[(&str, &[&str])] = &[
     ("crypto", &["memory"]),
     ("memory", &[]),
     ("store", &["memory"]),
-    ("engine", &["types", "crypto", "store", "memory"]),
+    ("engine", &["types", "crypto", "store", "memory", "softhsm"]),
     ("softhsm", &["types"]),
     ("abi", &["types", "engine", "memory"]),
     ("cli", &["types", "engine", "memory", "softhsm"]),

@@ -99,7 +99,7 @@ pub(crate) unsafe fn start<E: Into<Rv>>(
             return Ok(engine.session_cancel(session(s), from_c(kind))?);
         }
         // SAFETY: by our caller's promise, which is the same.
-        let mechanism = unsafe { params::read(mechanism) }?;
+        let mechanism = unsafe { params::read(engine, mechanism) }?;
         call(engine, session(s), &mechanism).map_err(Into::into)
     })
 }

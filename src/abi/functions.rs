@@ -74,7 +74,7 @@ functions! {
         fn C_Finalize(reserved: *mut c_void)
             => process::finalize(reserved);
         fn C_GetInfo(info: *mut CK_INFO)
-            => process::with(|_| { place(info)?.write(info::module()); Ok(()) });
+            => process::with(|engine| { place(info)?.write(info::module(engine.names())); Ok(()) });
         fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST)
             => { place(list)?.write((&raw const LIST_2_40).cast_mut()); Ok(()) };
         fn C_GetSlotList(_token_present: CK_BBOOL, list: *mut CK_SLOT_ID, count: *mut CK_ULONG)
@@ -186,15 +186,15 @@ functions! {
         fn C_DecryptVerifyUpdate(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
             => ask::pump(s, CKF_DECRYPT | CKF_VERIFY, data, data_len, out, out_len, Engine::decrypt_verify_update);
         fn C_GenerateKey(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, template: *mut CK_ATTRIBUTE, count: CK_ULONG, handle: *mut CK_OBJECT_HANDLE)
-            => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.generate_key(session(s), &params::read(mechanism)?, template::read(template, count)?)?.0)); Ok(()) });
+            => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.generate_key(session(s), &params::read(engine, mechanism)?, template::read(template, count)?)?.0)); Ok(()) });
         fn C_GenerateKeyPair(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, public: *mut CK_ATTRIBUTE, public_count: CK_ULONG, private: *mut CK_ATTRIBUTE, private_count: CK_ULONG, public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE)
-            => process::with(|engine| { let (public_place, private_place) = (place(public_key)?, place(private_key)?); let (public, private) = engine.generate_key_pair(session(s), &params::read(mechanism)?, template::read(public, public_count)?, template::read(private, private_count)?)?; public_place.write(to_c(public.0)); private_place.write(to_c(private.0)); Ok(()) });
+            => process::with(|engine| { let (public_place, private_place) = (place(public_key)?, place(private_key)?); let (public, private) = engine.generate_key_pair(session(s), &params::read(engine, mechanism)?, template::read(public, public_count)?, template::read(private, private_count)?)?; public_place.write(to_c(public.0)); private_place.write(to_c(private.0)); Ok(()) });
         fn C_WrapKey(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, wrapping_key: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE, out: *mut CK_BYTE, out_len: *mut CK_ULONG)
-            => process::with(|engine| { let target = Target::new(out, out_len)?; let mechanism = params::read(mechanism)?; target.fill(|out| engine.wrap_key(session(s), &mechanism, object(wrapping_key), object(key), out)) });
+            => process::with(|engine| { let target = Target::new(out, out_len)?; let mechanism = params::read(engine, mechanism)?; target.fill(|out| engine.wrap_key(session(s), &mechanism, object(wrapping_key), object(key), out)) });
         fn C_UnwrapKey(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, template: *mut CK_ATTRIBUTE, count: CK_ULONG, handle: *mut CK_OBJECT_HANDLE)
-            => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.unwrap_key(session(s), &params::read(mechanism)?, object(key), ask::input(data, data_len)?, template::read(template, count)?)?.0)); Ok(()) });
+            => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.unwrap_key(session(s), &params::read(engine, mechanism)?, object(key), ask::input(data, data_len)?, template::read(template, count)?)?.0)); Ok(()) });
         fn C_DeriveKey(s: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG, handle: *mut CK_OBJECT_HANDLE)
-            => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.derive_key(session(s), &params::read(mechanism)?, object(key), template::read(template, count)?)?.0)); Ok(()) });
+            => process::with(|engine| { let place = place(handle)?; place.write(to_c(engine.derive_key(session(s), &params::read(engine, mechanism)?, object(key), template::read(template, count)?)?.0)); Ok(()) });
         fn C_SeedRandom(s: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG)
             => ask::feed(s, 0, data, data_len, Engine::seed_random);
         fn C_GenerateRandom(s: CK_SESSION_HANDLE, out: *mut CK_BYTE, len: CK_ULONG)

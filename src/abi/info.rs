@@ -2,10 +2,10 @@
 
 use cryptoki_sys::{
     CK_FLAGS, CK_INFO, CK_MECHANISM_INFO, CK_SESSION_INFO, CK_SESSION_VALIDATION_FLAGS_TYPE, CK_SLOT_INFO,
-    CK_TOKEN_INFO, CK_UNAVAILABLE_INFORMATION, CK_VERSION, CKF_RW_SESSION, CKF_SERIAL_SESSION, CKF_TOKEN_PRESENT,
-    CKS_LAST_VALIDATION_OK,
+    CK_TOKEN_INFO, CK_UNAVAILABLE_INFORMATION, CK_VERSION, CKF_REMOVABLE_DEVICE, CKF_RW_SESSION, CKF_SERIAL_SESSION,
+    CKF_TOKEN_PRESENT, CKS_LAST_VALIDATION_OK,
 };
-use engine::{Access, SessionInfo, SlotInfo, TokenInfo, mechanism::Mechanism};
+use engine::{Access, Names, SessionInfo, SlotInfo, TokenInfo, mechanism::Mechanism};
 use types::Rv;
 
 use crate::number::to_c;
@@ -14,22 +14,22 @@ use crate::number::to_c;
 /// version, which is the one that says what is in it; this one is the newest of them (PKCS#11, 3.1).
 pub(crate) const NEWEST: CK_VERSION = CK_VERSION { major: 3, minor: 2 };
 
-pub(crate) fn module() -> CK_INFO {
+pub(crate) fn module(names: &Names) -> CK_INFO {
     CK_INFO {
         cryptokiVersion: NEWEST,
-        manufacturerID: padded(engine::MANUFACTURER),
+        manufacturerID: padded(names.library_manufacturer),
         flags: 0,
-        libraryDescription: padded("strongroom PKCS#11 module"),
+        libraryDescription: padded(names.library),
         libraryVersion: version(engine::RELEASE),
     }
 }
 
-/// A slot always has a token, initialised or not, and neither can be taken out.
+/// A slot always has a token, initialised or not.
 pub(crate) fn slot(info: &SlotInfo) -> CK_SLOT_INFO {
     CK_SLOT_INFO {
         slotDescription: padded(&info.description),
         manufacturerID: padded(info.manufacturer),
-        flags: CKF_TOKEN_PRESENT,
+        flags: CKF_TOKEN_PRESENT | if info.removable { CKF_REMOVABLE_DEVICE } else { 0 },
         hardwareVersion: version(info.hardware),
         firmwareVersion: version(info.firmware),
     }
@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn the_release_is_the_package() {
-        let info = module().libraryVersion;
+        let names = engine::Engine::in_memory(engine::Settings::load()).names();
+        let info = module(names).libraryVersion;
         let package = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
         assert_eq!(format!("{}.{}", info.major, info.minor), package);
     }

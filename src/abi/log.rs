@@ -11,6 +11,7 @@ use std::{
     time::SystemTime,
 };
 
+use engine::LogLevel;
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -19,18 +20,27 @@ use tracing::{
 
 /// Begins to write the trace if `STRONGROOM_LOG` has a level (`error`, `warn`, `info`, `debug`, `trace`):
 /// to the end of the file that `STRONGROOM_LOG_FILE` names, else to standard error. Without that
-/// variable the module writes nothing anywhere. Once per process.
+/// variable the module writes nothing anywhere; where `softhsm2.conf` holds, its `log.level` is the level of such a file.
+/// Once per process.
 ///
 /// The subscriber is the default of the whole process as `tracing` sees it, and in the shared object that
 /// is the shared object: its copy of `tracing` is its own. Only a Rust program that links this crate
 /// shares it, and what such a program has set up before stays.
-pub(crate) fn start() {
+pub(crate) fn start(of_softhsm: Option<LogLevel>) {
     static STARTED: AtomicBool = AtomicBool::new(false);
     // Not `Once`, which a child forked meanwhile would wait for.
     if STARTED.swap(true, Ordering::Relaxed) {
         return;
     }
-    let Some(level) = env::var("STRONGROOM_LOG").ok().and_then(|level| level.parse::<Level>().ok()) else { return };
+    let named = env::var("STRONGROOM_LOG").ok().and_then(|level| level.parse::<Level>().ok());
+    // SoftHSM's level alone opens no file: it has the system's log, and standard error is the host's.
+    let configured = of_softhsm.filter(|_| env::var_os("STRONGROOM_LOG_FILE").is_some()).map(|level| match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warning => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+    });
+    let Some(level) = named.or(configured) else { return };
     // In a program with more rights than its user, the environment is the user's and the file is not.
     if ::memory::is_privileged() {
         return;

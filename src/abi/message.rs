@@ -307,11 +307,15 @@ pub(crate) unsafe fn decrypt_next(
 ///
 /// # Safety
 /// Unless null, `mechanism` must be to a mechanism, and its parameter as for [`Parameters::read`].
-unsafe fn mechanism(mechanism: *const CK_MECHANISM, tag: Tag) -> Result<(MechanismType, Parameters), Rv> {
+unsafe fn mechanism(
+    engine: &Engine,
+    mechanism: *const CK_MECHANISM,
+    tag: Tag,
+) -> Result<(MechanismType, Parameters), Rv> {
     // SAFETY: by our caller's promise.
     let mechanism = unsafe { memory::value(mechanism) }.ok_or(Rv::ARGUMENTS_BAD)?;
     let id = MechanismType(from_c(mechanism.mechanism));
-    let row = engine::mechanism::find(id).ok_or(Rv::MECHANISM_INVALID)?;
+    let row = engine.mechanism(id).ok_or(Rv::MECHANISM_INVALID)?;
     if !row.takes_messages() {
         return Err(Rv::MECHANISM_INVALID);
     }
@@ -333,7 +337,7 @@ pub(crate) unsafe fn wrap(
     process::with(|engine| {
         engine.session_info(session(s))?;
         // SAFETY: by our caller's promise.
-        let ((id, params), aad) = unsafe { (mechanism(how, Tag::Wanted)?, associated(aad, aad_len)?) };
+        let ((id, params), aad) = unsafe { (mechanism(engine, how, Tag::Wanted)?, associated(aad, aad_len)?) };
         // SAFETY: by our caller's promise.
         let target = unsafe { Target::new(out, out_len) }?;
         let mut made = params.read.clone();
@@ -366,7 +370,7 @@ pub(crate) unsafe fn unwrap(
         // SAFETY: by our caller's promise.
         unsafe {
             let place = place(handle)?;
-            let ((id, params), aad) = (mechanism(how, Tag::Given)?, associated(aad, aad_len)?);
+            let ((id, params), aad) = (mechanism(engine, how, Tag::Given)?, associated(aad, aad_len)?);
             let (wrapped, template) = (input(wrapped, wrapped_len)?, template::read(attributes, count)?);
             let key = object(unwrapping_key);
             let made = engine.unwrap_key_authenticated(session(s), (id, params.read), key, wrapped, template, &aad)?;

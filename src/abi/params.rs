@@ -3,6 +3,7 @@ use cryptoki_sys::{
     CK_MECHANISM, CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ULONG,
     CKZ_DATA_SPECIFIED,
 };
+use engine::Engine;
 use types::{Kdf, Mechanism, MechanismType, Mgf, Params, Rv, Shape};
 
 use crate::{memory, memory::Fault, number::from_c};
@@ -18,11 +19,11 @@ pub(crate) const NESTED_MAX: usize = 16 << 20;
 /// Unless null, `ptr` must be to a mechanism, its `pParameter`, unless null, to as many bytes as its
 /// `ulParameterLen` says, and if they make the mechanism's C struct, each pointer there to as many as the
 /// struct says.
-pub(crate) unsafe fn read(ptr: *const CK_MECHANISM) -> Result<Mechanism, Rv> {
+pub(crate) unsafe fn read(engine: &Engine, ptr: *const CK_MECHANISM) -> Result<Mechanism, Rv> {
     // SAFETY: by our caller's promise; any bits make numbers and pointers.
     let mechanism = unsafe { memory::value(ptr) }.ok_or(Rv::ARGUMENTS_BAD)?;
     let id = MechanismType(from_c(mechanism.mechanism));
-    let row = engine::mechanism::find(id).ok_or(Rv::MECHANISM_INVALID)?;
+    let row = engine.mechanism(id).ok_or(Rv::MECHANISM_INVALID)?;
     // SAFETY: by our caller's promise.
     let params = unsafe { parameter(row.shape, mechanism.pParameter.cast(), mechanism.ulParameterLen) }?;
     Ok(Mechanism { id, params })

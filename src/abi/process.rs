@@ -17,7 +17,7 @@ use std::{
 use ::memory::{ArenaFork, ForkMark};
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::{CK_C_INITIALIZE_ARGS, CKF_OS_LOCKING_OK};
-use engine::{Engine, ForkGuard, HeldFiles, Settings};
+use engine::{Compatibility, Engine, ForkGuard, HeldFiles, Settings};
 use types::Rv;
 
 use crate::{Outcome, boundary, log, memory};
@@ -71,9 +71,7 @@ pub(crate) fn with<T>(call: impl FnOnce(&Engine) -> Result<T, Rv>) -> Result<T, 
 /// Unless null, `args` must be to a `CK_C_INITIALIZE_ARGS`.
 pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     // SAFETY: by our caller's promise; a function pointer that is not null is only looked at.
-    if let Some(args) = unsafe { memory::value(args) } {
-        check(&args)?;
-    }
+    let args = unsafe { memory::value(args) };
     if ENDING.load(Ordering::Relaxed) {
         return Err(Rv::GENERAL_ERROR);
     }
@@ -81,13 +79,15 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     if current.as_deref().is_some_and(Instance::is_ours) {
         return Err(Rv::CRYPTOKI_ALREADY_INITIALIZED);
     }
+    // A forked child goes on with what its parent was set to: hosts as nginx clear the environment of theirs.
+    let settings = inherited().unwrap_or_else(|| Settings::load_as(named_as()));
+    if let Some(args) = args {
+        check(&args, settings.compatibility)?;
+    }
     boundary::silence_panics();
-    log::start();
+    log::start(settings.softhsm.as_ref().map(|config| config.log_level));
     let fork_mark = fork_mark()?;
     watch_forks()?;
-
-    // A forked child goes on with what its parent was set to: hosts as nginx clear the environment of theirs.
-    let settings = inherited().unwrap_or_else(Settings::load);
     for problem in &settings.problems {
         tracing::error!("{}", problem.text);
     }
@@ -99,6 +99,12 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
         FIRST.store(Some(Arc::new((GENERATION.load(Ordering::Relaxed), settings.clone()))));
     }
     let engine = Engine::new(settings);
+    if let Some(directory) = engine.tokens_to_migrate() {
+        tracing::warn!(
+            "{} has tokens of SoftHSM's, which are left as they are: `strongroom migrate softhsm` moves them here",
+            directory.display()
+        );
+    }
     let fresh = Arc::new(Instance { engine, generation: GENERATION.load(Ordering::Relaxed), fork_mark });
     let previous = INSTANCE.compare_and_swap(&current, Some(fresh));
     if previous.as_ref().map(Arc::as_ptr) != current.as_ref().map(Arc::as_ptr) {
@@ -108,6 +114,28 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     // locks that are still its own, so it stays for ever.
     mem::forget(current);
     Ok(())
+}
+
+/// Which module this one was installed as: a file `libsofthsm2.so` is SoftHSM's to those who load it.
+fn named_as() -> Compatibility {
+    let mut found = mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    let here: *const c_void = (&raw const AT_THE_END).cast();
+    // SAFETY: the place is one for a `Dl_info`; the address is only looked up.
+    if unsafe { libc::dladdr(here, found.as_mut_ptr()) } == 0 {
+        return Compatibility::None;
+    }
+    // SAFETY: it was zeroed, and is filled now; the name has a terminator, and stays as long as this object.
+    let path = unsafe {
+        let name = found.assume_init().dli_fname;
+        if name.is_null() {
+            return Compatibility::None;
+        }
+        std::ffi::CStr::from_ptr(name).to_bytes()
+    };
+    match path.rsplit(|byte| *byte == b'/').next() {
+        Some(b"libsofthsm2.so") => Compatibility::SoftHsm,
+        _ => Compatibility::None,
+    }
 }
 
 /// What the process was set to from which this one was forked, if it was initialised once.
@@ -135,14 +163,16 @@ pub(crate) fn finalize(reserved: *const c_void) -> Outcome {
     Ok(())
 }
 
-fn check(args: &CK_C_INITIALIZE_ARGS) -> Outcome {
+fn check(args: &CK_C_INITIALIZE_ARGS, compatibility: Compatibility) -> Outcome {
     let CK_C_INITIALIZE_ARGS { CreateMutex, DestroyMutex, LockMutex, UnlockMutex, flags, pReserved } = args;
     let given = [CreateMutex.is_some(), DestroyMutex.is_some(), LockMutex.is_some(), UnlockMutex.is_some()];
     let all_or_none = given == [true; 4] || given == [false; 4];
     if !all_or_none || !pReserved.is_null() {
         return Err(Rv::ARGUMENTS_BAD);
     }
-    if given == [true; 4] && flags & CKF_OS_LOCKING_OK == 0 {
+    // SoftHSM takes them; here the system's locks do what they would.
+    let own_only = given == [true; 4] && flags & CKF_OS_LOCKING_OK == 0;
+    if own_only && compatibility == Compatibility::None {
         return Err(Rv::CANT_LOCK);
     }
     Ok(())
@@ -274,10 +304,11 @@ mod tests {
             ..none
         };
         for flags in [0, CKF_OS_LOCKING_OK, CKF_LIBRARY_CANT_CREATE_OS_THREADS, 3] {
-            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..none }), Ok(()));
+            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..none }, Compatibility::None), Ok(()));
             let allowed = flags & CKF_OS_LOCKING_OK != 0;
             let outcome = if allowed { Ok(()) } else { Err(Rv::CANT_LOCK) };
-            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..own }), outcome);
+            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..own }, Compatibility::None), outcome);
+            assert_eq!(check(&CK_C_INITIALIZE_ARGS { flags, ..own }, Compatibility::SoftHsm), Ok(()));
         }
     }
 
@@ -292,7 +323,7 @@ mod tests {
                 flags: CKF_OS_LOCKING_OK,
                 pReserved: std::ptr::null_mut(),
             };
-            assert_eq!(check(&args), Err(Rv::ARGUMENTS_BAD), "{given:04b}");
+            assert_eq!(check(&args, Compatibility::None), Err(Rv::ARGUMENTS_BAD), "{given:04b}");
         }
     }
 
@@ -300,7 +331,7 @@ mod tests {
     fn what_is_reserved_must_be_null() {
         let mut text = *b"configdir=x\0";
         let args = CK_C_INITIALIZE_ARGS { pReserved: text.as_mut_ptr().cast(), ..Default::default() };
-        assert_eq!(check(&args), Err(Rv::ARGUMENTS_BAD));
+        assert_eq!(check(&args, Compatibility::None), Err(Rv::ARGUMENTS_BAD));
         assert_eq!(finalize(text.as_ptr().cast()), Err(Rv::ARGUMENTS_BAD));
     }
 }

@@ -44,6 +44,9 @@ pub(crate) struct SoftHsm {
     /// Another PIN for the security officer.
     #[arg(long, value_name = "SOURCE")]
     new_so_pin: Option<Source>,
+    /// Each token keeps SoftHSM's serial number, and with compatibility = "softhsm" the number of its slot too.
+    #[arg(long)]
+    keep_slot_id: bool,
     /// Does everything but write: into tokens in memory, which are gone afterwards.
     #[arg(long)]
     dry_run: bool,
@@ -134,9 +137,13 @@ fn from_softhsm(engine: &Engine, asked: &SoftHsm) -> Result<Answer, Fault> {
             return Err(Fault::Usage(format!("two tokens have the label '{label}': --token SERIAL moves one of them")));
         }
         let open = open(source, &pins)?;
-        // Tokens in memory are all new.
         let place = place(engine, &label, user, officer)?;
-        let place = if asked.dry_run { Place::New } else { place };
+        let place = if asked.keep_slot_id { kept_place(engine, source, &label, place)? } else { place };
+        let place = match place {
+            // Tokens in memory are all new.
+            Place::Empty(_) if asked.dry_run => Place::New,
+            other => other,
+        };
         moves.push(Move { label, source, open, place });
     }
 
@@ -194,7 +201,7 @@ fn move_all<'a>(
     let (user, officer) = pins.kept()?;
     let mut reports = Vec::new();
     for Move { label, source, open, place } in moves {
-        let target = Target::make(engine, label, place, user, officer)?;
+        let target = Target::make(engine, label, source.serial(), place, user, officer)?;
         let filled = target.fill(source, &open, pins.witness());
         made.push(target);
         reports.push(filled?);
@@ -254,6 +261,8 @@ fn open<'a>(source: &'a Token, pins: &Pins) -> Result<softhsm::OpenToken<'a>, Fa
 #[derive(Clone, Copy)]
 enum Place {
     New,
+    /// A new token with SoftHSM's serial number.
+    Kept,
     /// A token that is there, has the label and the PINs, and nothing in it.
     Empty(SlotId),
 }
@@ -291,6 +300,23 @@ fn place(engine: &Engine, label: &str, user: &Pin, officer: &Pin) -> Result<Plac
         }
         Err(other) => Err(other),
     }
+}
+
+/// Where a token goes that keeps its serial number.
+fn kept_place(engine: &Engine, source: &Token, label: &str, place: Place) -> Result<Place, Fault> {
+    if let Place::Empty(_) = place {
+        return Err(Fault::Usage(format!(
+            "there is a token '{label}' here already, with a serial number of its own: without --keep-slot-id it is filled"
+        )));
+    }
+    let serial = source.serial();
+    let same = |listed: &select::Listed| matches!(&listed.1, Ok(told) if told.get("serial").and_then(Json::as_str) == Some(serial));
+    if select::tokens(engine)?.iter().any(same) {
+        return Err(Fault::Usage(format!(
+            "there is a token with the serial number {serial} here already: without --keep-slot-id '{label}' gets another"
+        )));
+    }
+    Ok(Place::Kept)
 }
 
 /// A token that is being filled.
@@ -346,9 +372,17 @@ struct Remark {
 }
 
 impl<'a> Target<'a> {
-    fn make(engine: &'a Engine, label: String, place: Place, user: &'a Pin, officer: &'a Pin) -> Result<Self, Fault> {
+    fn make(
+        engine: &'a Engine,
+        label: String,
+        serial: &str,
+        place: Place,
+        user: &'a Pin,
+        officer: &'a Pin,
+    ) -> Result<Self, Fault> {
         let slot = match place {
             Place::New => token::make(engine, &label, officer, user)?,
+            Place::Kept => token::make_as(engine, serial, &label, officer, user)?,
             Place::Empty(slot) => slot,
         };
         Ok(Self { engine, label, place, slot, user, officer, adopted: RefCell::default() })
@@ -357,7 +391,7 @@ impl<'a> Target<'a> {
     /// Takes back what was done: no token is left that is not whole.
     fn undo(&self) -> Result<(), Fault> {
         match self.place {
-            Place::New => self.engine.delete_token(self.slot, self.officer)?,
+            Place::New | Place::Kept => self.engine.delete_token(self.slot, self.officer)?,
             // What was put there, and nothing else: somebody may use the token meanwhile.
             Place::Empty(slot) => {
                 let session = self.engine.open_session(slot, Access::ReadWrite)?;

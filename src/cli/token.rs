@@ -307,8 +307,35 @@ pub(crate) fn must_have_length(what: &str, pin: &[u8]) -> Result<(), Fault> {
 /// Makes a whole token or none, in the free slot.
 pub(crate) fn make(engine: &Engine, label: &str, so_pin: &[u8], pin: &[u8]) -> Result<SlotId, Fault> {
     let padded = padded(label)?;
-    let slot = *engine.slots().last().ok_or_else(|| Fault::NotFound("there is no free slot".into()))?;
+    let slot = free(engine)?;
     engine.create_token(slot, so_pin, &padded)?;
+    finished_or_none(engine, slot, so_pin, pin)
+}
+
+/// Makes a token that keeps the serial number of SoftHSM's, and with it the slot.
+pub(crate) fn make_as(engine: &Engine, serial: &str, label: &str, so_pin: &[u8], pin: &[u8]) -> Result<SlotId, Fault> {
+    let slot = engine.create_token_as(serial, so_pin, &padded(label)?).map_err(|why| match why {
+        engine::Error::SlotIdInvalid => Fault::Usage(format!(
+            "the serial number {serial}, or the slot that SoftHSM has for it, is another token's here: without --keep-slot-id \
+             '{label}' gets others"
+        )),
+        engine::Error::ArgumentsBad => Fault::Usage(format!(
+            "'{serial}' is not 16 hexadecimal digits, which a serial number is here: without --keep-slot-id '{label}' gets one"
+        )),
+        other => other.into(),
+    })?;
+    finished_or_none(engine, slot, so_pin, pin)
+}
+
+/// The slot without a token.
+fn free(engine: &Engine) -> Result<SlotId, Fault> {
+    let with_token = engine.tokens()?;
+    let mut slots = engine.slots();
+    slots.retain(|slot| !with_token.contains(slot));
+    slots.last().copied().ok_or_else(|| Fault::NotFound("there is no free slot".into()))
+}
+
+fn finished_or_none(engine: &Engine, slot: SlotId, so_pin: &[u8], pin: &[u8]) -> Result<SlotId, Fault> {
     let finished = finish(engine, slot, so_pin, pin);
     if finished.is_err() {
         // Half a token is none.

@@ -9,6 +9,7 @@ mod alarms;
 pub mod audit;
 pub mod backup;
 mod clock;
+mod compatibility;
 mod curve;
 mod der;
 mod error;
@@ -41,12 +42,14 @@ use handles::Table;
 use session::Session;
 use slot::Slots;
 
+pub use compatibility::{Compatibility, Names};
 pub use crypto::{keys, use_heap};
 pub use error::Error;
 pub use object::KeyState;
 pub use session::{Access, SessionInfo, State};
 pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};
+pub use softhsm::LogLevel;
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use store::{UseEntry, UseTotal};
 pub use token::{
@@ -93,7 +96,7 @@ impl Engine {
     #[must_use]
     pub fn over(token_directory: Arc<dyn TokenDirectory>, settings: Settings) -> Self {
         Self {
-            slots: Slots::new(Arc::clone(&token_directory)),
+            slots: Slots::new(Arc::clone(&token_directory), settings.compatibility),
             directory: token_directory,
             sessions: Table::new(),
             state_key: saved::StateKey::default(),
@@ -106,6 +109,20 @@ impl Engine {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What the module and its tokens are called.
+    #[must_use]
+    pub fn names(&self) -> &'static Names {
+        self.settings.compatibility.names()
+    }
+
+    /// The directory with tokens of SoftHSM's that are not seen here, as long as there are no others.
+    #[must_use]
+    pub fn tokens_to_migrate(&self) -> Option<&std::path::Path> {
+        let config = self.settings.softhsm.as_ref()?;
+        let none = self.tokens().is_ok_and(|tokens| tokens.is_empty());
+        (none && softhsm::has_tokens(&config.token_directory)).then_some(config.token_directory.as_path())
     }
 
     /// Ends what is going on, as the module is finalised: every login, and what is kept of it.

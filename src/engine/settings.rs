@@ -8,7 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Profile, Recovery};
+use softhsm::Config;
+
+use crate::{Compatibility, Profile, Recovery, compatibility};
 
 /// How the module behaves. There is a default for everything.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub struct Settings {
     pub profile: Profile,
     /// Whether the officer of a new token can give a user his private objects back.
     pub recovery: Recovery,
+    /// Which module's slot numbers, names and configuration hold.
+    pub compatibility: Compatibility,
+    /// What `softhsm2.conf` says, if it holds.
+    pub softhsm: Option<Config>,
     /// The file that these settings come from, if one was read.
     pub file: Option<PathBuf>,
     /// What was wrong with the file or the environment.
@@ -53,7 +59,8 @@ pub enum ProblemKind {
     Wrong,
     /// A key that this release does not have: misspelt, or of a newer release. The command stops; the module goes on.
     UnknownKey,
-    /// A file in a place where one may be cannot be read. The defaults hold: the module is harmless in a stranger's process.
+    /// A file in a place where one may be cannot be read, or a line of `softhsm2.conf` is passed over. The defaults hold: the
+    /// module is harmless in a stranger's process.
     Unreadable,
 }
 
@@ -177,6 +184,14 @@ const KEYS: &[Key] = &[
         show: |of| of.profile.to_string(),
     },
     Key {
+        name: "compatibility",
+        take: |to, text| {
+            to.compatibility = text.parse()?;
+            Ok(())
+        },
+        show: |of| of.compatibility.to_string(),
+    },
+    Key {
         name: "recovery",
         take: |to, text| {
             to.recovery = text.parse()?;
@@ -191,15 +206,22 @@ impl Settings {
     /// [`Settings::refusal`] before.
     #[must_use]
     pub fn load() -> Self {
+        Self::load_as(Compatibility::default())
+    }
+
+    /// The settings of this process, where a module of this name was loaded: what is set wins over that.
+    #[must_use]
+    pub fn load_as(compatibility: Compatibility) -> Self {
         if memory::is_privileged() {
-            return Self::from_environment(&|_| None);
+            return Self::from_environment(compatibility, &|_| None);
         }
-        Self::from_environment(&|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self::from_environment(compatibility, &variable)
     }
 
     /// The settings of a process with these environment variables.
-    fn from_environment(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Self {
-        let mut settings = Self::defaults(variable);
+    fn from_environment(compatibility: Compatibility, variable: &dyn Fn(&str) -> Option<PathBuf>) -> Self {
+        let mut settings = Self { compatibility, ..Self::defaults(variable) };
         let mut origin = vec!["default".to_owned(); KEYS.len()];
         settings.read_file(variable, &mut origin);
         for (key, origin) in KEYS.iter().zip(&mut origin) {
@@ -212,6 +234,7 @@ impl Settings {
                 }
             }
         }
+        settings.follow_softhsm(variable, &mut origin);
         settings.sources = KEYS
             .iter()
             .zip(origin)
@@ -226,6 +249,28 @@ impl Settings {
         let wrong = self.problems.iter().filter(|problem| problem.kind == ProblemKind::Wrong);
         let texts: Vec<&str> = wrong.map(|problem| problem.text.as_str()).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
+    /// Reads `softhsm2.conf` where it holds. Where somebody has said where the tokens are, they are there.
+    fn follow_softhsm(&mut self, variable: &dyn Fn(&str) -> Option<PathBuf>, origin: &mut [String]) {
+        if self.compatibility != Compatibility::SoftHsm {
+            return;
+        }
+        match compatibility::read(variable) {
+            Ok((config, store)) => {
+                let of_store = KEYS.iter().zip(origin).find(|(key, _)| key.name == "store").map(|(_, origin)| origin);
+                if let Some(origin) = of_store.filter(|origin| *origin == "default") {
+                    *origin = "directories.tokendir of softhsm2.conf".to_owned();
+                    self.store = store;
+                }
+                for text in &config.passed_over {
+                    self.problems
+                        .push(Problem { kind: ProblemKind::Unreadable, text: format!("softhsm2.conf: {text}") });
+                }
+                self.softhsm = Some(config);
+            }
+            Err(text) => self.blame(ProblemKind::Wrong, text),
+        }
     }
 
     fn blame(&mut self, kind: ProblemKind, text: String) {
@@ -263,6 +308,8 @@ impl Settings {
             pin_tries: 10,
             profile: Profile::default(),
             recovery: Recovery::default(),
+            compatibility: Compatibility::default(),
+            softhsm: None,
             file: None,
             problems: Vec::new(),
             sources: Vec::new(),
@@ -346,7 +393,7 @@ mod tests {
 
     fn with(variables: &[(&str, &str)]) -> Settings {
         let home = ("HOME", "/nowhere/home");
-        Settings::from_environment(&|name| {
+        Settings::from_environment(Compatibility::default(), &|name| {
             variables.iter().chain([&home]).find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value))
         })
     }
@@ -395,5 +442,23 @@ mod tests {
         assert_eq!(with(&[("STRONGROOM_CONFIG", &named), ("STRONGROOM_PIN_TRIES", "7")]).pin_tries, 7, "wins");
         fs::remove_file(&path).unwrap();
         assert_eq!(with(&[("STRONGROOM_CONFIG", &named)]).problems.len(), 1, "a named file must be there");
+    }
+
+    #[test]
+    fn softhsms_configuration_says_where_the_tokens_are_if_nobody_else_does() {
+        let place = env::temp_dir().join(format!("strongroom-softhsm-conf-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let conf = place.join("softhsm2.conf");
+        fs::write(&conf, format!("directories.tokendir = {}\nslots.removable = true\n", place.display())).unwrap();
+        let conf = conf.to_string_lossy().into_owned();
+        let mode = ("STRONGROOM_COMPATIBILITY", "softhsm");
+        let settings = with(&[mode, ("SOFTHSM2_CONF", &conf)]);
+        assert_eq!((settings.store, settings.problems), (place.join("strongroom"), Vec::new()));
+        assert!(settings.softhsm.unwrap().removable);
+        let settings = with(&[mode, ("SOFTHSM2_CONF", &conf), ("STRONGROOM_STORE", "/tokens")]);
+        assert_eq!(settings.store, Path::new("/tokens"));
+        assert!(with(&[mode, ("SOFTHSM2_CONF", "/nowhere/softhsm2.conf")]).refusal().is_some());
+        assert!(with(&[("SOFTHSM2_CONF", &conf)]).softhsm.is_none(), "in no other mode");
+        fs::remove_dir_all(&place).unwrap();
     }
 }

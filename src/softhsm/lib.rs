@@ -21,7 +21,7 @@ mod object;
 mod parse;
 mod token;
 
-pub use config::token_directory;
+pub use config::{Config, LogLevel, Mechanisms, config, has_tokens, slot_of, token_directory};
 pub use error::Error;
 pub use object::{Objects, SourceObject};
 pub use token::{OpenToken, Token, Who, tokens};

@@ -7,6 +7,8 @@ pub struct SlotInfo {
     pub description: String,
     /// Who made it.
     pub manufacturer: &'static str,
+    /// Whether its token is said to be one that can be taken out.
+    pub removable: bool,
     /// Version of the hardware, major and minor.
     pub hardware: (u8, u8),
     /// Version of the firmware, major and minor.

@@ -17,11 +17,11 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use store::{Durability, RecordId, SlotConflict, TokenDirectory, TokenLocation};
+use store::{Durability, RecordId, Serial, SlotConflict, TokenDirectory, TokenLocation};
 use types::{AttributeType, ObjectHandle, SessionHandle, SlotId, Value};
 
 use crate::{
-    Access, Error, Profile, Report, Settings, Summary,
+    Access, Compatibility, Error, Profile, Report, Settings, Summary,
     alarms::{Alarm, Alarms},
     object::{Attributes, Object, ObjectLocation, Visibility},
     token::{Login, NewRules, Pins, Role, Rotated, Token},
@@ -39,6 +39,10 @@ pub(crate) use state::LoginNumber;
 /// The slots: one for each token, and one more for the next.
 pub(crate) struct Slots {
     directory: Arc<dyn TokenDirectory>,
+    compatibility: Compatibility,
+    /// Those that this process has made where a number follows from the serial: they stay where they were made until the module
+    /// is finalised, as SoftHSM's do.
+    made: RwLock<BTreeMap<String, SlotId>>,
     /// Those whose tokens this process has opened.
     opened: RwLock<BTreeMap<SlotId, Arc<Slot>>>,
 }
@@ -58,8 +62,21 @@ pub(crate) struct Slot {
 }
 
 impl Slots {
-    pub(crate) fn new(directory: Arc<dyn TokenDirectory>) -> Self {
-        Self { directory, opened: RwLock::default() }
+    pub(crate) fn new(directory: Arc<dyn TokenDirectory>, compatibility: Compatibility) -> Self {
+        Self { directory, compatibility, made: RwLock::default(), opened: RwLock::default() }
+    }
+
+    /// The number of the slot in which a token is for callers.
+    pub(crate) fn number(&self, location: &TokenLocation) -> SlotId {
+        let own = SlotId(u64::from(location.slot));
+        match self.compatibility {
+            Compatibility::None => own,
+            Compatibility::SoftHsm => {
+                let made = self.made.read().get(location.serial.as_str()).copied();
+                made.or_else(|| softhsm::slot_of(location.serial.as_str()).map(|slot| SlotId(slot.into())))
+                    .unwrap_or(own)
+            }
+        }
     }
 
     /// The slots that have a token. A directory that cannot be listed has none; the reason is logged.
@@ -75,11 +92,20 @@ impl Slots {
     /// # Errors
     /// The store's, if the directory cannot be listed.
     pub(crate) fn with_token(&self) -> Result<Vec<SlotId>, Error> {
-        Ok(self.directory.tokens()?.iter().map(|location| SlotId(u64::from(location.slot))).collect())
+        Ok(self.directory.tokens()?.iter().map(|location| self.number(location)).collect())
     }
 
     /// The slot in which the next token will be.
     pub(crate) fn free(&self) -> SlotId {
+        if self.compatibility == Compatibility::SoftHsm {
+            // As many as there are tokens: SoftHSM's rule.
+            let taken: Vec<SlotId> = self.locations().iter().map(|location| self.number(location)).collect();
+            let mut free = SlotId(taken.len() as u64);
+            while taken.contains(&free) {
+                free.0 += 1;
+            }
+            return free;
+        }
         let number = self.directory.free_slot().unwrap_or_else(|fault| {
             tracing::warn!(%fault, "the free slot cannot be told");
             0
@@ -104,10 +130,41 @@ impl Slots {
         Ok(Arc::clone(self.opened.write().entry(id).or_insert(slot)))
     }
 
+    /// Makes a token with this serial number, and says in which slot it is.
+    ///
+    /// # Errors
+    /// [`Error::ArgumentsBad`] if it is no serial number; [`Error::SlotIdInvalid`] if there is a token with it or in its slot; and
+    /// those of [`Token::create`].
+    pub(crate) fn create_kept(
+        &self,
+        serial: &str,
+        so_pin: &[u8],
+        label: &[u8; 32],
+        settings: &Settings,
+    ) -> Result<SlotId, Error> {
+        let serial = Serial::new(serial).ok_or(Error::ArgumentsBad)?;
+        let tokens = self.directory.tokens()?;
+        let location = TokenLocation { slot: self.directory.free_slot()?, serial };
+        let id = self.number(&location);
+        if tokens.iter().any(|other| other.serial == location.serial || self.number(other) == id) {
+            return Err(Error::SlotIdInvalid);
+        }
+        let token =
+            Token::create(self.directory.as_ref(), location.slot, Some(&location.serial), so_pin, label, settings)?;
+        self.opened.write().insert(id, Arc::new(Slot::new(id, token, settings)));
+        Ok(id)
+    }
+
     /// Makes a token in the free slot.
     pub(crate) fn create(&self, id: SlotId, so_pin: &[u8], label: &[u8; 32], settings: &Settings) -> Result<(), Error> {
-        let number = u32::try_from(id.0).map_err(|_| Error::SlotIdInvalid)?;
-        let token = Token::create(self.directory.as_ref(), number, so_pin, label, settings)?;
+        let number = match self.compatibility {
+            Compatibility::None => u32::try_from(id.0).map_err(|_| Error::SlotIdInvalid)?,
+            Compatibility::SoftHsm => self.directory.free_slot()?,
+        };
+        let token = Token::create(self.directory.as_ref(), number, None, so_pin, label, settings)?;
+        if self.compatibility == Compatibility::SoftHsm {
+            self.made.write().insert(token.serial(), id);
+        }
         self.opened.write().insert(id, Arc::new(Slot::new(id, token, settings)));
         Ok(())
     }
@@ -140,8 +197,8 @@ impl Slots {
         self.opened.read().values().map(Arc::clone).collect()
     }
 
-    fn location(&self, id: SlotId) -> Result<Option<TokenLocation>, Error> {
-        Ok(self.directory.tokens()?.into_iter().find(|location| u64::from(location.slot) == id.0))
+    pub(crate) fn location(&self, id: SlotId) -> Result<Option<TokenLocation>, Error> {
+        Ok(self.directory.tokens()?.into_iter().find(|location| self.number(location) == id))
     }
 }
 

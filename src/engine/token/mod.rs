@@ -262,13 +262,14 @@ impl Token {
         Ok(token)
     }
 
-    /// Makes a token in the free slot.
+    /// Makes a token in the free slot, with a serial number of its own unless it keeps one.
     ///
     /// # Errors
     /// [`Error::SlotIdInvalid`] if it is not free any more, [`Error::PinLenRange`], and the store's.
     pub(crate) fn create(
         directory: &dyn TokenDirectory,
         slot: u32,
+        kept: Option<&Serial>,
         so_pin: &[u8],
         label: &[u8; 32],
         settings: &Settings,
@@ -276,7 +277,8 @@ impl Token {
         let pins = PinPolicy::of(settings);
         pins.must_fit(so_pin)?;
         let digits = crate::hex::digits(&seal::random::<8>()?);
-        let serial = Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"))?;
+        let fresh = || Serial::new(&digits).ok_or(Error::Internal("a serial is not 16 digits"));
+        let serial = kept.cloned().map_or_else(fresh, Ok)?;
         let secret = settings.store_secret.as_deref().map(StoreSecret::read).transpose()?;
         let policy = Policy::new(settings.profile, settings.recovery);
         let lifecycle = if policy.profile == Profile::Strict { Lifecycle::STRICT } else { Lifecycle::default() };
@@ -293,6 +295,12 @@ impl Token {
         let token = Self::over(store, beside, &location.serial, settings);
         for role in [Role::Officer, Role::User] {
             token.forgive(role);
+        }
+        // One with that serial number may have been here before and be gone; this one is no older copy of it.
+        let known = kept.map(|_| seen(&*token.counters)).transpose().map(Option::flatten);
+        if let Err(fault) = known.and_then(|known| known.map_or(Ok(()), |_| token.accept_rollback(so_pin))) {
+            directory.remove(&location)?;
+            return Err(fault);
         }
         let mut event = Event::new("token-initialized");
         event = event.with("label", String::from_utf8_lossy(label).trim_end()).with("serial", token.serial.as_str());

@@ -56,9 +56,8 @@ impl Engine {
     /// # Errors
     /// [`Error::SlotIdInvalid`], and the store's.
     pub fn snapshot(&self, slot: SlotId, to: &Path) -> Result<Moment, Error> {
-        let location = self.locate(|location| u64::from(location.slot) == slot.0)?;
-        let location = location.first().ok_or(Error::SlotIdInvalid)?;
-        let head = self.directory.snapshot(location, to)?;
+        let location = self.slots.location(slot)?.ok_or(Error::SlotIdInvalid)?;
+        let head = self.directory.snapshot(&location, to)?;
         moment(&head, &location.serial)
     }
 
@@ -102,7 +101,7 @@ impl Engine {
         }
         if let (Present::At(_), [location]) = (present, &*there)
             && over == Over::Any
-            && self.token_summary(SlotId(u64::from(location.slot)))?.officer_tries == Tries::Locked
+            && self.token_summary(self.slots.number(location))?.officer_tries == Tries::Locked
         {
             return Err(Error::PinLocked);
         }
@@ -118,7 +117,7 @@ impl Engine {
             // Else a single wrong PIN would lock it: a count that is not there is not believed to be 0.
             token::forgive(&*self.directory.counters(&placed)?)?;
         }
-        Ok(Restored::In(SlotId(u64::from(placed.slot))))
+        Ok(Restored::In(self.slots.number(&placed)))
     }
 
     /// What is there, and why it should stay, if it should.

@@ -1,7 +1,7 @@
 use types::{MechanismType, SessionHandle, SlotId};
 
 use crate::{
-    Engine, Error, MANUFACTURER, MODEL, RELEASE, Report, SlotInfo, Summary, TokenInfo,
+    Engine, Error, RELEASE, Report, SlotInfo, Summary, TokenInfo,
     mechanism::{self, Mechanism},
     token::{NewRules, Pins, Role, Rotated, Tries},
 };
@@ -27,8 +27,7 @@ impl Engine {
     /// token, initialised or not.
     #[must_use]
     pub fn slots(&self) -> Vec<SlotId> {
-        let mut slots: Vec<_> =
-            self.slots.locations().iter().map(|location| SlotId(u64::from(location.slot))).collect();
+        let mut slots: Vec<_> = self.slots.locations().iter().map(|location| self.slots.number(location)).collect();
         slots.push(self.slots.free());
         slots
     }
@@ -63,8 +62,9 @@ impl Engine {
     pub fn slot_info(&self, slot: SlotId) -> Result<SlotInfo, Error> {
         self.must_be_slot(slot)?;
         Ok(SlotInfo {
-            description: format!("strongroom slot {}", slot.0),
-            manufacturer: MANUFACTURER,
+            description: self.settings.compatibility.description(slot.0),
+            manufacturer: self.names().manufacturer,
+            removable: self.settings.softhsm.as_ref().is_some_and(|config| config.removable),
             hardware: (0, 0),
             firmware: RELEASE,
         })
@@ -75,8 +75,8 @@ impl Engine {
     pub fn token_info(&self, slot: SlotId) -> Result<TokenInfo, Error> {
         let blank = TokenInfo {
             label: [b' '; 32],
-            manufacturer: MANUFACTURER,
-            model: MODEL,
+            manufacturer: self.names().manufacturer,
+            model: self.names().model,
             serial: String::new(),
             flags: flag::RNG | flag::LOGIN_REQUIRED,
             max_sessions: 0,
@@ -134,7 +134,7 @@ impl Engine {
     /// [`Error::SlotIdInvalid`].
     pub fn mechanisms(&self, slot: SlotId) -> Result<Vec<MechanismType>, Error> {
         self.must_be_slot(slot)?;
-        Ok(mechanism::all().map(|row| row.id).collect())
+        Ok(mechanism::all().map(|row| row.id).filter(|id| self.offers(*id)).collect())
     }
 
     /// What a mechanism can do.
@@ -143,7 +143,17 @@ impl Engine {
     /// [`Error::SlotIdInvalid`], [`Error::MechanismInvalid`].
     pub fn mechanism_info(&self, slot: SlotId, id: MechanismType) -> Result<&'static Mechanism, Error> {
         self.must_be_slot(slot)?;
-        mechanism::find(id).ok_or(Error::MechanismInvalid)
+        self.mechanism(id).ok_or(Error::MechanismInvalid)
+    }
+
+    /// A mechanism, if it is offered to callers.
+    #[must_use]
+    pub fn mechanism(&self, id: MechanismType) -> Option<&'static Mechanism> {
+        mechanism::find(id).filter(|_| self.offers(id))
+    }
+
+    fn offers(&self, id: MechanismType) -> bool {
+        self.settings.softhsm.as_ref().is_none_or(|config| config.mechanisms.offer(id))
     }
 
     /// Makes a token in the free slot, or makes the token of another slot anew: then the PIN must be its
@@ -171,6 +181,16 @@ impl Engine {
             Ok(_) => Err(Error::SlotIdInvalid),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Makes a token that keeps a serial number: that of a token of other software which is moved here. Gives its slot, which
+    /// with [`crate::Compatibility::SoftHsm`] is the one that SoftHSM has for it.
+    ///
+    /// # Errors
+    /// [`Error::ArgumentsBad`] if it is not 16 hexadecimal digits in lower case; [`Error::SlotIdInvalid`] if the serial number or
+    /// the slot is taken; [`Error::PinLenRange`], and the store's.
+    pub fn create_token_as(&self, serial: &str, so_pin: &[u8], label: &[u8; 32]) -> Result<SlotId, Error> {
+        self.slots.create_kept(serial, so_pin, label, &self.settings)
     }
 
     /// Removes a token and everything in it, for good. Needs its officer's PIN.

@@ -261,3 +261,67 @@ fn tokens_in_databases_are_moved_as_those_in_files_and_what_is_damaged_is_left_b
     }
     assert_eq!(labels(&store).len(), 3);
 }
+
+#[test]
+fn a_token_that_keeps_its_slot_id_is_found_by_softhsms_slot_and_uri() {
+    let store = Store::new("migrate-kept");
+    let old = Old::with(&store, &["one"]);
+    let login = ["--module", SOFTHSM, "--token-label", "one", "--login", "--pin", PIN];
+    old.run(
+        "pkcs11-tool",
+        &[&login[..], &["--keypairgen", "--key-type", "EC:prime256v1", "--label", "signer"]].concat(),
+    );
+    let run = |program: &str, arguments: &[&str], configuration: &Path| {
+        let mut command = Command::new(program);
+        command.args(arguments).env("SOFTHSM2_CONF", old.conf()).env("STRONGROOM_STORE", store.tokens());
+        said(&command.env("OPENSSL_CONF", configuration).env("HOME", &store.0).output().unwrap())
+    };
+    let none = Path::new("/dev/null");
+    let listed = run("softhsm2-util", &["--show-slots"], none);
+    let row = |name: &str| listed.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap().trim().to_owned();
+    let (slot, serial) = (row("Slot "), row("Serial number:"));
+
+    let kept = [&PINS[..], &["--keep-slot-id"]].concat();
+    let migrate = |mode: &str, more: &[&str]| {
+        let arguments = old.arguments(more);
+        let mut command = store.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        command.env("STRONGROOM_COMPATIBILITY", mode).env("SOFTHSM2_CONF", old.conf()).output().unwrap()
+    };
+    said(&migrate("softhsm", &[&kept[..], &["--dry-run"]].concat()));
+    said(&migrate("softhsm", &kept));
+
+    let ours = store.0.join("libsofthsm2.so");
+    fs::copy(Path::new(env!("CARGO_BIN_EXE_strongroom")).with_file_name("libstrongroom.so"), &ours).unwrap();
+    let ours = ours.to_str().unwrap();
+    let uri = format!(
+        "pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial={serial};token=one;object=signer;type=public"
+    );
+    let told = [SOFTHSM, ours].map(|module| {
+        let login = ["--module", module, "--slot", &slot, "--login", "--pin", PIN];
+        let listed = run("pkcs11-tool", &[&login[..], &["--list-objects"]].concat(), none);
+        assert!(listed.contains("signer") && listed.contains("note"), "{module}: {listed}");
+        let engine = store.0.join("engine.cnf");
+        let text = format!(
+            "openssl_conf = all\n[all]\nengines = engines\n[engines]\npkcs11 = pkcs11\n[pkcs11]\nengine_id = pkcs11\n\
+             MODULE_PATH = {module}\nPIN = {PIN}\ninit = 0\n"
+        );
+        fs::write(&engine, text).unwrap();
+        run("openssl", &["pkey", "-engine", "pkcs11", "-inform", "engine", "-in", &uri, "-pubin", "-pubout"], &engine)
+    });
+    assert!(told[0].contains("BEGIN PUBLIC KEY"), "{told:?}");
+    assert_eq!(told[0], told[1]);
+
+    // The serial number is one token's only.
+    let rename = ["token", "label", "other", "--token", &serial, "--so-pin", "env:SO_PIN"];
+    said(&store.run(&rename));
+    let (code, words) = refused(&migrate("softhsm", &kept));
+    assert_eq!(code, 2);
+    assert!(words.contains(&format!("there is a token with the serial number {serial} here already")), "{words}");
+    // One that was here and is gone is no reason; and it is kept without the other module's slot numbers, too.
+    said(&store.run(&["token", "delete", "--label", "other", "--token", "other", "--so-pin", "env:SO_PIN"]));
+    said(&migrate("none", &kept));
+    let told: Json = serde_json::from_str(&said(&store.run(&["--json", "token", "list"]))).unwrap();
+    let one = told["data"].as_array().unwrap().iter().find(|token| token["label"] == "one").unwrap();
+    assert_eq!((&one["serial"], &one["slot"]), (&Json::String(serial), &Json::Number(2.into())));
+    said(&store.run(&["object", "list", "--token", "one", "--pin", "env:PIN"]));
+}
