@@ -59,13 +59,12 @@ fn fault<T>(words: impl std::fmt::Display) -> Result<T, Fault> {
 static HEAP: memory::Heap = memory::Heap;
 
 fn main() -> ExitCode {
-    engine::use_heap();
     let asked_nothing = std::env::args_os().len() < 2;
     match Arguments::try_parse() {
         Ok(arguments) if arguments.version => println!("{}", env!("CARGO_PKG_VERSION")),
         Ok(arguments) if arguments.help || asked_nothing => print!("{}", Arguments::command().render_help()),
         Ok(arguments) => {
-            if let Err(Fault(words)) = engine::keys(|| convert(&arguments)) {
+            if let Err(Fault(words)) = memory::keys(|| convert(&arguments)) {
                 eprintln!("{words}");
                 return ExitCode::FAILURE;
             }
