@@ -207,5 +207,30 @@ fn tokens_of_before_are_named_in_the_trace_and_stay_as_they_are() {
     assert!(text.contains("Slot 0 (0x0): SoftHSM slot ID 0x0") && text.contains("uninitialized"), "{text}");
     let trace = fs::read_to_string(trace).unwrap();
     assert!(trace.contains("has tokens of SoftHSM's") && !trace.contains("CKR_OK"), "{trace}");
+    let command = format!("strongroom migrate softhsm --from {}`", place.directory.join("softhsm2.conf").display());
+    assert!(trace.contains(&command), "{trace}");
     assert_eq!(files(()), before);
+}
+
+#[test]
+fn settings_of_softhsms_that_have_no_effect_are_in_the_trace() {
+    for (lines, level, expected) in [
+        ("library.reset_on_fork = false", None, [true, false]),
+        ("library.reset_on_fork = true", None, [false, false]),
+        ("library.reset_on_fork = true\nlog.level = ERROR", Some("info"), [false, true]),
+        ("library.reset_on_fork = false\nlog.level = ERROR", None, [false, false]),
+    ] {
+        let place = Place::new("no-effect", lines);
+        let trace = place.directory.join("trace");
+        let mut tool = Command::new("pkcs11-tool");
+        tool.args(["-L", "--module"]).arg(place.ours()).env("STRONGROOM_LOG_FILE", &trace);
+        match level {
+            Some(level) => tool.env("STRONGROOM_LOG", level),
+            None => tool.env_remove("STRONGROOM_LOG"),
+        };
+        assert!(tool.output().unwrap().status.success());
+        let trace = fs::read_to_string(trace).unwrap();
+        let said = ["library.reset_on_fork = false has no effect", "softhsm2.conf has no effect"];
+        assert_eq!(said.map(|words| trace.contains(words)), expected, "{lines}: {trace}");
+    }
 }

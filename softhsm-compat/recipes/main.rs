@@ -1,7 +1,7 @@
 //! What SoftHSM's users do, recipe by recipe, with both modules.
 //!
-//! A recipe is a shell file beside this one. It runs unchanged with SoftHSM and with strongroom: only the path of the module is
-//! another, and the `softhsm2-util` that is found. What it prints must be the same. Needs Debian's packages softhsm2, opensc,
+//! A recipe is a shell file beside this one. It runs unchanged with SoftHSM, with strongroom, and with strongroom under SoftHSM's name
+//! and configuration: only the path of the module is another, and the `softhsm2-util` that is found. What it prints must be the same. Needs Debian's packages softhsm2, opensc,
 //! libengine-pkcs11-openssl and a JDK, and a built workspace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
@@ -22,6 +22,16 @@ struct Product {
     name: &'static str,
     module: PathBuf,
     softhsm2_util: PathBuf,
+    tokens: Tokens,
+}
+
+/// Where tokens are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tokens {
+    /// In a store that is named.
+    InAStore,
+    /// Where `softhsm2.conf` says.
+    AsConfigured,
 }
 
 fn softhsm() -> Product {
@@ -29,6 +39,7 @@ fn softhsm() -> Product {
         name: "SoftHSM",
         module: "/usr/lib/softhsm/libsofthsm2.so".into(),
         softhsm2_util: "/usr/bin/softhsm2-util".into(),
+        tokens: Tokens::AsConfigured,
     }
 }
 
@@ -40,7 +51,15 @@ fn strongroom() -> Product {
         name: "strongroom",
         module: program.with_file_name("libstrongroom.so"),
         softhsm2_util: commands.join("strongroom-softhsm2-util"),
+        tokens: Tokens::InAStore,
     }
+}
+
+/// The same module under SoftHSM's name: only the path is another.
+fn strongroom_in_softhsms_place(place: &Place) -> Product {
+    let module = place.0.join("libsofthsm2.so");
+    fs::copy(strongroom().module, &module).unwrap();
+    Product { name: "strongroom-as-softhsm", module, tokens: Tokens::AsConfigured, ..strongroom() }
 }
 
 /// The recipes in the order of their names.
@@ -91,7 +110,12 @@ fn printed(recipe: &Path, product: &Product) -> String {
     let commands = format!("{}:{}", path("commands").display(), env::var("PATH").unwrap());
     shell.env("PATH", commands).env("MODULE", &product.module).env("HOME", path("home"));
     shell.env("SOFTHSM2_CONF", path("softhsm2.conf"));
-    shell.env("STRONGROOM_STORE", path("store")).env("STRONGROOM_STATE", path("state"));
+    shell.env("STRONGROOM_STATE", path("state"));
+    match product.tokens {
+        Tokens::InAStore => shell.env("STRONGROOM_STORE", path("store")),
+        // For the command; the module has its name.
+        Tokens::AsConfigured => shell.env("STRONGROOM_COMPATIBILITY", "softhsm"),
+    };
     let output = shell.output().unwrap();
 
     let [text, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
@@ -109,7 +133,8 @@ fn printed(recipe: &Path, product: &Product) -> String {
 
 #[test]
 fn each_recipe_of_softhsms_users_does_the_same_with_strongroom() {
-    let products = [softhsm(), strongroom()];
+    let place = Place::new("module");
+    let products = [softhsm(), strongroom(), strongroom_in_softhsms_place(&place)];
     for product in &products {
         for file in [&product.module, &product.softhsm2_util] {
             assert!(file.exists(), "{} is missing: install softhsm2, cargo build --workspace", file.display());
@@ -119,9 +144,11 @@ fn each_recipe_of_softhsms_users_does_the_same_with_strongroom() {
     let work = || {
         loop {
             let Some(recipe) = todo.lock().unwrap().pop() else { break };
-            let [softhsm, strongroom] = products.each_ref().map(|product| printed(&recipe, product));
+            let [softhsm, ours @ ..] = products.each_ref().map(|product| printed(&recipe, product));
             assert!(!softhsm.is_empty(), "{} says nothing that could be compared", name(&recipe));
-            assert_eq!(softhsm, strongroom, "{}: left SoftHSM, right strongroom", name(&recipe));
+            for (ours, product) in ours.iter().zip(&products[1..]) {
+                assert_eq!(softhsm, *ours, "{}: left SoftHSM, right {}", name(&recipe), product.name);
+            }
         }
     };
     thread::scope(|scope| {

@@ -17,7 +17,7 @@ use std::{
 use ::memory::{ArenaFork, ForkMark};
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::{CK_C_INITIALIZE_ARGS, CKF_OS_LOCKING_OK};
-use engine::{Compatibility, Engine, ForkGuard, HeldFiles, Settings};
+use engine::{Compatibility, Engine, ForkGuard, HeldFiles, Settings, SoftHsmConfig};
 use types::Rv;
 
 use crate::{Outcome, boundary, log, memory};
@@ -99,11 +99,8 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
         FIRST.store(Some(Arc::new((GENERATION.load(Ordering::Relaxed), settings.clone()))));
     }
     let engine = Engine::new(settings);
-    if let Some(directory) = engine.tokens_to_migrate() {
-        tracing::warn!(
-            "{} has tokens of SoftHSM's, which are left as they are: `strongroom migrate softhsm` moves them here",
-            directory.display()
-        );
+    if let Some(config) = &engine.settings().softhsm {
+        trace_what_differs(&engine, config);
     }
     let fresh = Arc::new(Instance { engine, generation: GENERATION.load(Ordering::Relaxed), fork_mark });
     let previous = INSTANCE.compare_and_swap(&current, Some(fresh));
@@ -114,6 +111,26 @@ pub(crate) unsafe fn initialize(args: *const CK_C_INITIALIZE_ARGS) -> Outcome {
     // locks that are still its own, so it stays for ever.
     mem::forget(current);
     Ok(())
+}
+
+/// Says what a `softhsm2.conf` means to SoftHSM and not here.
+fn trace_what_differs(engine: &Engine, config: &SoftHsmConfig) {
+    if let Some(directory) = engine.tokens_to_migrate() {
+        tracing::warn!(
+            "{} has tokens of SoftHSM's, which are left as they are: \
+             `STRONGROOM_COMPATIBILITY=softhsm strongroom migrate softhsm --from {}` moves them here",
+            directory.display(),
+            config.file.display()
+        );
+    }
+    if !config.reset_on_fork {
+        tracing::info!(
+            "library.reset_on_fork = false has no effect: a forked child finds an uninitialised module, and inherits no login"
+        );
+    }
+    if std::env::var("STRONGROOM_LOG").is_ok_and(|level| level.parse::<tracing::Level>().is_ok()) {
+        tracing::info!("log.level of {} has no effect: STRONGROOM_LOG has the level", config.file.display());
+    }
 }
 
 /// Which module this one was installed as: a file `libsofthsm2.so` is SoftHSM's to those who load it.

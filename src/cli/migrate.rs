@@ -304,16 +304,16 @@ fn place(engine: &Engine, label: &str, user: &Pin, officer: &Pin) -> Result<Plac
 
 /// Where a token goes that keeps its serial number.
 fn kept_place(engine: &Engine, source: &Token, label: &str, place: Place) -> Result<Place, Fault> {
-    if let Place::Empty(_) = place {
-        return Err(Fault::Usage(format!(
-            "there is a token '{label}' here already, with a serial number of its own: without --keep-slot-id it is filled"
-        )));
-    }
     let serial = source.serial();
     let same = |listed: &select::Listed| matches!(&listed.1, Ok(told) if told.get("serial").and_then(Json::as_str) == Some(serial));
     if select::tokens(engine)?.iter().any(same) {
         return Err(Fault::Usage(format!(
             "there is a token with the serial number {serial} here already: without --keep-slot-id '{label}' gets another"
+        )));
+    }
+    if let Place::Empty(_) = place {
+        return Err(Fault::Usage(format!(
+            "there is a token '{label}' here already, with a serial number of its own: without --keep-slot-id it is filled"
         )));
     }
     Ok(Place::Kept)

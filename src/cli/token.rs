@@ -307,7 +307,7 @@ pub(crate) fn must_have_length(what: &str, pin: &[u8]) -> Result<(), Fault> {
 /// Makes a whole token or none, in the free slot.
 pub(crate) fn make(engine: &Engine, label: &str, so_pin: &[u8], pin: &[u8]) -> Result<SlotId, Fault> {
     let padded = padded(label)?;
-    let slot = free(engine)?;
+    let slot = *engine.slots().last().ok_or_else(|| Fault::NotFound("there is no free slot".into()))?;
     engine.create_token(slot, so_pin, &padded)?;
     finished_or_none(engine, slot, so_pin, pin)
 }
@@ -325,14 +325,6 @@ pub(crate) fn make_as(engine: &Engine, serial: &str, label: &str, so_pin: &[u8],
         other => other.into(),
     })?;
     finished_or_none(engine, slot, so_pin, pin)
-}
-
-/// The slot without a token.
-fn free(engine: &Engine) -> Result<SlotId, Fault> {
-    let with_token = engine.tokens()?;
-    let mut slots = engine.slots();
-    slots.retain(|slot| !with_token.contains(slot));
-    slots.last().copied().ok_or_else(|| Fault::NotFound("there is no free slot".into()))
 }
 
 fn finished_or_none(engine: &Engine, slot: SlotId, so_pin: &[u8], pin: &[u8]) -> Result<SlotId, Fault> {

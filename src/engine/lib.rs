@@ -49,7 +49,7 @@ pub use object::KeyState;
 pub use session::{Access, SessionInfo, State};
 pub use settings::{PinCost, Problem, ProblemKind, Settings};
 pub use slot::{SlotInfo, TokenInfo};
-pub use softhsm::LogLevel;
+pub use softhsm::{Config as SoftHsmConfig, LogLevel};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use store::{UseEntry, UseTotal};
 pub use token::{

@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     /// The label of the object or token
     #[arg(long, value_name = "text")]
     pub(crate) label: Option<String>,
-    /// The module; libstrongroom.so is the only one
+    /// The module: libstrongroom.so, or libsofthsm2.so if it is that one under SoftHSM's name; then softhsm2.conf holds
     #[arg(long, value_name = "path")]
     pub(crate) module: Option<PathBuf>,
     /// Imports the private key only

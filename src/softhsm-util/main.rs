@@ -17,7 +17,7 @@ use std::{
 };
 
 use clap::{CommandFactory, Parser};
-use engine::{Access, Engine, Error, ProblemKind, Settings, User};
+use engine::{Access, Compatibility, Engine, Error, ProblemKind, Settings, User};
 use types::SlotId;
 
 use arguments::{Action, Arguments};
@@ -74,7 +74,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Action::Version => println!("{}", env!("CARGO_PKG_VERSION")),
         Action::ShowConfig(name) => println!("{}", config(name)?),
         Action::ShowSlots => show_slots(&engine(arguments)?)?,
-        Action::InitToken => init_token(&engine(arguments)?, arguments)?,
+        Action::InitToken => init_token(engine(arguments)?, arguments)?,
         Action::DeleteToken => delete_token(&engine(arguments)?, arguments)?,
         Action::Import(path) => import::import(&engine(arguments)?, arguments, path)?,
     }
@@ -83,22 +83,42 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
 
 /// The engine over the user's store.
 fn engine(arguments: &Arguments) -> Result<Engine, Fault> {
-    // Scripts name SoftHSM's module there, or this one's.
-    if let Some(module) = arguments.module.as_deref().filter(|module| !is_ours(module)) {
-        return fault(format!(
-            "--module {}: this command works on strongroom's tokens only; SoftHSM's own softhsm2-util takes other modules",
-            module.display()
-        ));
-    }
-    let settings = Settings::load();
+    let settings = match arguments.module.as_deref() {
+        None => Settings::load(),
+        Some(module) => match compatibility(module) {
+            Some(compatibility) => Settings::load_as(compatibility),
+            None => {
+                return fault(format!(
+                    "--module {}: this command works on strongroom's tokens only; SoftHSM's own softhsm2-util takes other modules",
+                    module.display()
+                ));
+            }
+        },
+    };
     match settings.problems.iter().find(|problem| problem.kind != ProblemKind::Unreadable) {
         Some(problem) => fault(format!("{} (`strongroom config show` has all settings)", problem.text)),
         None => Ok(Engine::new(settings)),
     }
 }
 
-fn is_ours(module: &Path) -> bool {
-    module.file_name().is_some_and(|name| name == "libstrongroom.so")
+/// The module's names, and what each means for slots and configuration. A file `libsofthsm2.so` may be SoftHSM's own.
+const NAMES: &[(&str, Compatibility)] =
+    &[("libstrongroom.so", Compatibility::None), ("libsofthsm2.so", Compatibility::SoftHsm)];
+
+/// Whose slot numbers and configuration hold with this module, if it is this project's: where one is installed, it has the bytes of the
+/// other.
+fn compatibility(path: &Path) -> Option<Compatibility> {
+    let name = path.file_name()?;
+    let (_, compatibility) = NAMES.iter().find(|(known, _)| name == *known)?;
+    let ours = match compatibility {
+        Compatibility::None => true,
+        Compatibility::SoftHsm => module().is_some_and(|ours| has_the_same_bytes(&ours, path)),
+    };
+    ours.then_some(*compatibility)
+}
+
+fn has_the_same_bytes(one: &Path, other: &Path) -> bool {
+    matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// A value that SoftHSM's was built with.
@@ -127,8 +147,8 @@ fn show_slots(engine: &Engine) -> Result<(), Fault> {
     Ok(())
 }
 
-fn init_token(engine: &Engine, arguments: &Arguments) -> Result<(), Fault> {
-    let place = slot::chosen(engine, arguments, slot::Free::Offered)?;
+fn init_token(engine: Engine, arguments: &Arguments) -> Result<(), Fault> {
+    let place = slot::chosen(&engine, arguments, slot::Free::Offered)?;
     let Place { slot, initialised } = place;
     let Some(label) = &arguments.label else {
         return fault("A label for the token must be supplied. Use --label <text>");
@@ -151,14 +171,19 @@ fn init_token(engine: &Engine, arguments: &Arguments) -> Result<(), Fault> {
         ),
         other => other.into(),
     })?;
-    if let Err(why) = give_user(engine, slot, &officer, &user) {
+    if let Err(why) = give_user(&engine, slot, &officer, &user) {
         if !initialised {
             // Half a token is none.
             engine.delete_token(slot, &officer)?;
         }
         return Err(why);
     }
-    // SoftHSM gives a new token another slot, and scripts read its number from that line.
+    // Its slot may be another one to the next program, and scripts read its number from that line.
+    let serial = engine.token_info(slot)?.serial;
+    drop(engine);
+    let Some(slot) = slot::of_serial(&crate::engine(arguments)?, &serial)? else {
+        return fault("The token was made, and is gone.");
+    };
     let words = if initialised { "on slot" } else { "and is reassigned to slot" };
     println!("The token has been initialized {words} {}", slot.0);
     Ok(())

@@ -84,6 +84,16 @@ pub(crate) fn named(engine: &Engine, arguments: &Arguments) -> Result<Option<(Sl
     Ok(found)
 }
 
+/// The slot of the token with a serial number.
+pub(crate) fn of_serial(engine: &Engine, serial: &str) -> Result<Option<SlotId>, Fault> {
+    for slot in engine.tokens()? {
+        if engine.token_info(slot)?.serial == serial {
+            return Ok(Some(slot));
+        }
+    }
+    Ok(None)
+}
+
 fn is_initialised(info: &TokenInfo) -> bool {
     info.flags & TOKEN_INITIALIZED != 0
 }

@@ -12,6 +12,8 @@ use crate::Error;
 /// What a `softhsm2.conf` says, for who takes SoftHSM's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// The file itself.
+    pub file: PathBuf,
     /// `directories.tokendir`.
     pub token_directory: PathBuf,
     /// `log.level`.
@@ -134,7 +136,16 @@ pub fn config(from: &Path) -> Result<Config, Error> {
     let removable = flag(&text, "slots.removable", &mut passed_over);
     let reset_on_fork = flag(&text, "library.reset_on_fork", &mut passed_over);
     let mechanisms = Mechanisms::parse(value(&text, "slots.mechanisms").unwrap_or("ALL"), &mut passed_over);
-    Ok(Config { token_directory: directory, log_level: *log_level, removable, mechanisms, reset_on_fork, passed_over })
+    let file = from.to_owned();
+    Ok(Config {
+        file,
+        token_directory: directory,
+        log_level: *log_level,
+        removable,
+        mechanisms,
+        reset_on_fork,
+        passed_over,
+    })
 }
 
 /// A value that is true or false; anything else is passed over.

@@ -12,6 +12,7 @@ mod node;
 mod openssl;
 mod pkcs11_tool;
 mod python;
+mod softhsm;
 mod store;
 
 use std::{path::Path, process::Command};

@@ -241,3 +241,63 @@ fn what_is_imported_has_the_attributes_that_softhsm_gives_it_and_signs() {
     assert_eq!(certificate.status.code(), Some(0), "{certificate:?}");
     find(vec![(A::CLASS, Value::Number(ObjectClass::CERTIFICATE.0)), (A::LABEL, Value::bytes("cert"))]);
 }
+
+/// Ours, where SoftHSM's slot numbers and configuration hold: by the setting, or by the module's name.
+fn in_softhsms_place(both: &Both, more: &[&str], arguments: &[&str]) -> String {
+    let mut command = Command::new(OURS);
+    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("STRONGROOM_") || name.starts_with("XDG_")) {
+        command.env_remove(name);
+    }
+    command.env("SOFTHSM2_CONF", both.path("softhsm2.conf")).env("HOME", both.path("home")).stdin(Stdio::null());
+    command.env("STRONGROOM_STATE", both.path("state"));
+    if more.is_empty() {
+        command.env("STRONGROOM_COMPATIBILITY", "softhsm");
+    }
+    let output = command.args(more).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn rows<'a>(slots: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    slots.lines().filter_map(move |line| line.trim().strip_prefix(name)).map(str::trim)
+}
+
+#[test]
+fn in_softhsms_place_slots_have_its_numbers_and_names() {
+    let both = Both::new();
+    let module = both.path("libsofthsm2.so");
+    fs::copy(PathBuf::from(OURS).with_file_name("libstrongroom.so"), &module).unwrap();
+    let by_module = ["--module", module.to_str().unwrap()];
+    let init = ["--init-token", "--free", "--label", "one", "--so-pin", SO_PIN, "--pin", PIN];
+    let theirs = |arguments: &[&str]| String::from_utf8(both.run(DEBIANS, arguments).stdout).unwrap();
+    let mut told = vec![(theirs(&init), theirs(&["--show-slots"]))];
+    told.push((in_softhsms_place(&both, &[], &init), in_softhsms_place(&both, &by_module, &["--show-slots"])));
+    assert_eq!(told[1].1, in_softhsms_place(&both, &[], &["--show-slots"]));
+    for (made, slots) in &told {
+        let serial =
+            rows(slots, "Serial number:").find(|serial| !serial.is_empty()).expect("a token has a serial number");
+        let number = u32::from_str_radix(&serial[8..], 16).unwrap() & 0x7fff_ffff;
+        assert!(made.ends_with(&format!("reassigned to slot {number}\n")), "{made} {slots}");
+        let numbers: Vec<_> = rows(slots, "Slot ").filter_map(|number| number.parse::<u32>().ok()).collect();
+        assert_eq!(numbers, [number, 1], "{slots}");
+        assert!(rows(slots, "Description:").any(|text| text == format!("SoftHSM slot ID {number:#x}")), "{slots}");
+    }
+    let [theirs, ours] = [0, 1].map(|at| {
+        let (made, slots): &(String, String) = &told[at];
+        let named =
+            |line: &&str| ["Manufacturer", "Model", "Label", "init", "Initialized"].iter().any(|it| line.contains(it));
+        let named = slots.lines().filter(named).map(str::to_owned).collect::<Vec<_>>();
+        (shape(made.as_bytes()), shape(slots.as_bytes()), named)
+    });
+    assert_eq!(ours, theirs);
+    // Three tokens: each has the number of its own, and the free slot how many there are.
+    for label in ["two", "three"] {
+        in_softhsms_place(
+            &both,
+            &by_module,
+            &["--init-token", "--free", "--label", label, "--so-pin", SO_PIN, "--pin", PIN],
+        );
+    }
+    assert!(in_softhsms_place(&both, &[], &["--show-slots"]).contains("\nSlot 3\n"));
+    in_softhsms_place(&both, &[], &["--delete-token", "--token", "two", "--so-pin", SO_PIN]);
+}
