@@ -8,7 +8,6 @@
 mod alarms;
 pub mod audit;
 pub mod backup;
-mod clock;
 mod compatibility;
 mod curve;
 mod der;

@@ -167,7 +167,8 @@ pub(crate) struct Tally {
     /// The key that was used last, in which way, and where that is counted. Not held, so that it goes when it has to; and
     /// as long as this is there, no other object has its address.
     last: Option<(Weak<Object>, Way, usize)>,
-    /// When the first of them was counted.
+    /// When the first of them was counted, in milliseconds of a clock that only goes on. While they are here, the times of
+    /// uses are by it too.
     since: u64,
 }
 
@@ -191,19 +192,22 @@ impl Tally {
             new.merge(&mut self.uses);
             self.last = Some((Arc::downgrade(key), way, at));
         }
-        // However the clock was set meanwhile.
-        now.abs_diff(self.since) >= MINUTE || self.uses.len() >= MOST_COUNTED
+        now.saturating_sub(self.since) >= MINUTE || self.uses.len() >= MOST_COUNTED
     }
 
-    /// What was counted; nothing is left.
-    pub(crate) fn take(&mut self) -> Vec<Use> {
+    /// What was counted up to `now`; nothing is left.
+    pub(crate) fn take(&mut self, now: u64) -> Vec<Use> {
         self.last = None;
-        std::mem::take(&mut self.uses)
+        let today = alarms::now();
+        let time = |at: u64| today.saturating_sub(now.saturating_sub(at) / 1000);
+        let mut uses = std::mem::take(&mut self.uses);
+        uses.iter_mut().for_each(|one| one.between = (time(one.between.0), time(one.between.1)));
+        uses
     }
 }
 
-/// For how long uses are counted before they are written down, in seconds.
-const MINUTE: u64 = 60;
+/// For how long uses are counted before they are written down, in milliseconds.
+const MINUTE: u64 = 60_000;
 
 /// More ways of using keys than this are not counted by one session at a time.
 const MOST_COUNTED: usize = 64;
@@ -258,7 +262,7 @@ impl Pending {
     pub(crate) fn is_due(&self, rule: UseAudit, now: u64) -> bool {
         let wait = match rule {
             UseAudit::Each | UseAudit::Forced => WAIT,
-            UseAudit::Off | UseAudit::Counted => MINUTE * 1000,
+            UseAudit::Off | UseAudit::Counted => MINUTE,
         };
         self.uses.len() >= BATCH || (!self.uses.is_empty() && now.saturating_sub(self.since) >= wait)
     }

@@ -274,6 +274,10 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         Ok(digests)
     }
 
+    fn millis(&self) -> u64 {
+        self.inner.millis()
+    }
+
     fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, Error> {
         self.plan.run(Verb::Log, || self.inner.log(after, limit))
     }

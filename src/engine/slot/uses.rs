@@ -6,14 +6,13 @@ use std::sync::{
 };
 
 use parking_lot::Mutex;
-use store::{UseEntry, UseTotal};
+use store::{UseEntry, UseTotal, clock};
 
 use super::Slot;
 use crate::{
     Error,
     alarms::Alarm,
     audit::{Broken, Link},
-    clock,
     object::{Object, ObjectLocation},
     token::{Login, UsesHead},
     uses::{Outcome, Pending, Tally, Use, UseAudit},
@@ -60,7 +59,7 @@ impl Slot {
         }
         let way = (attribute, mechanism, outcome);
         if rule == UseAudit::Counted {
-            let due = tally.lock().count(key, way, clock::seconds());
+            let due = tally.lock().count(key, way, self.token.millis());
             if due {
                 self.tell(tally);
             }
@@ -86,8 +85,8 @@ impl Slot {
 
     /// Takes over what a session has counted, and writes it down if it is time.
     pub(crate) fn tell(&self, tally: &Mutex<Tally>) {
-        let counted = tally.lock().take();
         let now = clock::millis();
+        let counted = tally.lock().take(now);
         let due = {
             let mut pending = self.uses.pending.lock();
             pending.merge(counted, now);

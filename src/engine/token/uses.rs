@@ -130,6 +130,11 @@ impl Token {
         Ok(self.look(login)?.token_header.policy.uses)
     }
 
+    /// Milliseconds of a clock that only goes on, as of the last use of a key.
+    pub(crate) fn millis(&self) -> u64 {
+        self.store.millis()
+    }
+
     fn use_log(&self) -> Result<&dyn UseLog, Error> {
         self.uses.as_deref().ok_or(Error::Internal("there is no place for uses of keys"))
     }

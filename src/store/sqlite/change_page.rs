@@ -34,6 +34,7 @@ use memory::CounterPage;
 
 use super::failure;
 use super::file::{self, Identity, Owner};
+use crate::clock::millis as now;
 use crate::{Change, ChangeCounter, Error, Scope};
 
 /// How often it is looked whether the files are still in their places.
@@ -68,7 +69,7 @@ pub(super) struct ChangePage {
 struct Found {
     /// `None` if there was none: it is not looked for at each use.
     page: Option<(CounterPage, Identity)>,
-    /// When it was last seen in its place, as [`now`] tells it.
+    /// When it was last seen in its place, as [`clock`](crate::clock) tells it.
     seen: AtomicU64,
     next: Next,
 }
@@ -168,6 +169,15 @@ impl ChangePage {
         let head = begun.finished(HEAD).map(|count| ChangeCounter::counted(page.id(), count));
         page.finish(begun);
         Ok(head.filter(|_| self.sharing == Sharing::Shared))
+    }
+
+    /// When the page was last seen in its place; else now.
+    #[inline]
+    pub(super) fn last_seen(&self) -> u64 {
+        match self.last() {
+            Some(found) if self.sharing == Sharing::Shared => found.seen.load(Ordering::Relaxed),
+            _ => now(),
+        }
     }
 
     fn last(&self) -> Option<&Arc<Found>> {
@@ -284,14 +294,6 @@ impl ChangePage {
             other => other.map_err(failed),
         }
     }
-}
-
-/// Milliseconds of a clock that only goes on. It is asked at each use of a key, so it is the one that costs least and is
-/// exact to a few of them.
-fn now() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    let (seconds, parts) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
-    seconds.unwrap_or_default().saturating_mul(1000).saturating_add(parts.unwrap_or_default() / 1_000_000)
 }
 
 /// How a new page takes its name.

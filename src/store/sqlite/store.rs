@@ -269,6 +269,10 @@ impl Store for SqliteStore {
         }
     }
 
+    fn millis(&self) -> u64 {
+        self.change_page.last_seen()
+    }
+
     fn writable(&self) -> bool {
         self.database.access() == Access::ReadWrite
     }
