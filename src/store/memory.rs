@@ -384,7 +384,7 @@ impl UseLog for MemoryUses {
         let (uses, _) = &*self.0.lock();
         let mut totals = Vec::<UseTotal>::new();
         for new in uses.iter().map(|new| &new.total).filter(|new| key.is_none_or(|key| new.key == key)) {
-            match totals.iter_mut().find(|total| total.is_of(new)) {
+            match totals.iter_mut().find(|total| total.about() == new.about()) {
                 Some(total) => total.add(new),
                 None => totals.push(new.clone()),
             }

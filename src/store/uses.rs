@@ -31,13 +31,10 @@ pub struct UseTotal {
 }
 
 impl UseTotal {
-    /// Whether it is about the same key, operation, mechanism, program and person.
+    /// What it is about: key, operation, mechanism, program, person.
     #[must_use]
-    pub fn is_of(&self, other: &Self) -> bool {
-        fn of(total: &UseTotal) -> [&str; 5] {
-            [&total.key, &total.operation, &total.mechanism, &total.program, &total.who]
-        }
-        of(self) == of(other)
+    pub fn about(&self) -> [&str; 5] {
+        [&self.key, &self.operation, &self.mechanism, &self.program, &self.who]
     }
 
     /// Adds what is about the same.

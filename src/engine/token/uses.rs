@@ -3,6 +3,8 @@
 //! The head of the chain has the number of the book, which is drawn when the first use is written, the link of the last entry,
 //! and a signature by the key that signs checkpoints. So who cannot log in cannot make a chain that ends well.
 
+use std::collections::BTreeMap;
+
 use crypto::{SUITE, edwards::Curve};
 use serde_json::Value as Json;
 use store::{NewUse, UseEntry, UseHead, UseLog, UseTotal};
@@ -87,6 +89,11 @@ impl UsesVerifier {
     /// # Errors
     /// [`Broken`], and nothing can follow.
     pub fn entry(&mut self, number: u64, text: &str) -> Result<Link, Broken> {
+        self.step(number, text).map(|(link, _)| link)
+    }
+
+    /// The same, with what the entry says.
+    fn step(&mut self, number: u64, text: &str) -> Result<(Link, Json), Broken> {
         let expected = self.entries.saturating_add(1);
         let broken = |why| Broken { number: expected, why };
         let json: Json = serde_json::from_str(text).map_err(|_| broken("it is no JSON"))?;
@@ -95,7 +102,7 @@ impl UsesVerifier {
         }
         self.link = uses::link(&self.link, number, text);
         self.entries = expected;
-        Ok(self.link)
+        Ok((self.link, json))
     }
 
     /// After the last entry.
@@ -200,7 +207,7 @@ impl Token {
     ) -> Result<Result<Option<UsesHead>, Broken>, Error> {
         let Some(head) = self.uses_head(login)? else { return Ok(Ok(None)) };
         let (book, mut verifier) = (self.use_log()?, UsesVerifier::default());
-        let mut totals = Vec::<UseTotal>::new();
+        let mut totals = BTreeMap::<[String; 5], UseTotal>::new();
         while verifier.entries < head.entries {
             let missing = usize::try_from(head.entries - verifier.entries).unwrap_or(usize::MAX);
             let page = book.entries(verifier.entries, PAGE.min(missing))?;
@@ -208,29 +215,38 @@ impl Token {
                 break;
             }
             for entry in page {
-                match verifier.entry(entry.number, &entry.text) {
-                    Ok(link) => each(&entry, &link),
+                let said = match verifier.step(entry.number, &entry.text) {
+                    Ok((link, said)) => {
+                        each(&entry, &link);
+                        said
+                    }
                     Err(broken) => return Ok(Err(broken)),
-                }
-                match total(&entry) {
-                    Some(new) => match totals.iter_mut().find(|total| total.is_of(&new)) {
-                        Some(total) => total.add(&new),
-                        None => totals.push(new),
-                    },
-                    None => return Ok(Err(Broken { number: entry.number, why: "it is filed under another key" })),
+                };
+                let Some(new) = total(&said).filter(|total| total.key == entry.key) else {
+                    return Ok(Err(Broken { number: entry.number, why: "it is filed under another key" }));
+                };
+                let about = new.about().map(str::to_owned);
+                match totals.get_mut(&about) {
+                    Some(total) => total.add(&new),
+                    None => drop(totals.insert(about, new)),
                 }
             }
         }
-        // Somebody may have written since: what follows the head that was read is another reader's.
-        let found = verifier.end(&head, self.serial.as_str(), None);
-        let sums = book.totals(None)?;
-        let wrong =
-            |sum: &UseTotal| totals.iter().find(|total| total.is_of(sum)).is_none_or(|total| sum.uses < total.uses);
-        let unsettled = self.use_log()?.head()?.is_some_and(|now| now.entries != head.entries);
-        if found.is_ok() && !unsettled && (sums.len() != totals.len() || sums.iter().any(wrong)) {
-            return Ok(Err(Broken { number: head.entries, why: "the sums are not those of the entries" }));
+        if let Err(broken) = verifier.end(&head, self.serial.as_str(), None) {
+            return Ok(Err(broken));
         }
-        Ok(found.map(|()| Some(head)))
+        let (more, sums) = (book.entries(head.entries, 1)?, book.totals(None)?);
+        // If somebody has written since, these are no more those of the head that was read: another reader looks at them.
+        if book.head()?.is_none_or(|now| now.entries == head.entries) {
+            if !more.is_empty() {
+                return Ok(Err(Broken { number: head.entries.saturating_add(1), why: "it was put in" }));
+            }
+            let right = |sum: &UseTotal| totals.get(&sum.about().map(str::to_owned)) == Some(sum);
+            if sums.len() != totals.len() || !sums.iter().all(right) {
+                return Ok(Err(Broken { number: head.entries, why: "the sums are not those of the entries" }));
+            }
+        }
+        Ok(Ok(Some(head)))
     }
 
     /// How often each key was used in each way by each program; or one key, by its `CKA_UNIQUE_ID`.
@@ -250,12 +266,11 @@ impl Token {
     }
 }
 
-/// What an entry adds to; `None` if it is not filed under its key.
-fn total(entry: &UseEntry) -> Option<UseTotal> {
-    let json: Json = serde_json::from_str(&entry.text).ok()?;
-    let text = |name: &str| json.get(name).and_then(Json::as_str).map(str::to_owned);
-    let number = |name: &str| json.get(name).and_then(Json::as_u64);
-    let total = UseTotal {
+/// What an entry adds to; `None` if it does not say.
+fn total(entry: &Json) -> Option<UseTotal> {
+    let text = |name: &str| entry.get(name).and_then(Json::as_str).map(str::to_owned);
+    let number = |name: &str| entry.get(name).and_then(Json::as_u64);
+    Some(UseTotal {
         key: text("key")?,
         operation: text("operation")?,
         mechanism: text("mechanism")?,
@@ -263,6 +278,5 @@ fn total(entry: &UseEntry) -> Option<UseTotal> {
         who: text("who")?,
         uses: number("uses")?,
         between: (number("from")?, number("to")?),
-    };
-    (total.key == entry.key).then_some(total)
+    })
 }

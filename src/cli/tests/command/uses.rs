@@ -88,6 +88,8 @@ fn each_change_of_the_book_is_found_and_the_first_bad_entry_named() {
         ("UPDATE entry SET key = (SELECT key FROM entry WHERE number = 2) WHERE number = 1", "entry 1"),
         ("UPDATE total SET uses = uses - 1 WHERE uses = 3", "entry 4"),
         ("DELETE FROM total WHERE uses = 1", "entry 4"),
+        ("INSERT INTO entry SELECT 5, key, replace(text, '\"n\":4', '\"n\":5') FROM entry WHERE number = 4", "entry 5"),
+        ("UPDATE total SET last = last + 1", "entry 4"),
         ("UPDATE head SET bytes = zeroblob(104)", ""),
         ("UPDATE head SET entries = 3; DELETE FROM entry WHERE number = 4", ""),
     ];
