@@ -77,6 +77,10 @@ const CURES: &[Cure] = &[
     ),
     Cure(|e| Rv::from(e) == Rv::DEVICE_MEMORY, "make room on the disk: nothing was changed"),
     Cure(
+        |e| matches!(e, Error::UseNotWritten(_)) || *e == Error::Tampered(engine::USES),
+        "the uses of the token's keys are in a file that ends in .uses in the state directory (`strongroom config show` names it):          if that is not the token's, or is damaged, move it away and keep it; the next use begins a new book",
+    ),
+    Cure(
         |e| matches!(e, Error::Tampered(_)),
         "put a backup in its place; `strongroom token accept-rollback` accepts one that is older",
     ),

@@ -52,7 +52,7 @@ pub use softhsm::{Config as SoftHsmConfig, LogLevel};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use store::{UseEntry, UseTotal};
 pub use token::{
-    Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary, UsesHead, UsesVerifier,
+    Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary, USES, UsesHead, UsesVerifier,
 };
 pub use uses::UseAudit;
 

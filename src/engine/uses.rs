@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use store::{NewUse, UseTotal};
 use types::{AttributeType, MechanismType};
 
-use crate::{alarms, audit::Link, object::Object};
+use crate::{Error, alarms, audit::Link, object::Object};
 
 /// What is written down of uses of a token's keys. It holds from the next login on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,26 +76,60 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Use {
     key: Vec<u8>,
+    /// Who was logged in.
+    who: &'static str,
     way: Way,
     count: u64,
     /// The first and the last time, in seconds since 1970.
     between: (u64, u64),
 }
 
-/// In what way a key is used: the attribute that allows it, and the mechanism.
-type Way = (AttributeType, MechanismType, Outcome);
+/// In what way a key is used: what is done, by which mechanism if by one, and whether that was allowed.
+pub(crate) type Way = (Operation, Option<MechanismType>, Outcome);
+
+/// What is done with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// What an attribute allows: `CKA_SIGN`, …
+    By(AttributeType),
+    /// Its value goes into a digest.
+    Digest,
+    /// It leaves, wrapped by another key.
+    Wrapped,
+    /// A session gets a copy of it, whose uses are not written down.
+    Copied,
+}
+
+impl Operation {
+    fn word(self) -> String {
+        match self {
+            Self::By(attribute) => {
+                let word = attribute.to_string();
+                word.strip_prefix("CKA_").unwrap_or(&word).to_lowercase()
+            }
+            Self::Digest => "digest".to_owned(),
+            Self::Wrapped => "wrapped".to_owned(),
+            Self::Copied => "copied".to_owned(),
+        }
+    }
+}
 
 impl Use {
     /// One use, now.
-    pub(crate) fn now(key: &Object, way: Way) -> Self {
+    pub(crate) fn now(key: &Object, who: &'static str, way: Way) -> Self {
         let now = alarms::now();
         let unique_id = key.attributes.bytes(AttributeType::UNIQUE_ID).unwrap_or_default();
-        Self { key: unique_id.to_vec(), way, count: 1, between: (now, now) }
+        Self { key: unique_id.to_vec(), who, way, count: 1, between: (now, now) }
+    }
+
+    /// Whether it is one of the same key, by the same person, in the same way.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.key, self.who, self.way) == (&other.key, other.who, other.way)
     }
 
     /// Adds to uses of the same key in the same way, if there are such.
     fn merge(self, into: &mut Vec<Self>) {
-        match into.iter_mut().find(|known| (&known.key, known.way) == (&self.key, self.way)) {
+        match into.iter_mut().find(|known| known.is_like(&self)) {
             Some(known) => {
                 known.count = known.count.saturating_add(self.count);
                 known.between = (known.between.0.min(self.between.0), known.between.1.max(self.between.1));
@@ -105,17 +139,16 @@ impl Use {
     }
 
     /// The entry for it.
-    pub(crate) fn entry(&self, number: u64, who: &str, first: Option<&BatchFacts>) -> NewUse {
-        let Self { key, way: (attribute, mechanism, outcome), count, between } = self;
-        let word = attribute.to_string();
-        let operation = word.strip_prefix("CKA_").unwrap_or(&word).to_lowercase();
+    pub(crate) fn entry(&self, number: u64, first: Option<&BatchFacts>) -> NewUse {
+        let Self { key, who, way: (operation, mechanism, outcome), count, between } = self;
+        let operation = operation.word();
         let operation = if *outcome == Outcome::Denied { format!("{operation} denied") } else { operation };
         let total = UseTotal {
             key: String::from_utf8_lossy(key).into_owned(),
             operation,
-            mechanism: mechanism.to_string(),
+            mechanism: mechanism.map(|mechanism| mechanism.to_string()).unwrap_or_default(),
             program: alarms::program().unwrap_or_default(),
-            who: who.to_owned(),
+            who: (*who).to_owned(),
             uses: *count,
             between: *between,
         };
@@ -166,7 +199,7 @@ pub(crate) struct Tally {
     uses: Vec<Use>,
     /// The key that was used last, in which way, and where that is counted. Not held, so that it goes when it has to; and
     /// as long as this is there, no other object has its address.
-    last: Option<(Weak<Object>, Way, usize)>,
+    last: Option<(Weak<Object>, &'static str, Way, usize)>,
     /// When the first of them was counted, in milliseconds of a clock that only goes on. While they are here, the times of
     /// uses are by it too.
     since: u64,
@@ -174,10 +207,10 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Counts a use, and says whether it is time to tell the slot.
-    pub(crate) fn count(&mut self, key: &Arc<Object>, way: Way, now: u64) -> bool {
-        if let Some((last, last_way, at)) = &self.last
+    pub(crate) fn count(&mut self, key: &Arc<Object>, who: &'static str, way: Way, now: u64) -> bool {
+        if let Some((last, last_who, last_way, at)) = &self.last
             && Weak::as_ptr(last) == Arc::as_ptr(key)
-            && *last_way == way
+            && (*last_who, *last_way) == (who, way)
             && let Some(known) = self.uses.get_mut(*at)
         {
             known.count = known.count.saturating_add(1);
@@ -186,23 +219,22 @@ impl Tally {
             if self.uses.is_empty() {
                 self.since = now;
             }
-            let new = Use { between: (now, now), ..Use::now(key, way) };
-            let of = |known: &Use| (&known.key, known.way) == (&new.key, new.way);
-            let at = self.uses.iter().position(of).unwrap_or(self.uses.len());
+            let new = Use { between: (now, now), ..Use::now(key, who, way) };
+            let at = self.uses.iter().position(|known| known.is_like(&new)).unwrap_or(self.uses.len());
             new.merge(&mut self.uses);
-            self.last = Some((Arc::downgrade(key), way, at));
+            self.last = Some((Arc::downgrade(key), who, way, at));
         }
         now.saturating_sub(self.since) >= MINUTE || self.uses.len() >= MOST_COUNTED
     }
 
-    /// What was counted up to `now`; nothing is left.
-    pub(crate) fn take(&mut self, now: u64) -> Vec<Use> {
+    /// What was counted up to `now`, and since when; nothing is left.
+    pub(crate) fn take(&mut self, now: u64) -> (Vec<Use>, u64) {
         self.last = None;
         let today = alarms::now();
         let time = |at: u64| today.saturating_sub(now.saturating_sub(at) / 1000);
         let mut uses = std::mem::take(&mut self.uses);
         uses.iter_mut().for_each(|one| one.between = (time(one.between.0), time(one.between.1)));
-        uses
+        (uses, self.since)
     }
 }
 
@@ -222,8 +254,18 @@ pub(crate) struct Pending {
     done: u64,
     /// How many of them nobody could write down.
     lost: u64,
+    /// The last place among those that were lost.
+    lost_through: u64,
+    /// The last place that could not be written at the last attempt, and why. It is not tried again before a time.
+    failure: Option<Failure>,
     /// When the first of them came, in milliseconds of a clock that only goes on.
     since: u64,
+}
+
+struct Failure {
+    through: u64,
+    why: Error,
+    again: u64,
 }
 
 /// Uses that are being written down.
@@ -239,13 +281,19 @@ const MOST_PENDING: usize = 65_536;
 /// So many are written down at once.
 const BATCH: usize = 1024;
 
+/// For how long nobody tries again to write what could not be written, in milliseconds.
+const PAUSE: u64 = 10_000;
+
 /// For how long each of them waits at most if others follow, in milliseconds.
 const WAIT: u64 = 100;
 
 impl Pending {
-    /// Adds uses that were counted to those that wait.
-    pub(crate) fn merge(&mut self, counted: Vec<Use>, now: u64) {
-        self.begin(now);
+    /// Adds uses that were counted since a time to those that wait.
+    pub(crate) fn merge(&mut self, (counted, since): (Vec<Use>, u64)) {
+        if counted.is_empty() {
+            return;
+        }
+        self.begin(since);
         counted.into_iter().for_each(|one| one.merge(&mut self.uses));
         self.bound();
     }
@@ -264,16 +312,29 @@ impl Pending {
             UseAudit::Each | UseAudit::Forced => WAIT,
             UseAudit::Off | UseAudit::Counted => MINUTE,
         };
-        self.uses.len() >= BATCH || (!self.uses.is_empty() && now.saturating_sub(self.since) >= wait)
+        let waited = now.saturating_sub(self.since) >= wait || self.uses.len() >= BATCH;
+        let paused = self.failure.as_ref().is_some_and(|failure| now < failure.again);
+        !self.uses.is_empty() && waited && !paused
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.uses.is_empty()
     }
 
-    /// How many were written since the beginning, or lost.
-    pub(crate) fn done(&self) -> u64 {
-        self.done
+    /// How many uses wait.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.uses.iter().map(|one| one.count).sum()
+    }
+
+    /// What has become of the use in a place: `None` while it waits and nobody has tried to write it.
+    pub(crate) fn outcome(&self, place: u64) -> Option<Result<(), Error>> {
+        if place <= self.lost_through {
+            return Some(Err(Error::Internal("a use waited for too long")));
+        }
+        if place <= self.done {
+            return Some(Ok(()));
+        }
+        self.failure.as_ref().filter(|failure| place <= failure.through).map(|failure| Err(failure.why.clone()))
     }
 
     /// What is to be written. Until [`Pending::finish`] it is called no second time.
@@ -286,12 +347,15 @@ impl Pending {
     pub(crate) fn written(&mut self, batch: &Batch, now: u64) {
         self.done = self.done.saturating_add(std::mem::take(&mut self.in_flight));
         self.lost = self.lost.saturating_sub(batch.lost);
+        self.failure = None;
         self.since = now;
     }
 
     /// They were not, and wait again.
-    pub(crate) fn failed(&mut self, batch: Batch, now: u64) {
+    pub(crate) fn failed(&mut self, batch: Batch, why: Error, now: u64) {
         self.in_flight = 0;
+        let through = self.done.saturating_add(batch.uses.len() as u64);
+        self.failure = Some(Failure { through, why, again: now.saturating_add(PAUSE) });
         let later = std::mem::replace(&mut self.uses, batch.uses);
         self.uses.extend(later);
         self.since = now;
@@ -316,5 +380,8 @@ impl Pending {
         let over = self.uses.len().saturating_sub(MOST_PENDING);
         self.lost = self.lost.saturating_add(self.uses.drain(..over).map(|one| one.count).sum());
         self.done = self.done.saturating_add(over as u64);
+        if over > 0 {
+            self.lost_through = self.done;
+        }
     }
 }

@@ -81,7 +81,7 @@ pub use policy::{Profile, Recovery};
 pub use rotation::{Rotated, Start};
 pub use rules::NewRules;
 pub(crate) use standing::{accepted, epoch, forgive, seen};
-pub use uses::{UsesHead, UsesVerifier};
+pub use uses::{USES, UsesHead, UsesVerifier};
 
 /// As whom somebody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +195,8 @@ pub(crate) struct Token {
     counters: Arc<dyn Counters>,
     /// Where uses of keys are written down, if there is such a place.
     uses: Option<Arc<dyn UseLog>>,
+    /// The book of uses that this process has written to last, and how many entries it had then.
+    last_use: Mutex<Option<([u8; 8], u64)>>,
     /// The most work that a PIN may be here: a changed file must not stop the process.
     most_work: u64,
     /// The file that holds the store secret, if there is one.
@@ -322,6 +324,7 @@ impl Token {
             store,
             counters,
             uses,
+            last_use: Mutex::new(None),
             most_work: pin::most_work(settings),
             store_secret: settings.store_secret.clone(),
             epoch: AtomicU64::new(FIRST_EPOCH),

@@ -25,6 +25,9 @@ use crate::{
 /// How many entries are read at a time.
 const PAGE: usize = 1024;
 
+/// What somebody has changed, if it is that.
+pub const USES: &str = "what was written down of uses";
+
 /// More attempts than this to be the next who writes mean that something else is wrong.
 const ATTEMPTS: usize = 1000;
 
@@ -153,9 +156,10 @@ impl Token {
     pub(crate) fn write_uses(&self, login: &Login, batch: &Batch) -> Result<(), Error> {
         let book = self.use_log()?;
         let log = self.look(login)?.header.log()?;
-        let who = login.keys.role.word();
         for _ in 0..ATTEMPTS {
-            let (id, after, mut link) = match self.uses_head_with(&log)? {
+            let head = self.uses_head_with(&log)?;
+            self.must_not_be_older(head.as_ref())?;
+            let (id, after, mut link) = match head {
                 Some(head) => (head.book, head.entries, head.link),
                 None => (seal::random()?, 0, BEFORE_THE_FIRST),
             };
@@ -163,7 +167,7 @@ impl Token {
             let (mut number, mut entries) = (after, Vec::<NewUse>::with_capacity(batch.uses.len()));
             for one in &batch.uses {
                 number = number.saturating_add(1);
-                let entry = one.entry(number, who, facts.take().as_ref());
+                let entry = one.entry(number, facts.take().as_ref());
                 link = uses::link(&link, number, &entry.text);
                 entries.push(entry);
             }
@@ -171,17 +175,34 @@ impl Token {
             let head = UsesHead { book: id, entries: number, link, signature };
             match book.append(after, &entries, &head.encode()) {
                 Err(store::Error::Conflict) => {}
-                written => return Ok(written?),
+                written => {
+                    written?;
+                    *self.last_use.lock() = Some((id, number));
+                    return Ok(());
+                }
             }
         }
         Err(store::Error::Busy.into())
     }
 
+    /// Notices if a book that this process has written to is gone, or is an older one.
+    fn must_not_be_older(&self, head: Option<&UsesHead>) -> Result<(), Error> {
+        let mut last = self.last_use.lock();
+        let older =
+            last.is_some_and(|(book, entries)| head.is_none_or(|head| head.book != book || head.entries < entries));
+        if !older {
+            return Ok(());
+        }
+        // Said once: what is there now is what there is.
+        *last = None;
+        Err(Error::Tampered(USES))
+    }
+
     fn uses_head_with(&self, log: &Log) -> Result<Option<UsesHead>, Error> {
         let Some(head) = self.use_log()?.head()? else { return Ok(None) };
-        let head = UsesHead::decode(&head).ok_or(Error::Tampered("what was written down of uses"))?;
+        let head = UsesHead::decode(&head).ok_or(Error::Tampered(USES))?;
         let signed = head.is_signed_by(self.serial.as_str(), &log.public_key()?);
-        if signed { Ok(Some(head)) } else { Err(Error::Tampered("what was written down of uses")) }
+        if signed { Ok(Some(head)) } else { Err(Error::Tampered(USES)) }
     }
 
     /// Where the chain of uses ends; `None` before the first.

@@ -1,6 +1,10 @@
 use types::{AttributeType, Mechanism, ObjectClass, ObjectHandle, Output, OutputResult, SessionHandle};
 
-use crate::{Engine, Error, mechanism, operation::Operation};
+use crate::{
+    Engine, Error, mechanism,
+    operation::Operation,
+    uses::{self, Outcome},
+};
 
 impl Engine {
     /// # Errors
@@ -44,6 +48,7 @@ impl Engine {
         let digested = session.slot.object_or(key, &Error::KeyHandleInvalid).and_then(|key| {
             let is_secret_key = key.attributes.class() == Some(ObjectClass::SECRET_KEY);
             let value = key.attributes.bytes(AttributeType::VALUE).filter(|_| is_secret_key);
+            session.slot.note_use(&session.tally, &key, (uses::Operation::Digest, None, Outcome::Allowed))?;
             operations.digest.update(value.ok_or(Error::KeyIndigestible)?)
         });
         if digested.is_err() {

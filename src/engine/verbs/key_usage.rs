@@ -10,7 +10,7 @@ use crate::{
     profile::Risk,
     session::Session,
     slot::LoginNumber,
-    uses::Outcome,
+    uses::{Operation, Outcome},
 };
 
 /// A use of a key: what must be true of the key, and what is said if it is not.
@@ -57,7 +57,7 @@ impl Session {
         // A key of another kind is a mistake, and no attempt.
         if checked.as_ref().err().is_none_or(|fault| *fault != usage.no_key && *fault != usage.wrong_type) {
             let outcome = if checked.is_ok() { Outcome::Allowed } else { Outcome::Denied };
-            self.slot.note_use(&self.tally, &key, (usage.attribute, row.id), outcome)?;
+            self.slot.note_use(&self.tally, &key, (Operation::By(usage.attribute), Some(row.id), outcome))?;
         }
         checked.map(|()| UsableKey { object: key, login })
     }

@@ -61,7 +61,9 @@ impl Engine {
         let session = self.session(session)?;
         let object = session.slot.object(object)?;
         let rights = session.rights()?;
-        session.place(crypto::keys(|| object::copy(&object.attributes, template, rights))?)
+        let copy = crypto::keys(|| object::copy(&object.attributes, template, rights))?;
+        session.slot.note_copy(&session.tally, &object, &copy)?;
+        session.place(copy)
     }
 
     /// # Errors

@@ -58,6 +58,7 @@ impl Engine {
         for slot in self.slots.all_opened() {
             self.gather_uses(&slot);
             slot.try_to_write_uses();
+            slot.give_up_uses();
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     object::{self, Attributes, KeyState, Object, ObjectBuilder, ObjectLocation, Origin},
     profile::Risk,
     session::Session,
+    uses::{Operation, Outcome},
     wrapping,
 };
 
@@ -173,6 +174,7 @@ impl Session {
         if self.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
             return Err(Error::WrappingKeySizeRange);
         }
+        self.slot.note_use(&self.tally, &key, (Operation::Wrapped, Some(row.id), Outcome::Allowed))?;
         let plain = crypto::keys(|| wrapping::to_wrap(&key, row))?;
         wrap(&wrapping_key, params, &plain).map_err(|error| match error {
             Error::Crypto(Fault::InputLength | Fault::InputValue) => Error::KeySizeRange,

@@ -168,10 +168,18 @@ impl Database {
     /// transaction is committed if `write` succeeds and says [`Verdict::Keep`], unless it has done so itself;
     /// else it is undone.
     pub(super) fn write<T>(&self, write: impl FnOnce(&Connection) -> (Result<T, Error>, Verdict)) -> Result<T, Error> {
+        self.write_within(Patience::new(), write)
+    }
+
+    /// The same, with another patience with those who have the file.
+    pub(super) fn write_within<T>(
+        &self,
+        mut patience: Patience,
+        write: impl FnOnce(&Connection) -> (Result<T, Error>, Verdict),
+    ) -> Result<T, Error> {
         if self.access == Access::ReadOnly {
             return Err(Error::ReadOnly(self.opening.path.display().to_string()));
         }
-        let mut patience = Patience::new();
         loop {
             let take = || self.connections.writer.try_lock();
             let (_entered, mut writer) =

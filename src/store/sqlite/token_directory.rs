@@ -126,6 +126,8 @@ impl TokenDirectory for SqliteTokenDirectory {
             let query = "INSERT INTO head (only, revision, clear, sealed) VALUES (1, 0, ?1, ?2)";
             connection.execute(query, params![clear, sealed]).map(|_| ())
         })?;
+        // Of a token that had the same name once.
+        SqliteUses::new(self.state_directory.clone(), &stem.to_string()).discard()?;
         drop(lock);
         self.open(location)
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -9,8 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::database::{Database, Verdict};
 use super::directory::{self, Directory};
 use super::file;
+use super::patience::Patience;
 use super::schema::USES;
 use crate::{Error, NewUse, UseEntry, UseHead, UseLog, UseTotal};
+
+/// How long to wait for others who write.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The uses of one token's keys.
 pub(super) struct SqliteUses {
@@ -81,7 +86,9 @@ impl UseLog for SqliteUses {
 
     fn append(&self, after: u64, uses: &[NewUse], bytes: &[u8]) -> Result<(), Error> {
         let database = self.made()?;
-        database.write(|connection| {
+        // Whoever uses a key waits for this.
+        let patience = Patience::with_pauses(PATIENCE, Duration::from_micros(200), Duration::from_millis(10));
+        database.write_within(patience, |connection| {
             let failed = |e: rusqlite::Error| database.failed(&e);
             match head(connection).map_err(failed) {
                 Ok(head) if head.as_ref().map_or(0, |head| head.entries) != after => {

@@ -2,10 +2,12 @@
 
 use std::{fs, path::PathBuf, process::Output};
 
+use engine::{Access, User};
 use rusqlite::Connection;
 use serde_json::Value as Json;
+use types::{AttributeType, Mechanism, MechanismType, ObjectClass, Output as Room, Params, SlotId, Value};
 
-use crate::store::{Store, promised, refused, said, text};
+use crate::store::{PIN, Store, promised, refused, said, text};
 
 fn run(store: &Store, arguments: &[&str]) -> Output {
     store.run(&[arguments, &["--pin", "env:PIN"]].concat())
@@ -154,4 +156,35 @@ fn a_forced_token_does_nothing_that_it_cannot_write_down() {
     said(&run(&store, &["mac", "payroll", message.to_str().unwrap()]));
     let entries = said(&run(&store, &["audit", "uses", "of", "payroll"]));
     assert_eq!(entries.lines().count(), 1, "a new book: {entries}");
+}
+
+#[test]
+fn a_book_that_goes_back_under_a_program_is_noticed_by_it() {
+    let store = used("uses-back");
+    let engine = store.engine();
+    let session = engine.open_session(SlotId(0), Access::ReadOnly).unwrap();
+    engine.login(session, User::User, PIN.as_bytes()).unwrap();
+    let class = (AttributeType::CLASS, Value::Number(ObjectClass::SECRET_KEY.0));
+    engine.find_init(session, vec![class]).unwrap();
+    let key = engine.find(session, 1).unwrap()[0];
+    engine.find_final(session).unwrap();
+    let mechanism = Mechanism { id: MechanismType::SHA256_HMAC, params: Params::None };
+    let sign = || {
+        engine.sign_init(session, &mechanism, key).unwrap();
+        engine.sign(session, b"x", Room::Buffer(&mut [0; 32])).unwrap();
+        engine.uses(session, &mut |_, _| {}).unwrap().unwrap().map(|head| head.entries)
+    };
+    let book = book(&store);
+    let older = fs::read(&book).unwrap();
+    assert_eq!(sign(), Some(5));
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{suffix}", book.display()));
+    }
+    fs::write(&book, older).unwrap();
+    sign();
+    let alarms = engine.alarms().unwrap();
+    assert!(
+        alarms.iter().any(|line| line.contains("uses-not-written") && line.contains("somebody has changed")),
+        "{alarms:?}"
+    );
 }

@@ -180,3 +180,78 @@ fn each_use_of_many_threads_is_written_before_it_happens() {
     });
     assert_eq!(written(engine, session).len(), 200);
 }
+
+#[test]
+fn a_key_that_is_digested_wrapped_or_copied_is_used_too_and_a_forced_token_gives_no_copies_to_sessions() {
+    let world = world(UseAudit::Forced);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let mut template = aes(true, true);
+    template.push(flag(A::WRAP, true));
+    let [key, wrapping] = [aes(true, true), template].map(|template| engine.create_object(session, template).unwrap());
+    engine.digest_init(session, &Mechanism { id: MechanismType::SHA256, params: Params::None }).unwrap();
+    engine.digest_key(session, key).unwrap();
+    let kwp = Mechanism { id: MechanismType::AES_KEY_WRAP_KWP, params: Params::None };
+    engine.wrap_key(session, &kwp, wrapping, key, Output::Buffer(&mut [0; 64])).unwrap();
+    let copy = engine.copy_object(session, key, vec![flag(A::TOKEN, false)]);
+    assert_eq!(copy, Err(Error::ActionProhibited));
+    engine.copy_object(session, key, vec![]).unwrap();
+    let id = unique_id(engine, session, key);
+    let entries: Vec<_> = written(engine, session).into_iter().filter(|entry| entry.key == id).collect();
+    let said: Vec<_> = counts(&entries).into_iter().map(|(operation, _)| operation).collect();
+    assert_eq!(said, ["digest", "wrapped", "copied denied"]);
+}
+
+#[test]
+fn a_use_is_of_the_one_who_was_logged_in_whoever_is_when_it_is_written() {
+    let world = world(UseAudit::Each);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    encrypt(engine, session, key).unwrap();
+    let error = store::Error::Full("no room".to_owned());
+    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Once, error });
+    engine.logout(session).unwrap();
+    engine.login(session, User::Officer, SO_PIN).unwrap();
+    let entries = written(engine, session);
+    assert_eq!((entries.len(), member(&entries[0], "who")), (1, "user".into()));
+}
+
+#[test]
+fn uses_that_nobody_could_write_are_an_alarm_when_their_program_ends() {
+    let world = world(UseAudit::Counted);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    encrypt(engine, session, key).unwrap();
+    encrypt(engine, session, key).unwrap();
+    let error = store::Error::Full("no room".to_owned());
+    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Lasting, error });
+    engine.finalize();
+    let alarms = engine.alarms().unwrap();
+    let lost = alarms.iter().find(|line| line.contains("uses-lost")).unwrap();
+    assert!(lost.contains(r#""uses":"2""#), "{lost}");
+}
+
+#[test]
+fn threads_that_wait_for_one_write_share_its_failure() {
+    let world = world(UseAudit::Forced);
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let key = engine.create_object(session, aes(true, true)).unwrap();
+    let error = store::Error::Full("no room".to_owned());
+    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Lasting, error });
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let session = engine.open_session(SLOT, Access::ReadOnly).unwrap();
+                assert!(matches!(encrypt(engine, session, key), Err(Error::UseNotWritten(_))));
+            });
+        }
+    });
+    world.plan.heal();
+    encrypt(engine, session, key).unwrap();
+    let said = counts(&written(engine, session));
+    let denied = said.iter().filter(|(operation, _)| operation == "encrypt denied").count();
+    assert_eq!((denied, said.len()), (8, 9), "{said:?}");
+}
