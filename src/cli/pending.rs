@@ -147,6 +147,18 @@ pub(crate) fn alarms(engine: &Engine) -> Result<Answer, Fault> {
                 text("token"),
                 text("program"),
             ),
+            "uses-not-written" => format!(
+                "{time}  Uses of keys of token {} could not be written down by {}, process {process}: {}. They wait.\n",
+                text("token"),
+                text("program"),
+                text("why"),
+            ),
+            "uses-lost" => format!(
+                "{time}  {} uses of keys of token {} were never written down: {}, process {process}, has ended.\n",
+                text("uses"),
+                text("token"),
+                text("program"),
+            ),
             _ => format!("{time}  {alarm}\n"),
         }
     };

@@ -152,6 +152,11 @@ fn a_forced_token_does_nothing_that_it_cannot_write_down() {
     let message = store.0.join("message");
     let (code, why) = refused(&run(&store, &["mac", "payroll", message.to_str().unwrap()]));
     assert!(why.contains("may not happen without") && why.contains("CKR_DEVICE_ERROR"), "{code} {why}");
+    let alarms = said(&store.run(&["alarms"]));
+    assert!(
+        alarms.contains("could not be written down by strongroom") && alarms.contains("1 uses of keys"),
+        "{alarms}"
+    );
     fs::remove_file(&book).unwrap();
     said(&run(&store, &["mac", "payroll", message.to_str().unwrap()]));
     let entries = said(&run(&store, &["audit", "uses", "of", "payroll"]));
