@@ -266,7 +266,7 @@ fn rows<'a>(slots: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
 fn in_softhsms_place_slots_have_its_numbers_and_names() {
     let both = Both::new();
     let module = both.path("libsofthsm2.so");
-    fs::copy(PathBuf::from(OURS).with_file_name("libstrongroom.so"), &module).unwrap();
+    fs::copy(env::current_exe().unwrap().with_file_name("libstrongroom.so"), &module).unwrap();
     let by_module = ["--module", module.to_str().unwrap()];
     let init = ["--init-token", "--free", "--label", "one", "--so-pin", SO_PIN, "--pin", PIN];
     let theirs = |arguments: &[&str]| String::from_utf8(both.run(DEBIANS, arguments).stdout).unwrap();

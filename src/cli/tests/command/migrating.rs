@@ -291,7 +291,7 @@ fn a_token_that_keeps_its_slot_id_is_found_by_softhsms_slot_and_uri() {
     said(&migrate("softhsm", &kept));
 
     let ours = store.0.join("libsofthsm2.so");
-    fs::copy(Path::new(env!("CARGO_BIN_EXE_strongroom")).with_file_name("libstrongroom.so"), &ours).unwrap();
+    fs::copy(std::env::current_exe().unwrap().with_file_name("libstrongroom.so"), &ours).unwrap();
     let ours = ours.to_str().unwrap();
     let uri = format!(
         "pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial={serial};token=one;object=signer;type=public"
