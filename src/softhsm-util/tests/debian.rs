@@ -244,7 +244,7 @@ fn what_is_imported_has_the_attributes_that_softhsm_gives_it_and_signs() {
 
 /// Ours, where SoftHSM's slot numbers and configuration hold: by the setting, or by the module's name.
 fn in_softhsms_place(both: &Both, more: &[&str], arguments: &[&str]) -> String {
-    let mut command = Command::new(OURS);
+    let mut command = Command::new(both.path("installed/softhsm2-util"));
     for (name, _) in env::vars().filter(|(name, _)| name.starts_with("STRONGROOM_") || name.starts_with("XDG_")) {
         command.env_remove(name);
     }
@@ -266,7 +266,13 @@ fn rows<'a>(slots: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
 fn in_softhsms_place_slots_have_its_numbers_and_names() {
     let both = Both::new();
     let module = both.path("libsofthsm2.so");
-    fs::copy(env::current_exe().unwrap().with_file_name("libstrongroom.so"), &module).unwrap();
+    // As they are installed: one beside the other.
+    fs::create_dir(both.path("installed")).unwrap();
+    fs::copy(OURS, both.path("installed/softhsm2-util")).unwrap();
+    let built = env::current_exe().unwrap().with_file_name("libstrongroom.so");
+    for copy in [&both.path("installed/libstrongroom.so"), &module] {
+        fs::copy(&built, copy).unwrap();
+    }
     let by_module = ["--module", module.to_str().unwrap()];
     let init = ["--init-token", "--free", "--label", "one", "--so-pin", SO_PIN, "--pin", PIN];
     let theirs = |arguments: &[&str]| String::from_utf8(both.run(DEBIANS, arguments).stdout).unwrap();
