@@ -15,7 +15,7 @@ use crate::{
     audit::{Lines, parsed, read_key, serial, words},
     fault::Fault,
     flow::{Outlet, is_dash},
-    key::hex,
+    key::{self, hex},
     label,
     pending::moment,
     select::UserLogin,
@@ -83,21 +83,13 @@ type Keys = BTreeMap<String, (String, String)>;
 
 fn keys(engine: &Engine, session: SessionHandle) -> Result<Keys, Fault> {
     let mut keys = Keys::new();
-    engine.find_init(session, vec![])?;
-    loop {
-        let found = engine.find(session, 256)?;
-        if found.is_empty() {
-            break;
-        }
-        for object in found {
-            let view = engine.object(session, object)?;
-            let bytes = |name| view.attribute(name).ok().and_then(|value| Some(value.as_bytes()?.to_vec()));
-            let text = |name| String::from_utf8_lossy(&bytes(name).unwrap_or_default()).into_owned();
-            let named = (text(AttributeType::LABEL), hex(&bytes(AttributeType::ID).unwrap_or_default()));
-            keys.insert(text(AttributeType::UNIQUE_ID), named);
-        }
+    for object in key::find(engine, session, vec![])? {
+        let view = engine.object(session, object)?;
+        let bytes = |name| view.attribute(name).ok().and_then(|value| Some(value.as_bytes()?.to_vec()));
+        let text = |name| String::from_utf8_lossy(&bytes(name).unwrap_or_default()).into_owned();
+        let named = (text(AttributeType::LABEL), hex(&bytes(AttributeType::ID).unwrap_or_default()));
+        keys.insert(text(AttributeType::UNIQUE_ID), named);
     }
-    engine.find_final(session)?;
     Ok(keys)
 }
 

@@ -227,6 +227,10 @@ impl Tally {
         now.saturating_sub(self.since) >= MINUTE || self.uses.len() >= MOST_COUNTED
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.uses.is_empty()
+    }
+
     /// What was counted up to `now`, and since when; nothing is left.
     pub(crate) fn take(&mut self, now: u64) -> (Vec<Use>, u64) {
         self.last = None;

@@ -93,8 +93,13 @@ impl Slot {
 
     /// Takes over what a session has counted, and writes it down if it is time.
     pub(crate) fn tell(&self, tally: &Mutex<Tally>) {
+        let mut tally = tally.lock();
+        if tally.is_empty() && !self.uses_wait() {
+            return;
+        }
         let now = clock::millis();
-        let counted = tally.lock().take(now);
+        let counted = tally.take(now);
+        drop(tally);
         let due = {
             let mut pending = self.uses.pending.lock();
             pending.merge(counted);
@@ -103,6 +108,11 @@ impl Slot {
         if due {
             self.try_to_write_uses();
         }
+    }
+
+    /// Whether uses wait to be written down.
+    pub(crate) fn uses_wait(&self) -> bool {
+        !self.uses.pending.lock().is_empty()
     }
 
     /// Writes down what waits, if somebody is logged in. If that fails, it goes on waiting, and there is an alarm.

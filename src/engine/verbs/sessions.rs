@@ -45,7 +45,7 @@ impl Engine {
     pub fn close_session(&self, session: SessionHandle) -> Result<(), Error> {
         let session = self.sessions.remove(session.0).ok_or(Error::SessionHandleInvalid)?;
         session.slot.tell(&session.tally);
-        if session.slot.sessions() == [session.handle] {
+        if session.slot.uses_wait() && session.slot.sessions() == [session.handle] {
             // The login ends with it.
             session.slot.try_to_write_uses();
         }

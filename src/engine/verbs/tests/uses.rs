@@ -17,6 +17,23 @@ fn world(rule: UseAudit) -> World {
     world
 }
 
+/// The same with a session of the user's, and a key of the token.
+fn with_key(rule: UseAudit) -> (World, SessionHandle, ObjectHandle) {
+    let world = world(rule);
+    let session = user_session(&world.engine, SLOT);
+    let key = world.engine.create_object(session, aes(true, true)).unwrap();
+    (world, session, key)
+}
+
+fn no_room() -> store::Error {
+    store::Error::Full("no room".to_owned())
+}
+
+fn no_room_from_now_on(world: &World) {
+    let (verb, when, span) = (Some(Verb::AppendUses), When::Before, Span::Lasting);
+    world.plan.fail(Fault { verb, nth: 1, when, span, error: no_room() });
+}
+
 /// What was written down, which is whole.
 fn written(engine: &Engine, session: SessionHandle) -> Vec<UseEntry> {
     let mut entries = Vec::new();
@@ -78,10 +95,8 @@ fn uses_are_counted_by_key_and_way_and_written_when_the_login_ends() {
 
 #[test]
 fn a_use_that_is_not_allowed_is_written_down_as_that() {
-    let world = world(UseAudit::Each);
+    let (world, session, key) = with_key(UseAudit::Each);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
     encrypt(engine, session, key).unwrap();
     engine.set_attributes(session, key, vec![(A::SR_KEY_STATE, KeyState::Disabled.value())]).unwrap();
     assert_eq!(encrypt(engine, session, key), Err(Error::KeyFunctionNotPermitted));
@@ -106,14 +121,11 @@ fn without_the_rule_nothing_is_written_down_and_with_it_nobody_reads_it_without_
 
 #[test]
 fn what_must_be_written_down_and_cannot_be_does_not_happen() {
-    let world = world(UseAudit::Forced);
+    let (world, session, key) = with_key(UseAudit::Forced);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
     encrypt(engine, session, key).unwrap();
     for when in [When::Before, When::After] {
-        let error = store::Error::Full("no room".to_owned());
-        world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when, span: Span::Once, error });
+        world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when, span: Span::Once, error: no_room() });
         let refused = encrypt(engine, session, key);
         assert!(matches!(refused, Err(Error::UseNotWritten(_))), "{refused:?}");
         assert_eq!(types::Rv::from(&refused.unwrap_err()), types::Rv::DEVICE_ERROR);
@@ -127,13 +139,10 @@ fn what_must_be_written_down_and_cannot_be_does_not_happen() {
 
 #[test]
 fn what_cannot_be_written_down_where_it_need_not_be_waits_and_is_an_alarm() {
-    let world = world(UseAudit::Each);
+    let (world, session, key) = with_key(UseAudit::Each);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
     encrypt(engine, session, key).unwrap();
-    let error = store::Error::Full("no room".to_owned());
-    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Once, error });
+    world.plan.fail_before(Verb::AppendUses, 1, no_room());
     engine.uses(session, &mut |_, _| {}).unwrap().unwrap();
     let alarms = engine.alarms().unwrap();
     assert!(alarms.iter().any(|line| line.contains("uses-not-written") && line.contains("no room")), "{alarms:?}");
@@ -143,10 +152,8 @@ fn what_cannot_be_written_down_where_it_need_not_be_waits_and_is_an_alarm() {
 
 #[test]
 fn two_processes_that_write_at_once_write_one_chain() {
-    let world = world(UseAudit::Forced);
+    let (world, session, key) = with_key(UseAudit::Forced);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
     let other = world.another_process();
     let theirs = user_session(&other, SLOT);
     let same = find(&other, theirs, vec![(A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0))]).unwrap()[0];
@@ -161,10 +168,8 @@ fn two_processes_that_write_at_once_write_one_chain() {
 
 #[test]
 fn each_use_of_many_threads_is_written_before_it_happens() {
-    let world = world(UseAudit::Forced);
+    let (world, session, key) = with_key(UseAudit::Forced);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -204,13 +209,10 @@ fn a_key_that_is_digested_wrapped_or_copied_is_used_too_and_a_forced_token_gives
 
 #[test]
 fn a_use_is_of_the_one_who_was_logged_in_whoever_is_when_it_is_written() {
-    let world = world(UseAudit::Each);
+    let (world, session, key) = with_key(UseAudit::Each);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
     encrypt(engine, session, key).unwrap();
-    let error = store::Error::Full("no room".to_owned());
-    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Once, error });
+    world.plan.fail_before(Verb::AppendUses, 1, no_room());
     engine.logout(session).unwrap();
     engine.login(session, User::Officer, SO_PIN).unwrap();
     let entries = written(engine, session);
@@ -219,14 +221,11 @@ fn a_use_is_of_the_one_who_was_logged_in_whoever_is_when_it_is_written() {
 
 #[test]
 fn uses_that_nobody_could_write_are_an_alarm_when_their_program_ends() {
-    let world = world(UseAudit::Counted);
+    let (world, session, key) = with_key(UseAudit::Counted);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
     encrypt(engine, session, key).unwrap();
     encrypt(engine, session, key).unwrap();
-    let error = store::Error::Full("no room".to_owned());
-    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Lasting, error });
+    no_room_from_now_on(&world);
     engine.finalize();
     let alarms = engine.alarms().unwrap();
     let lost = alarms.iter().find(|line| line.contains("uses-lost")).unwrap();
@@ -235,12 +234,9 @@ fn uses_that_nobody_could_write_are_an_alarm_when_their_program_ends() {
 
 #[test]
 fn threads_that_wait_for_one_write_share_its_failure() {
-    let world = world(UseAudit::Forced);
+    let (world, session, key) = with_key(UseAudit::Forced);
     let engine = &world.engine;
-    let session = user_session(engine, SLOT);
-    let key = engine.create_object(session, aes(true, true)).unwrap();
-    let error = store::Error::Full("no room".to_owned());
-    world.plan.fail(Fault { verb: Some(Verb::AppendUses), nth: 1, when: When::Before, span: Span::Lasting, error });
+    no_room_from_now_on(&world);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
