@@ -13,6 +13,7 @@ use crate::{
     fault::Fault,
     formats::{self, Curve, RsaPrivateKey, RsaPublicKey},
     label::Label,
+    openssh,
     pin::Pin,
 };
 
@@ -63,7 +64,7 @@ pub(crate) struct Subject<'a> {
 
 /// What a key is, as far as forms differ.
 #[derive(Clone, Copy)]
-enum Family {
+pub(crate) enum Family {
     Rsa,
     Weierstrass(&'static Curve),
     /// A curve of RFC 8410, by its name in a JWK.
@@ -73,7 +74,7 @@ enum Family {
 }
 
 impl Family {
-    fn of(info: &SubjectPublicKeyInfoRef<'_>) -> Self {
+    pub(crate) fn of(info: &SubjectPublicKeyInfoRef<'_>) -> Self {
         let curve = || info.algorithm.parameters?.decode_as::<ObjectIdentifier>().ok();
         match info.algorithm.oid {
             formats::RSA => Self::Rsa,
@@ -180,9 +181,7 @@ pub(crate) fn public(format: Format, key: &Subject<'_>) -> Result<Written, Fault
         Format::Pkcs1 => pem("RSA PUBLIC KEY", bits),
         Format::Jwk => jwk(&public_fields(&info)?),
         Format::Openssh => {
-            let mut line = ssh_key::PublicKey::from_bytes(&blob(&info)?).map_err(bad)?;
-            line.set_comment(key.label.to_string());
-            let line = line.to_openssh().map_err(bad)?;
+            let line = openssh::public_line(&info, key.label)?;
             Ok(Written { bytes: Zeroizing::new(format!("{line}\n").into_bytes()), data: json!({ "openssh": line }) })
         }
         _ => pem("PUBLIC KEY", key.info),
@@ -220,7 +219,10 @@ pub(crate) fn private(
             let password = password.ok_or_else(|| bad("a PKCS#12 has a password: leave --plain out"))?;
             pkcs12(key, pkcs8, password, certificates)
         }
-        Format::Openssh => openssh(key, &info, inside, password, random),
+        Format::Openssh => {
+            let text = openssh::private_text(&info, inside, key.label, password, random)?;
+            Ok(Written { bytes: Zeroizing::new(text.as_bytes().to_vec()), data: json!({ "openssh": *text }) })
+        }
         _ => match password {
             Some(password) => pem("ENCRYPTED PRIVATE KEY", &formats::encrypted(pkcs8, password, random)?),
             None => pem("PRIVATE KEY", pkcs8),
@@ -300,7 +302,7 @@ fn private_fields(family: Family, inside: &[u8]) -> Result<Vec<Field>, Fault> {
 }
 
 /// The private value of a curve, with as many bytes as a coordinate.
-fn scalar(inside: &[u8], curve: &Curve) -> Result<Zeroizing<Vec<u8>>, Fault> {
+pub(crate) fn scalar(inside: &[u8], curve: &Curve) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let value = EcPrivateKey::from_der(inside).map_err(bad)?.private_key;
     let missing = curve.width.checked_sub(value.len()).ok_or_else(|| bad("the private value is too long"))?;
     let mut padded = Zeroizing::new(vec![0; missing]);
@@ -309,7 +311,7 @@ fn scalar(inside: &[u8], curve: &Curve) -> Result<Zeroizing<Vec<u8>>, Fault> {
 }
 
 /// RFC 8410: the seed is an octet string of its own.
-fn seed(inside: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+pub(crate) fn seed(inside: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let seed = <&der::asn1::OctetStringRef>::from_der(inside).map_err(bad)?;
     Ok(Zeroizing::new(seed.as_bytes().to_vec()))
 }
@@ -331,78 +333,4 @@ fn pkcs12(key: &Subject<'_>, pkcs8: &[u8], password: &Pin, certificates: &[Vec<u
     let bytes = Zeroizing::new(bytes.map_err(|why| bad(format!("the PKCS#12 cannot be made: {why}")))?);
     let data = json!({ "base64": data_encoding::BASE64.encode(&bytes) });
     Ok(Written { bytes, data })
-}
-
-/// A string of RFC 4251, 5.
-fn string(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let len = u32::try_from(bytes.len()).map_err(bad)?;
-    Ok(Zeroizing::new([&len.to_be_bytes()[..], bytes].concat()))
-}
-
-/// A positive number of RFC 4251, 5. What is padded stays so: OpenSSH takes leading zeros.
-fn mpint(number: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let sign: &[u8] = if number.first().is_some_and(|first| first & 0x80 != 0) { &[0] } else { &[] };
-    string(&Zeroizing::new([sign, number].concat()))
-}
-
-/// A public key as OpenSSH has it: RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709, 4.
-fn blob(info: &SubjectPublicKeyInfoRef<'_>) -> Result<Vec<u8>, Fault> {
-    let bits = info.subject_public_key.raw_bytes();
-    let parts = match Family::of(info) {
-        Family::Rsa => {
-            let RsaPublicKey { n, e } = RsaPublicKey::from_der(bits).map_err(bad)?;
-            vec![string(b"ssh-rsa")?, mpint(e.as_bytes())?, mpint(n.as_bytes())?]
-        }
-        Family::Weierstrass(Curve { ssh: Some(name), .. }) => {
-            vec![string(format!("ecdsa-sha2-{name}").as_bytes())?, string(name.as_bytes())?, string(bits)?]
-        }
-        Family::Edwards(_) => vec![string(b"ssh-ed25519")?, string(bits)?],
-        _ => return Err(bad("a key of this kind has no form as OpenSSH")),
-    };
-    Ok(parts.iter().flat_map(|part| part.iter().copied()).collect())
-}
-
-/// OpenSSH's own form (PROTOCOL.key), under a password with AES-256 and bcrypt.
-fn openssh(
-    key: &Subject<'_>,
-    info: &SubjectPublicKeyInfoRef<'_>,
-    inside: &[u8],
-    password: Option<&Pin>,
-    random: &Random,
-) -> Result<Written, Fault> {
-    let (check, salt) = random.split_first_chunk::<4>().ok_or_else(|| bad("random bytes are missing"))?;
-    let public = blob(info)?;
-    let bits = info.subject_public_key.raw_bytes();
-    let parts = match Family::of(info) {
-        Family::Rsa => {
-            let RsaPrivateKey { n, e, d, p, q, qinv, .. } = RsaPrivateKey::from_der(inside).map_err(bad)?;
-            let mut parts = vec![string(b"ssh-rsa")?];
-            for number in [n, e, d, qinv, p, q] {
-                parts.push(mpint(number.as_bytes())?);
-            }
-            parts
-        }
-        Family::Weierstrass(curve) => vec![Zeroizing::new(public.clone()), mpint(&scalar(inside, curve)?)?],
-        _ => vec![Zeroizing::new(public.clone()), string(&Zeroizing::new([&*seed(inside)?, bits].concat()))?],
-    };
-    let mut block = Zeroizing::new([*check, *check].concat());
-    parts.iter().for_each(|part| block.extend_from_slice(part));
-    block.extend_from_slice(&string(key.label.to_string().as_bytes())?);
-    let missing = (8 - block.len() % 8) % 8;
-    block.extend((1_u8..).take(missing));
-    let mut file = Zeroizing::new(b"openssh-key-v1\0".to_vec());
-    for part in [string(b"none")?, string(b"none")?, string(b"")?, Zeroizing::new(1_u32.to_be_bytes().to_vec())] {
-        file.extend_from_slice(&part);
-    }
-    file.extend_from_slice(&string(&public)?);
-    file.extend_from_slice(&string(&block)?);
-    let mut made = ssh_key::PrivateKey::from_bytes(&file).map_err(bad)?;
-    if let Some(password) = password {
-        let salt = salt.iter().copied().take(16).collect();
-        let kdf = ssh_key::Kdf::Bcrypt { salt, rounds: 24 };
-        made =
-            made.encrypt_with(ssh_key::Cipher::Aes256Ctr, kdf, u32::from_be_bytes(*check), &**password).map_err(bad)?;
-    }
-    let text = made.to_openssh(ssh_key::LineEnding::LF).map_err(bad)?;
-    Ok(Written { bytes: Zeroizing::new(text.as_bytes().to_vec()), data: json!({ "openssh": *text }) })
 }

@@ -9,17 +9,13 @@ use p12_keystore::{Certificate, Pkcs12Archive};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use sec1::{EcParameters, EcPrivateKey};
 use serde_json::Value as Json;
-use ssh_key::{
-    private::{EcdsaKeypair, KeypairData},
-    public::KeyData,
-};
 use x509_cert::{
     Certificate as X509,
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
 };
 use zeroize::Zeroizing;
 
-use crate::{answer::Wiped, fault::Fault, pin::Pin};
+use crate::{answer::Wiped, fault::Fault, openssh, pin::Pin};
 
 /// What a file has.
 pub(crate) enum Found {
@@ -64,7 +60,7 @@ pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.1
 pub(crate) const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
 /// A short Weierstrass curve that has a name in the forms of keys.
 pub(crate) struct Curve {
-    oid: ObjectIdentifier,
+    pub(crate) oid: ObjectIdentifier,
     /// RFC 7518, 6.2.1.1; RFC 8812, 3.1.
     pub(crate) jwk: &'static str,
     /// RFC 5656, 10.1.
@@ -83,6 +79,12 @@ const CURVES: [Curve; 4] = [
 impl Curve {
     pub(crate) fn of(oid: ObjectIdentifier) -> Option<&'static Self> {
         CURVES.iter().find(|curve| curve.oid == oid)
+    }
+
+    /// The curve of a name of OpenSSH.
+    pub(crate) fn of_ssh(name: &str) -> Result<&'static Self, Fault> {
+        let curve = CURVES.iter().find(|curve| curve.ssh == Some(name));
+        curve.ok_or_else(|| bad(format!("the curve {name} is not offered")))
     }
 }
 
@@ -135,7 +137,7 @@ pub(crate) fn read(name: &str, bytes: &[u8], password: &Password<'_>) -> Result<
         Some(text) if text.contains("-----BEGIN ") => pem(text, password).map_err(named),
         Some(text) if text.starts_with('{') => jwk(text).map_err(named),
         Some(text) if text.starts_with("ssh-") || text.starts_with("ecdsa-sha2-") => {
-            openssh_public(text).map_err(named)
+            openssh::read_public(text).map_err(named)
         }
         _ if bytes.first() == Some(&0x30) => der_of(bytes, password).map_err(named),
         _ => Err(named(bad(
@@ -157,7 +159,7 @@ fn pem(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
             return Err(bad("encrypted in the old way of OpenSSL: `openssl pkcs8 -topk8` makes a PKCS#8 of it"));
         }
         if block.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----") {
-            found = Some(openssh(block, password)?);
+            found = Some(openssh::read_private(block, password)?);
             continue;
         }
         let (label, inside) = match pem_rfc7468::decode_vec(block.as_bytes()) {
@@ -219,13 +221,13 @@ fn private(info: Zeroizing<Vec<u8>>) -> Result<Found, Fault> {
 }
 
 /// A public key of its parts.
-fn public_of(oid: ObjectIdentifier, parameters: Option<der::Any>, bits: &[u8]) -> Result<Found, Fault> {
+pub(crate) fn public_of(oid: ObjectIdentifier, parameters: Option<der::Any>, bits: &[u8]) -> Result<Found, Fault> {
     let subject_public_key = BitString::from_bytes(bits).map_err(bad)?;
     let algorithm = AlgorithmIdentifierOwned { oid, parameters };
     public(SubjectPublicKeyInfoOwned { algorithm, subject_public_key }.to_der().map_err(bad)?)
 }
 
-fn rsa_public(n: &[u8], e: &[u8]) -> Result<Found, Fault> {
+pub(crate) fn rsa_public(n: &[u8], e: &[u8]) -> Result<Found, Fault> {
     let key = RsaPublicKey { n: UintRef::new(n).map_err(bad)?, e: UintRef::new(e).map_err(bad)? };
     public_of(RSA, Some(der::Any::null()), &key.to_der().map_err(bad)?)
 }
@@ -267,14 +269,14 @@ fn sec1(bytes: &[u8]) -> Result<Found, Fault> {
     wrapped(EC, Some(der::Any::from(curve)), bytes)
 }
 
-fn scalar(curve: ObjectIdentifier, d: &[u8], point: Option<&[u8]>) -> Result<Found, Fault> {
+pub(crate) fn scalar(curve: ObjectIdentifier, d: &[u8], point: Option<&[u8]>) -> Result<Found, Fault> {
     let key = EcPrivateKey { private_key: d, parameters: None, public_key: point };
     let key = Zeroizing::new(key.to_der().map_err(bad)?);
     wrapped(EC, Some(der::Any::from(curve)), &key)
 }
 
 /// RFC 8410: the seed is an octet string of its own.
-fn seed(oid: ObjectIdentifier, d: &[u8], point: &[u8]) -> Result<Found, Fault> {
+pub(crate) fn seed(oid: ObjectIdentifier, d: &[u8], point: &[u8]) -> Result<Found, Fault> {
     let key = OctetStringRef::new(d).and_then(|seed| seed.to_der()).map_err(bad)?;
     match wrapped(oid, None, &Zeroizing::new(key))? {
         Found::Private(key) => Ok(Found::Private(Private { public: Some(point.to_vec()), ..key })),
@@ -283,7 +285,7 @@ fn seed(oid: ObjectIdentifier, d: &[u8], point: &[u8]) -> Result<Found, Fault> {
 }
 
 /// The parts of an RSA key; what follows from them is computed. The numbers of the library are not wiped (num-bigint 0.4).
-fn rsa(n: &[u8], e: &[u8], d: &[u8], p: &[u8], q: &[u8]) -> Result<Found, Fault> {
+pub(crate) fn rsa(n: &[u8], e: &[u8], d: &[u8], p: &[u8], q: &[u8]) -> Result<Found, Fault> {
     let number = BigUint::from_bytes_be;
     let one = BigUint::from(1_u8);
     let (d_number, p_number, q_number) = (number(d), number(p), number(q));
@@ -313,51 +315,6 @@ fn rsa(n: &[u8], e: &[u8], d: &[u8], p: &[u8], q: &[u8]) -> Result<Found, Fault>
         qinv: uint(&qinv)?,
     };
     pkcs1(&Zeroizing::new(key.to_der().map_err(bad)?))
-}
-
-fn openssh(text: &str, password: &Password<'_>) -> Result<Found, Fault> {
-    // The library does not read numbers that begin with a zero, as every second P-521 key has one (ssh-key 0.6).
-    let unread = "an OpenSSH key that cannot be read: `ssh-keygen -p -m PKCS8 -f FILE` writes it in a form that can";
-    let mut key = ssh_key::PrivateKey::from_openssh(text).map_err(|why| bad(format!("{unread} ({why})")))?;
-    if key.is_encrypted() {
-        key = key.decrypt(&*password()?).map_err(|why| match why {
-            ssh_key::Error::Crypto => bad("the password is wrong"),
-            _ => bad(format!("the password is wrong, or it is {unread} ({why})")),
-        })?;
-    }
-    match key.key_data() {
-        KeypairData::Ed25519(pair) => seed(ED25519, &Zeroizing::new(pair.private.to_bytes())[..], &pair.public.0),
-        KeypairData::Rsa(pair) => {
-            let number = |number: &ssh_key::Mpint| number.as_positive_bytes().map(<[u8]>::to_vec).unwrap_or_default();
-            let secret = |part| Zeroizing::new(number(part));
-            let (public, private) = (&pair.public, &pair.private);
-            rsa(&number(&public.n), &number(&public.e), &secret(&private.d), &secret(&private.p), &secret(&private.q))
-        }
-        KeypairData::Ecdsa(pair) => match pair {
-            EcdsaKeypair::NistP256 { public, private } => scalar(P256, private.as_slice(), Some(public.as_bytes())),
-            EcdsaKeypair::NistP384 { public, private } => scalar(P384, private.as_slice(), Some(public.as_bytes())),
-            EcdsaKeypair::NistP521 { public, private } => scalar(P521, private.as_slice(), Some(public.as_bytes())),
-        },
-        _ => Err(bad("an OpenSSH key of a kind that is not offered: RSA, ECDSA and Ed25519 are")),
-    }
-}
-
-/// A line of authorized_keys.
-fn openssh_public(line: &str) -> Result<Found, Fault> {
-    let line = line.lines().next().unwrap_or_default();
-    let key = ssh_key::PublicKey::from_openssh(line)
-        .map_err(|why| bad(format!("a public key of OpenSSH that cannot be read: {why}")))?;
-    let number = |number: &ssh_key::Mpint| number.as_positive_bytes().map(<[u8]>::to_vec).unwrap_or_default();
-    match key.key_data() {
-        KeyData::Ed25519(key) => public_of(ED25519, None, &key.0),
-        KeyData::Rsa(key) => rsa_public(&number(&key.n), &number(&key.e)),
-        KeyData::Ecdsa(key) => {
-            let curve = CURVES.iter().find(|curve| curve.ssh == Some(key.curve().as_str()));
-            let curve = curve.ok_or_else(|| bad(format!("the curve {} is not offered", key.curve())))?;
-            public_of(EC, Some(der::Any::from(curve.oid)), key.as_sec1_bytes())
-        }
-        _ => Err(bad("a public key of OpenSSH of a kind that is not offered: RSA, ECDSA and Ed25519 are")),
-    }
 }
 
 /// RFC 7518, 6.

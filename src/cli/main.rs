@@ -27,6 +27,7 @@ mod metrics;
 mod migrate;
 mod needs;
 mod object;
+mod openssh;
 mod pending;
 mod pin;
 mod progress;
