@@ -11,8 +11,9 @@ const RINGS: &[(&str, &[&str])] = &[
     ("store", &["memory"]),
     ("engine", &["types", "crypto", "store", "memory", "softhsm"]),
     ("softhsm", &["types"]),
+    ("foreign", &[]),
     ("abi", &["types", "engine", "memory"]),
-    ("cli", &["types", "engine", "memory", "softhsm"]),
+    ("cli", &["types", "engine", "memory", "softhsm", "foreign"]),
     ("softhsm-util", &["types", "engine", "memory"]),
 ];
 
@@ -53,4 +54,6 @@ fn unsafe_code_is_where_it_may_be() {
     assert_eq!(read("src/memory/lib.rs").matches("allow(unsafe_code)").count(), 2, "for pages and allocators");
     assert!(read("src/crypto/lib.rs").contains("#![deny(unsafe_code)]"));
     assert_eq!(read("src/crypto/backends/mod.rs").matches("allow(unsafe_code)").count(), 1, "for the C library alone");
+    assert!(read("src/foreign/lib.rs").contains("#![deny(unsafe_code)]"));
+    assert_eq!(read("src/foreign/lib.rs").matches("allow(unsafe_code").count(), 1, "for the pointer of C_Initialize");
 }

@@ -9,6 +9,7 @@ mod answer;
 mod audit;
 mod backup;
 mod blob;
+mod carrier;
 mod cert;
 mod ecdsa;
 mod envelope;

@@ -7,8 +7,8 @@ use engine::{Engine, Error};
 use pkcs8::PrivateKeyInfoRef;
 use serde_json::json;
 use types::{
-    AttributeType as A, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output, OutputResult,
-    Params, SessionHandle, Template, Value,
+    AttributeType as A, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output, Params,
+    SessionHandle, Template, Value,
 };
 use x509_cert::{
     der::{Decode, Encode, asn1::OctetString},
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     answer::{Answer, done},
+    carrier::{Carrier, MOST_WRAPPED, shorten, wrapped},
     cert,
     export::{self, Format, Half, Subject, Written},
     fault::Fault,
@@ -173,73 +174,6 @@ impl Scheme {
             }
         }
     }
-}
-
-/// A key of this process's own that carries others over the border of the token.
-struct Carrier<'a> {
-    engine: &'a Engine,
-    session: SessionHandle,
-    value: Zeroizing<Vec<u8>>,
-}
-
-const KWP: Mechanism = Mechanism { id: M::AES_KEY_WRAP_KWP, params: Params::None };
-
-impl<'a> Carrier<'a> {
-    fn new(engine: &'a Engine, session: SessionHandle) -> Result<Self, Fault> {
-        let mut value = Zeroizing::new(vec![0; 32]);
-        engine.random(session, &mut value)?;
-        Ok(Self { engine, session, value })
-    }
-
-    /// It for one use: a strict token knows no key that does both.
-    fn able(&self, use_: A) -> Result<ObjectHandle, Fault> {
-        let template: Template = vec![
-            (A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)),
-            (A::KEY_TYPE, Value::Number(KeyType::AES.0)),
-            (A::VALUE, Value::bytes(self.value.as_slice())),
-            (use_, Value::Flag(true)),
-        ];
-        Ok(self.engine.create_object(self.session, template)?)
-    }
-
-    fn bring_in(&self, plain: &[u8], template: Template) -> Result<ObjectHandle, Fault> {
-        let mut wrapped = vec![0; plain.len() + 16];
-        self.engine.encrypt_init(self.session, &KWP, self.able(A::ENCRYPT)?)?;
-        let written = self.engine.encrypt(self.session, plain, Output::Buffer(&mut wrapped))?;
-        shorten(&mut wrapped, written);
-        Ok(self.engine.unwrap_key(self.session, &KWP, self.able(A::UNWRAP)?, &wrapped, template)?)
-    }
-
-    fn bring_out(&self, key: ObjectHandle) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let wrapped = wrapped(self.engine, self.session, &KWP, self.able(A::WRAP)?, key)?;
-        let mut plain = Zeroizing::new(vec![0; wrapped.len()]);
-        self.engine.decrypt_init(self.session, &KWP, self.able(A::DECRYPT)?)?;
-        let written = self.engine.decrypt(self.session, &wrapped, Output::Buffer(&mut plain))?;
-        shorten(&mut plain, written);
-        Ok(plain)
-    }
-}
-
-fn shorten(buffer: &mut Vec<u8>, written: OutputResult) {
-    if let OutputResult::Written(len) = written {
-        buffer.truncate(len);
-    }
-}
-
-/// More than any key has, wrapped.
-const MOST_WRAPPED: usize = 1 << 21;
-
-fn wrapped(
-    engine: &Engine,
-    session: SessionHandle,
-    mechanism: &Mechanism,
-    by: ObjectHandle,
-    key: ObjectHandle,
-) -> Result<Vec<u8>, Fault> {
-    let mut wrapped = vec![0; MOST_WRAPPED];
-    let written = engine.wrap_key(session, mechanism, by, key, Output::Buffer(&mut wrapped))?;
-    shorten(&mut wrapped, written);
-    Ok(wrapped)
 }
 
 /// Label, id and what may be done with it, of a token key.

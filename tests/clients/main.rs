@@ -10,6 +10,7 @@ mod java;
 mod lifecycle;
 mod node;
 mod openssl;
+mod other_modules;
 mod pkcs11_tool;
 mod python;
 mod softhsm;

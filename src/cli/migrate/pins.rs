@@ -16,6 +16,8 @@ pub(super) struct Pins {
     /// Those of the new one, if they are others.
     pub(super) new_user: Option<Pin>,
     pub(super) new_officer: Option<Pin>,
+    /// The options that set another PIN for the user, and for the officer.
+    pub(super) others: [&'static str; 2],
 }
 
 impl Pins {
@@ -31,6 +33,7 @@ impl Pins {
             officer: known(&asked_for(officer), token::OFFICERS)?,
             new_user: chosen(new_user, "New user's PIN")?,
             new_officer: chosen(new_officer, "New security officer's PIN")?,
+            others: ["--new-pin", "--new-so-pin"],
         })
     }
 
@@ -47,7 +50,7 @@ impl Pins {
                 "the security officer needs a PIN: --so-pin keeps his, --new-so-pin sets another".into(),
             ));
         };
-        for (what, option, pin) in [(token::USERS, "--new-pin", user), (token::OFFICERS, "--new-so-pin", officer)] {
+        for (what, option, pin) in [(token::USERS, self.others[0], user), (token::OFFICERS, self.others[1], officer)] {
             token::must_have_length(what, pin)
                 .map_err(|why| Fault::Usage(format!("{}: {option} sets another", why.text(None))))?;
         }

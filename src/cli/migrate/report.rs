@@ -57,10 +57,11 @@ impl Report {
         let Self { from, label, serial, slot, counts, left, notes } = self;
         let what = if dry_run { "would be moved".to_owned() } else { format!("is in slot {}", slot.0) };
         let mut text = format!("Token {} ({from}'s {serial}) {what}.\n", quoted(label));
+        let many = from.len().max(7);
         let width = counts.keys().map(String::len).max().unwrap_or(0).max("objects".len());
-        text.push_str(&format!("{:width$}  {:>7}  {:>7}\n", "objects", from, "here"));
+        text.push_str(&format!("{:width$}  {from:>many$}  {:>7}\n", "objects", "here"));
         for (kind, (before, after)) in counts {
-            text.push_str(&format!("{kind:width$}  {before:>7}  {after:>7}\n"));
+            text.push_str(&format!("{kind:width$}  {before:>many$}  {after:>7}\n"));
         }
         for (word, remarks) in [("left behind", left), ("note", notes)] {
             for Remark { file, label, words } in remarks {

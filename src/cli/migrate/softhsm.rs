@@ -3,14 +3,14 @@
 use std::{ffi::OsStr, path::PathBuf};
 
 use clap::Args;
-use engine::{Engine, Settings};
+use engine::Engine;
 use softhsm::{SourceObject, Token, Who};
 use types::{AttributeType as A, KeyType, Template, Value};
 
 use super::{
     pins::Pins,
     report::{self, Report},
-    target::{self, Place, SourceItem, Target, get, kept_place, set},
+    target::{self, Content, Items, Place, Rehearsal, SourceItem, Target, get, kept_place, set},
 };
 use crate::{answer::Answer, fault::Fault, pin::Source, select};
 
@@ -79,13 +79,8 @@ pub(super) fn from_softhsm(engine: &Engine, asked: &SoftHsm) -> Result<Answer, F
         moves.push(Move { label, source, open, place });
     }
 
-    let memory =
-        if asked.dry_run { Some(tempfile::tempdir().map_err(|why| Fault::Failed(why.to_string()))?) } else { None };
-    let rehearsal = memory.as_ref().map(|place| {
-        let state = place.path().to_owned();
-        Engine::in_memory(Settings { state, ..engine.settings().clone() })
-    });
-    let here = rehearsal.as_ref().unwrap_or(engine);
+    let rehearsal = if asked.dry_run { Some(Rehearsal::new(engine)?) } else { None };
+    let here = rehearsal.as_ref().map_or(engine, |rehearsal| &rehearsal.engine);
     let mut made = Vec::new();
     let reports = match move_all(here, moves, &pins, &mut made) {
         Ok(reports) => reports,
@@ -115,7 +110,10 @@ fn move_all<'a>(
         let target = Target::make(engine, label, source.serial(), place, user, officer)?;
         let mut report = target.report("SoftHSM", source.serial());
         let filled = open.objects().map_err(Fault::from);
-        let filled = filled.and_then(|objects| target.fill(&mut report, &mut objects.map(item), pins.witness()));
+        let filled = filled.and_then(|objects| {
+            target
+                .fill(&mut report, Items { items: &mut objects.map(item), wrapped_with: None, witness: pins.witness() })
+        });
         made.push(target);
         filled?;
         reports.push(report);
@@ -173,12 +171,15 @@ fn open<'a>(source: &'a Token, pins: &Pins) -> Result<softhsm::OpenToken<'a>, Fa
 
 /// An object as it goes into the token here.
 fn item(SourceObject { file, attributes }: SourceObject) -> SourceItem {
-    let mut template = attributes.map_err(|why| why.to_string());
-    let retyped = template.as_mut().is_ok_and(retype);
-    let note =
-        retyped.then(|| "it was a CKK_EC_EDWARDS key of the curve X25519, and is a CKK_EC_MONTGOMERY key".into());
     let file = file.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
-    SourceItem { file, template, note }
+    match attributes {
+        Err(why) => SourceItem { file, content: Content::Damaged(why.to_string()), note: None },
+        Ok(mut template) => {
+            let note = retype(&mut template)
+                .then(|| "it was a CKK_EC_EDWARDS key of the curve X25519, and is a CKK_EC_MONTGOMERY key".into());
+            SourceItem { file, content: Content::Whole(template), note }
+        }
+    }
 }
 
 /// CKA_EC_PARAMS of X25519: its object identifier, and its names as PrintableString.

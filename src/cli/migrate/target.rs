@@ -2,21 +2,65 @@
 
 use std::{cell::RefCell, collections::BTreeMap, mem};
 
-use engine::{Access, Adoptable, Engine, Error, User, Witness};
+use engine::{Access, Adoptable, Engine, Error, Settings, User, Witness};
 use serde_json::Value as Json;
-use types::{AttributeType as A, KeyType, ObjectClass, ObjectHandle, SessionHandle, SlotId, Template, Value};
+use types::{
+    AttributeType as A, KeyType, Mechanism, MechanismType, ObjectClass, ObjectHandle, Params, SessionHandle, SlotId,
+    Template, Value,
+};
 
 use super::report::{Remark, Report};
-use crate::{fault::Fault, key, pin::Pin, progress, select, token};
+use crate::{carrier, fault::Fault, key, pin::Pin, progress, select, token};
 
 /// An object of another software's token.
 pub(super) struct SourceItem {
     /// Where it is there.
     pub(super) file: String,
-    /// Its attributes; or why they cannot be had.
-    pub(super) template: Result<Template, String>,
+    pub(super) content: Content,
     /// What is to be said of it besides.
     pub(super) note: Option<String>,
+}
+
+/// What there is of an object.
+pub(super) enum Content {
+    /// All of it.
+    Whole(Template),
+    /// All but the value, which is wrapped with the key that both sides have: in several ways, of which one does.
+    Wrapped(Template, Vec<Wrapped>),
+    /// It has to stay behind, and why.
+    Stays(Template, String),
+    /// It cannot be read, and why.
+    Damaged(String),
+    /// It is nothing that another module would know: nobody misses it.
+    Other,
+}
+
+/// A key as another module has wrapped it.
+pub(super) struct Wrapped {
+    pub(super) mechanism: MechanismType,
+    pub(super) params: Params,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Objects, and the value of the key that some of them are wrapped with.
+pub(super) struct Items<'a> {
+    pub(super) items: &'a mut dyn Iterator<Item = SourceItem>,
+    pub(super) wrapped_with: Option<&'a [u8]>,
+    pub(super) witness: Witness,
+}
+
+/// Tokens in memory, which are gone afterwards.
+pub(super) struct Rehearsal {
+    pub(super) engine: Engine,
+    _state: tempfile::TempDir,
+}
+
+impl Rehearsal {
+    pub(super) fn new(like: &Engine) -> Result<Self, Fault> {
+        let state = tempfile::tempdir().map_err(|why| Fault::Failed(why.to_string()))?;
+        let settings = Settings { state: state.path().to_owned(), ..like.settings().clone() };
+        Ok(Self { engine: Engine::in_memory(settings), _state: state })
+    }
 }
 
 /// Where a token goes.
@@ -131,6 +175,14 @@ impl<'a> Target<'a> {
         Ok(Self { engine, label, place, slot, user, officer, adopted: RefCell::default() })
     }
 
+    /// Random bytes of the token's generator.
+    pub(super) fn random(&self, bytes: &mut [u8]) -> Result<(), Fault> {
+        let session = self.engine.open_session(self.slot, Access::ReadOnly)?;
+        let drawn = self.engine.random(session, bytes);
+        self.engine.close_session(session)?;
+        Ok(drawn?)
+    }
+
     /// Takes back what was done: no token is left that is not whole.
     pub(super) fn undo(&self) -> Result<(), Fault> {
         match self.place {
@@ -157,14 +209,9 @@ impl<'a> Target<'a> {
     }
 
     /// Puts objects into the token. What became of them is added to the report.
-    pub(super) fn fill(
-        &self,
-        report: &mut Report,
-        items: &mut dyn Iterator<Item = SourceItem>,
-        witness: Witness,
-    ) -> Result<(), Fault> {
+    pub(super) fn fill(&self, report: &mut Report, items: Items<'_>) -> Result<(), Fault> {
         let session = self.engine.open_session(self.slot, Access::ReadWrite)?;
-        let filled = self.adopt_all(session, report, items, witness);
+        let filled = self.adopt_all(session, report, items);
         self.engine.close_session(session)?;
         filled
     }
@@ -182,20 +229,17 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn adopt_all(
-        &self,
-        session: SessionHandle,
-        report: &mut Report,
-        items: &mut dyn Iterator<Item = SourceItem>,
-        witness: Witness,
-    ) -> Result<(), Fault> {
+    fn adopt_all(&self, session: SessionHandle, report: &mut Report, items: Items<'_>) -> Result<(), Fault> {
         self.engine.login(session, User::User, self.user)?;
+        let Items { items, wrapped_with, witness } = items;
+        let unwrapping =
+            wrapped_with.map(|value| carrier::wrapping_key(self.engine, session, value, A::UNWRAP)).transpose()?;
         let bar = progress::bar("moving objects");
         bar.set_length(items.size_hint().1.and_then(|most| u64::try_from(most).ok()).unwrap_or(0));
         // What is read are keys, mostly.
         let mut batch = Batch::default();
         while let Some(item) = engine::keys(|| items.next()) {
-            self.take(session, item, witness, &mut batch, report)?;
+            self.take(session, item, (witness, unwrapping), &mut batch, report)?;
             if batch.is_full() {
                 self.keep(session, mem::take(&mut batch))?;
             }
@@ -204,7 +248,7 @@ impl<'a> Target<'a> {
         self.keep(session, batch)?;
         bar.finish_and_clear();
         // What is there is counted there.
-        for handle in key::find(self.engine, session, Vec::new())? {
+        for handle in key::find(self.engine, session, vec![(A::TOKEN, Value::Flag(true))])? {
             let view = self.engine.object(session, handle)?;
             let number = |name| view.attribute(name).ok().and_then(Value::as_number);
             report.counts.entry(kind(number(A::CLASS), number(A::KEY_TYPE))).or_default().1 += 1;
@@ -217,14 +261,21 @@ impl<'a> Target<'a> {
         &self,
         session: SessionHandle,
         item: SourceItem,
-        witness: Witness,
+        (witness, unwrapping): (Witness, Option<ObjectHandle>),
         batch: &mut Batch,
         report: &mut Report,
     ) -> Result<(), Fault> {
-        let SourceItem { file, template, note } = item;
-        let template = match template {
-            Ok(template) => template,
-            Err(words) => {
+        let SourceItem { file, content, note } = item;
+        let (template, wrapped, stays) = match content {
+            Content::Whole(template) => (template, None, None),
+            Content::Wrapped(template, wrapped) => (template, Some(wrapped), None),
+            Content::Stays(template, words) => (template, None, Some(words)),
+            Content::Other => {
+                let words = "it is of a class of the module's own, and stays there".to_owned();
+                report.notes.push(Remark { file, label: String::new(), words });
+                return Ok(());
+            }
+            Content::Damaged(words) => {
                 report.counts.entry("damaged".to_owned()).or_default().0 += 1;
                 report.left.push(Remark { file, label: String::new(), words });
                 return Ok(());
@@ -237,6 +288,16 @@ impl<'a> Target<'a> {
         }
         let number = |name| get(&template, name).and_then(Value::as_number);
         report.counts.entry(kind(number(A::CLASS), number(A::KEY_TYPE))).or_default().0 += 1;
+        if let Some(words) = stays {
+            report.left.push(Remark { file, label, words });
+            return Ok(());
+        }
+        if let (Some(wrapped), Some(unwrapping)) = (wrapped, unwrapping) {
+            if let Some(words) = self.unwrap(session, unwrapping, &template, wrapped)? {
+                report.left.push(Remark { file, label, words });
+            }
+            return Ok(());
+        }
         let size = size(&template);
         let trusted = get(&template, A::TRUSTED) == Some(&Value::Flag(true));
         let adoptable = if trusted && witness == Witness::Officer {
@@ -273,6 +334,29 @@ impl<'a> Target<'a> {
         self.engine.adoptable(session, template, Witness::User)
     }
 
+    /// Unwraps a key, or says why it stays behind.
+    fn unwrap(
+        &self,
+        session: SessionHandle,
+        by: ObjectHandle,
+        template: &Template,
+        ways: Vec<Wrapped>,
+    ) -> Result<Option<String>, Fault> {
+        let mut refusal = None;
+        for Wrapped { mechanism, params, bytes } in ways {
+            let mechanism = Mechanism { id: mechanism, params };
+            match self.engine.unwrap_key(session, &mechanism, by, &bytes, duplicate(template)) {
+                Ok(made) => {
+                    self.remember(session, made);
+                    return Ok(None);
+                }
+                Err(why) if is_about_the_object(&why) || is_about_the_way(&why) => refusal = Some(why.to_string()),
+                Err(why) => return Err(why.into()),
+            }
+        }
+        Ok(Some(refusal.unwrap_or_else(|| "its module wraps it in no way that is known here".into())))
+    }
+
     /// Writes a batch, all of it or nothing.
     fn keep(&self, session: SessionHandle, batch: Batch) -> Result<(), Fault> {
         for made in self.engine.adopt_objects(session, batch.objects)? {
@@ -306,6 +390,14 @@ fn is_about_the_object(why: &Error) -> bool {
             | Error::KeySizeRange
             | Error::KeyTypeInconsistent
             | Error::Crypto(_)
+    )
+}
+
+/// Whether a wrapped key is refused for how it was wrapped: another way may do.
+fn is_about_the_way(why: &Error) -> bool {
+    matches!(
+        why,
+        Error::WrappedKeyInvalid | Error::WrappedKeyLenRange | Error::MechanismInvalid | Error::MechanismParamInvalid
     )
 }
 

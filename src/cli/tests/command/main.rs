@@ -14,6 +14,7 @@ mod keys;
 mod labels;
 mod metrics;
 mod migrating;
+mod modules;
 mod prompts;
 mod rotation;
 mod settings;
