@@ -103,10 +103,42 @@ fn hour(seconds: u64) -> String {
 
 /// A number in few letters.
 fn short(value: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "G"), (1_000_000, "M"), (10_000, "k")];
-    match UNITS.iter().find(|(least, _)| value >= *least) {
-        Some((_, "k")) => format!("{}k", value / 1000),
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+    match UNITS.iter().find(|(unit, _)| value >= 10 * unit) {
         Some((unit, letter)) => format!("{}{letter}", value / unit),
         None => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Series;
+
+    #[test]
+    fn bars_have_the_height_of_their_counts_and_one_use_is_seen_among_many() {
+        let now = 10 * DAY;
+        let empty = Series::new(DAY, 3, now);
+        let mut counts = Counts { allowed: empty.clone(), refused: empty };
+        counts.allowed.add(now - 2 * DAY, 1);
+        counts.allowed.add(now - DAY, 900);
+        counts.refused.add(now - DAY, 100);
+        counts.refused.add(now, 10);
+        let heights: Vec<(u64, u64)> = bars(&counts, most(&counts), 100).map(|bar| bar.heights).collect();
+        assert_eq!(heights, [(1, 0), (90, 10), (0, 1)]);
+        let drawn = chart("a \"name\"", &counts).into_string();
+        assert!(
+            drawn.contains("aria-label=\"a &quot;name&quot;\"") && drawn.contains("900 uses, 100 refused"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn long_numbers_are_told_in_few_letters() {
+        for (value, text) in
+            [(0, "0"), (9999, "9999"), (12_345, "12k"), (40_000_000, "40M"), (u64::MAX, "18446744073G")]
+        {
+            assert_eq!(short(value), text);
+        }
     }
 }

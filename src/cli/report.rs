@@ -201,12 +201,12 @@ fn due_section(contents: &Contents, now: u64) -> Markup {
 /// How far away a time is, and how much that matters.
 fn until(at: u64, now: u64) -> (&'static str, String) {
     const SOON: u64 = 30;
-    match at.checked_sub(now).map(|left| left / DAY) {
-        None => ("bad", "now".to_owned()),
-        Some(0) => ("bad", "within a day".to_owned()),
-        Some(1) => ("warn", "in 1 day".to_owned()),
-        Some(days) if days < SOON => ("warn", format!("in {days} days")),
-        Some(days) => ("quiet", format!("in {days} days")),
+    let days = |days: u64| if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    match (at.checked_sub(now).map(|left| left / DAY), now.saturating_sub(at) / DAY) {
+        (None, 0) => ("bad", "since today".to_owned()),
+        (None, past) => ("bad", format!("since {}", days(past))),
+        (Some(0), _) => ("bad", "within a day".to_owned()),
+        (Some(left), _) => (if left < SOON { "warn" } else { "quiet" }, format!("in {}", days(left))),
     }
 }
 
@@ -283,7 +283,7 @@ fn contents_of_token(Contents { inside, certificates, usage, .. }: &Contents, no
                         td { (found.label.to_string()) }
                         td { (label::line(&subject)) }
                         td.whole { @match found.ends_at() {
-                            Some(at) => { @let (class, when) = until(at, now); (date(at)) " " span class=(class) { (ended(at, now, when)) } },
+                            Some(at) => { @let (class, when) = until(at, now); (date(at)) " " span class=(class) { (when) } },
                             None => "",
                         } }
                     }
@@ -295,11 +295,6 @@ fn contents_of_token(Contents { inside, certificates, usage, .. }: &Contents, no
         h3 { "Audit" }
         p class=(if inside.audit.broken.is_some() { "bad" } else { "good" }) { (inside.audit.words()) }
     }
-}
-
-/// What is said of a certificate's end.
-fn ended(at: u64, now: u64, when: String) -> String {
-    if at < now { "it has ended".to_owned() } else { when }
 }
 
 fn keys_table(inside: &Inside, usage: &Usage, now: u64) -> Markup {
@@ -314,13 +309,13 @@ fn keys_table(inside: &Inside, usage: &Usage, now: u64) -> Markup {
                     td.number { (key.version) }
                     td.whole {
                         @if matches!(usage.book, Book::Missing) { span.quiet { "not written down" } } @else {
-                            (mini("uses by day", &uses.days))
+                            @if uses.days.total() > 0 { (mini("uses by day", &uses.days)) }
                             (uses.days.allowed.total())
                             @if uses.days.refused.total() > 0 { ", " span.bad { (uses.days.refused.total()) " refused" } }
                         }
                     }
                     td { @match &uses.last {
-                        Some(last) => { (moment(last.at)) " " span.quiet { (label::line(&last.operation)) " by " (label::line(&last.program)) } },
+                        Some(last) => { span.whole { (moment(last.at)) } " " span.quiet { (label::line(&last.operation)) " by " (label::line(&last.program)) } },
                         None => span.quiet { @if matches!(usage.book, Book::Missing) { "" } @else { "never" } },
                     } }
                     td.whole { @match &key.schedule {
@@ -347,7 +342,9 @@ fn uses(usage: &Usage) -> Markup {
             Book::Broken(why) => p.bad { (label::line(why)) },
         }
         @if !matches!(usage.book, Book::Missing) {
-            p.quiet { span.key.allowed {} "allowed" span.key.refused {} "refused" }
+            @if usage.days.refused.total() > 0 {
+                p.quiet { span.key.allowed {} "allowed" span.key.refused {} "refused" }
+            }
             p { "By day, the last 90 days: " (usage.days.allowed.total()) " uses" }
             (chart("Uses by day, the last 90 days", &usage.days))
             p { "By hour, the last 48 hours: " (usage.hours.allowed.total()) " uses" }

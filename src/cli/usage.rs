@@ -95,6 +95,11 @@ impl Counts {
         series.add(entry.at, entry.uses);
     }
 
+    /// How many there are, allowed and refused.
+    pub(crate) fn total(&self) -> u64 {
+        self.allowed.total().saturating_add(self.refused.total())
+    }
+
     fn told(&self) -> Json {
         let Self { allowed, refused } = self;
         json!({ "from": allowed.first(), "uses": allowed.counts(), "refused": refused.counts() })

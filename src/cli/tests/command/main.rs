@@ -15,6 +15,7 @@ mod labels;
 mod metrics;
 mod migrating;
 mod prompts;
+mod report;
 mod rotation;
 mod settings;
 mod signing;
