@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine::Engine;
+use engine::{Engine, KeyState};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::{Value as Json, json};
 
@@ -305,7 +305,7 @@ fn keys_table(inside: &Inside, usage: &Usage, now: u64) -> Markup {
                 tr {
                     td { (key.label.to_string()) }
                     td.whole { (key.kind) }
-                    td.whole { span class=(if key.state == engine::KeyState::Enabled { "" } else { "warn" }) { (key.state) } }
+                    td.whole { span class=(if key.state == KeyState::Enabled { "" } else { "warn" }) { (key.state) } }
                     td.number { (key.version) }
                     td.whole {
                         @if matches!(usage.book, Book::Missing) { span.quiet { "not written down" } } @else {
@@ -322,7 +322,9 @@ fn keys_table(inside: &Inside, usage: &Usage, now: u64) -> Markup {
                         Some(schedule) => {
                             "every " (schedule.every) br;
                             @let (class, when) = until(schedule.at, now);
-                            span class=(class) { "due " (when) }
+                            @if key.state == KeyState::Enabled { span class=(class) { "due " (when) } } @else {
+                                span.quiet { "not while it is " (key.state) }
+                            }
                         },
                         None => span.quiet { "no period" },
                     } }
