@@ -446,7 +446,8 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn facts(&self) -> (String, String) {
+    /// Its subject, and until when it is valid.
+    pub(crate) fn facts(&self) -> (String, String) {
         match Certificate::from_der(&self.bytes) {
             Ok(certificate) => {
                 let tbs = certificate.tbs_certificate();
@@ -456,12 +457,18 @@ impl Found {
         }
     }
 
+    /// When it ends, in seconds since 1970; `None` of one that cannot be read.
+    pub(crate) fn ends_at(&self) -> Option<u64> {
+        let certificate = Certificate::from_der(&self.bytes).ok()?;
+        Some(certificate.tbs_certificate().validity().not_after.to_unix_duration().as_secs())
+    }
+
     fn line(&self) -> String {
         let (subject, until) = self.facts();
         format!("{}  id {}  until {until}  {}\n", self.label, hex(&self.id), label::line(&subject))
     }
 
-    fn told(&self) -> Json {
+    pub(crate) fn told(&self) -> Json {
         let (subject, until) = self.facts();
         json!({ "label": &*self.label, "id": hex(&self.id), "subject": subject, "not_after": until })
     }

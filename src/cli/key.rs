@@ -14,7 +14,8 @@ use crate::{
     pending, progress,
     rotation::{self, Schedule},
     select::{self, Chosen, TokenChoice, UserLogin},
-    transfer,
+    series::date,
+    sight, transfer, usage,
 };
 
 #[derive(Subcommand)]
@@ -162,6 +163,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 struct Half {
     class: ObjectClass,
     handle: ObjectHandle,
+    unique_id: String,
 }
 
 /// A key as people count: a secret key, or both halves of a pair.
@@ -236,10 +238,13 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             Ok(Answer::new(text, Json::Array(data)))
         }
         KeyVerb::Show { choice } => {
-            let (token, _, key) = choice.choose(engine)?;
+            let (token, session, key) = choice.choose(engine)?;
+            let older = older(engine, session, &key)?;
+            let versions: Vec<&Key> = std::iter::once(&key).chain(&older).collect();
+            let uses = usage::lately(engine, (&token, session), &versions, sight::now())?;
             let halves: Vec<&str> = key.halves.iter().map(|half| word(half.class)).collect();
             let yes = |flag: bool| if flag { "yes" } else { "no" };
-            let text = format!(
+            let mut text = format!(
                 "label        {}\nid           {}\nkind         {}\nis           {}\nstate        {}\nversion      {}\nrotation     {}\ncan          {}\nextractable  {}\n\
                  sensitive    {}\nmade here    {}\nuri          {}",
                 key.label,
@@ -255,7 +260,15 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
                 yes(key.local),
                 key.uri(engine, &token)?,
             );
-            Ok(Answer::new(text, key.told(engine, &token)?))
+            if let Some(days) = &uses {
+                text.push_str(&format!("\nuses         {}", usage::line(days)));
+            }
+            let mut told = key.told(engine, &token)?;
+            if let Some(told) = told.as_object_mut() {
+                let uses = uses.map(|days| json!({ "first_day": date(days.first()), "days": days.counts() }));
+                told.insert("uses".to_owned(), uses.into());
+            }
+            Ok(Answer::new(text, told))
         }
         KeyVerb::Rotate(asked) => rotation::run(engine, asked),
         KeyVerb::Versions { choice } => {
@@ -383,6 +396,11 @@ pub(crate) fn older(engine: &Engine, session: SessionHandle, key: &Key) -> Resul
     Ok(versions)
 }
 
+/// The older versions of all keys.
+pub(crate) fn all_older(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, Fault> {
+    like(engine, session, || vec![(A::SR_KEY_STATE, KeyState::Retired.value())])
+}
+
 /// The keys of the token that a template says, halves of a pair together.
 fn like(engine: &Engine, session: SessionHandle, template: impl Fn() -> Template) -> Result<Vec<Key>, Fault> {
     let mut keys: Vec<Key> = Vec::new();
@@ -423,7 +441,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
         kind,
         key_type,
         bits,
-        halves: vec![Half { class, handle }],
+        halves: vec![Half { class, handle, unique_id: String::from_utf8_lossy(&bytes(A::UNIQUE_ID)).into_owned() }],
         can: kind::uses(flag),
         extractable: flag(A::EXTRACTABLE),
         sensitive: flag(A::SENSITIVE),
@@ -504,6 +522,11 @@ impl Key {
             let info = object.attribute(A::PUBLIC_KEY_INFO).ok()?.as_bytes()?.to_vec();
             (!info.is_empty()).then_some(info)
         })
+    }
+
+    /// The `CKA_UNIQUE_ID` of each half.
+    pub(crate) fn unique_ids(&self) -> impl Iterator<Item = &str> {
+        self.halves.iter().map(|half| half.unique_id.as_str())
     }
 
     /// As it is told to programs.

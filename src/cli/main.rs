@@ -11,6 +11,7 @@ mod backup;
 mod blob;
 mod carrier;
 mod cert;
+mod chart;
 mod ecdsa;
 mod envelope;
 mod ephemeral;
@@ -32,12 +33,16 @@ mod openssh;
 mod pending;
 mod pin;
 mod progress;
+mod report;
 mod rotation;
 mod select;
+mod series;
 mod share;
+mod sight;
 mod sign;
 mod token;
 mod transfer;
+mod usage;
 mod uses;
 
 use std::{
@@ -146,6 +151,9 @@ enum Noun {
         #[arg(long)]
         pin: Option<Source>,
     },
+    /// Makes a page of HTML for a browser or a printer: the tokens, what is due, the alarms; with --pin also what is in one of
+    /// them and how its keys were used. It has no script and asks for nothing from elsewhere.
+    Report(report::Report),
     /// Lists the alarms: who looked for a deleted key, or used it.
     Alarms,
     /// Lists, shows and deletes what else is in a token.
@@ -183,6 +191,7 @@ impl Noun {
             Self::Encrypt(asked) | Self::Decrypt(asked) => asked.is_data(),
             Self::Sign(asked) => asked.is_data(),
             Self::Audit(verb) => verb.is_data(),
+            Self::Report(asked) => asked.is_data(),
             Self::Key(key::KeyVerb::Export(asked)) => asked.is_data(),
             Self::Key(key::KeyVerb::Wrap(asked)) => asked.is_data(),
             _ => false,
@@ -291,6 +300,7 @@ fn answer(engine: &Engine, noun: Noun) -> Result<Answer, Fault> {
         Noun::Backup(verb) => backup::run(engine, &verb),
         Noun::Migrate(verb) => migrate::run(engine, verb),
         Noun::Metrics { token, pin } => metrics::run(engine, &token, pin.as_ref()),
+        Noun::Report(asked) => report::run(engine, &asked),
         Noun::Alarms => pending::alarms(engine),
         Noun::Env { .. } => ephemeral::env(),
         Noun::Integrate { program, token } => integrate::run(engine, &program, &token),

@@ -8,10 +8,11 @@ use serde_json::{Value as Json, json};
 use crate::{
     answer::Answer,
     fault::Fault,
-    key, label,
+    label,
     pin::Source,
     rotation,
-    select::{self, TokenChoice, UserLogin},
+    select::{TokenChoice, UserLogin},
+    sight::{Inside, Outside, Token},
 };
 
 /// One number.
@@ -78,21 +79,15 @@ fn escaped(value: &str) -> String {
 
 pub(crate) fn run(engine: &Engine, token: &TokenChoice, pin: Option<&Source>) -> Result<Answer, Fault> {
     let mut families = Families::default();
-    for (slot, listed) in select::tokens(engine)? {
-        let slot = slot.0.to_string();
-        match listed {
-            Ok(told) => of_token(&mut families, &slot, &told),
-            Err(_) => families.add("strongroom_token_damaged", &[("slot", &slot)], 1),
-        }
-    }
-    let mut alarms: BTreeMap<String, u64> = BTreeMap::new();
-    for line in engine.alarms().map_err(|why| Fault::Failed(format!("the alarms cannot be read: {why}")))? {
-        let kind = serde_json::from_str::<Json>(&line).ok();
-        let kind = kind.and_then(|alarm| Some(alarm.get("alarm")?.as_str()?.to_owned()));
-        *alarms.entry(kind.unwrap_or_else(|| "unreadable".to_owned())).or_default() += 1;
+    let outside = Outside::of(engine)?;
+    outside.tokens.iter().for_each(|token| of_token(&mut families, token));
+    let mut alarms: BTreeMap<&str, u64> = BTreeMap::new();
+    for alarm in &outside.alarms {
+        let kind = alarm.get("alarm").and_then(Json::as_str);
+        *alarms.entry(kind.unwrap_or("unreadable")).or_default() += 1;
     }
     for (kind, count) in alarms {
-        families.add("strongroom_alarms_total", &[("alarm", &kind)], count);
+        families.add("strongroom_alarms_total", &[("alarm", kind)], count);
     }
     if let Some(pin) = pin {
         of_keys(&mut families, engine, &UserLogin::new(token.clone(), pin.clone()))?;
@@ -101,50 +96,43 @@ pub(crate) fn run(engine: &Engine, token: &TokenChoice, pin: Option<&Source>) ->
 }
 
 /// What a token tells before anybody has logged in.
-fn of_token(families: &mut Families, slot: &str, told: &Json) {
-    let text = |name: &str| told.get(name).and_then(Json::as_str).unwrap_or_default();
-    let has = |flag: &str| {
-        told.get("flags").and_then(Json::as_array).is_some_and(|flags| flags.iter().any(|known| known == flag))
-    };
-    let serial = ("serial", text("serial"));
+fn of_token(families: &mut Families, token: &Token) {
+    let slot = token.slot.0.to_string();
+    families.add("strongroom_token_damaged", &[("slot", &slot)], token.told.is_err().into());
+    if token.told.is_err() {
+        return;
+    }
+    let serial = ("serial", token.text("serial"));
     families.add(
         "strongroom_token_info",
-        &[serial, ("label", text("label")), ("slot", slot), ("profile", text("profile"))],
+        &[serial, ("label", token.text("label")), ("slot", &slot), ("profile", token.text("profile"))],
         1,
     );
-    families.add("strongroom_token_damaged", &[("slot", slot)], 0);
-    families.add("strongroom_token_write_protected", &[serial], has("CKF_WRITE_PROTECTED").into());
-    let days = told.get("deletion_days").and_then(Json::as_u64).unwrap_or_default();
-    families.add("strongroom_token_deletion_window_days", &[serial], days);
+    families.add("strongroom_token_write_protected", &[serial], token.has("CKF_WRITE_PROTECTED").into());
+    families.add("strongroom_token_deletion_window_days", &[serial], token.number("/deletion_days"));
     for (whose, flags) in [("user", "USER"), ("officer", "SO")] {
         let labels = [serial, ("whose", whose)];
-        families.add("strongroom_pin_locked", &labels, has(&format!("CKF_{flags}_PIN_LOCKED")).into());
-        families.add("strongroom_pin_wrong", &labels, has(&format!("CKF_{flags}_PIN_COUNT_LOW")).into());
+        families.add("strongroom_pin_locked", &labels, token.has(&format!("CKF_{flags}_PIN_LOCKED")).into());
+        families.add("strongroom_pin_wrong", &labels, token.has(&format!("CKF_{flags}_PIN_COUNT_LOW")).into());
     }
 }
 
 /// What is in a token, for its user.
 fn of_keys(families: &mut Families, engine: &Engine, login: &UserLogin) -> Result<(), Fault> {
-    let (chosen, session) = login.log_in(engine)?;
-    let serial = engine.token_summary(chosen.slot)?.serial.as_str().to_owned();
+    let Inside { serial, keys, pending, audit, .. } = Inside::of(engine, login)?;
     let serial = ("serial", &*serial);
     let mut kinds: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let keys = key::all(engine, session)?;
     for key in &keys {
         *kinds.entry((key.kind.clone(), key.state.to_string())).or_default() += 1;
     }
     for ((kind, state), count) in &kinds {
         families.add("strongroom_keys", &[serial, ("kind", kind), ("state", state)], *count);
     }
-    let due = u64::try_from(rotation::due(keys).len()).unwrap_or(u64::MAX);
-    families.add("strongroom_keys_due", &[serial], due);
-    let pending = u64::try_from(engine.pending_keys(session)?.len()).unwrap_or(u64::MAX);
-    families.add("strongroom_keys_pending_deletion", &[serial], pending);
-    let mut entries = 0;
-    let found = engine.audit(session, &mut |entry| entries = entry.number)?;
-    families.add("strongroom_audit_entries", &[serial], entries);
-    families.add("strongroom_audit_whole", &[serial], found.is_ok().into());
-    let checkpoint = found.ok().and_then(|found| found.checkpoint).unwrap_or_default();
-    families.add("strongroom_audit_checkpoint", &[serial], checkpoint);
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    families.add("strongroom_keys_due", &[serial], number(rotation::due(keys).len()));
+    families.add("strongroom_keys_pending_deletion", &[serial], number(pending.len()));
+    families.add("strongroom_audit_entries", &[serial], audit.entries);
+    families.add("strongroom_audit_whole", &[serial], audit.broken.is_none().into());
+    families.add("strongroom_audit_checkpoint", &[serial], audit.checkpoint.unwrap_or_default());
     Ok(())
 }

@@ -16,13 +16,14 @@ use crate::{
 };
 
 /// One half of a key that was deleted.
-struct Row {
+pub(crate) struct Row {
     key: PendingKey,
-    label: Label,
+    pub(crate) label: Label,
     id: Vec<u8>,
     unique: String,
-    class: &'static str,
-    gone_at: u64,
+    pub(crate) class: &'static str,
+    /// When it goes for good, in seconds since 1970.
+    pub(crate) gone_at: u64,
 }
 
 impl Row {
@@ -40,11 +41,16 @@ impl Row {
         }
     }
 
+    /// Whether another one is the other half of its key.
+    pub(crate) fn is_of_same_key(&self, other: &Self) -> bool {
+        (&self.label, &self.id, self.gone_at) == (&other.label, &other.id, other.gone_at) && self.class != other.class
+    }
+
     fn line(&self) -> String {
         format!("{:12}  {:40}  gone {}  {}\n", self.class, hex(&self.id), moment(self.gone_at), self.label)
     }
 
-    fn told(&self) -> Json {
+    pub(crate) fn told(&self) -> Json {
         json!({
             "label": &*self.label,
             "id": hex(&self.id),
@@ -62,7 +68,8 @@ pub(crate) fn moment(seconds: u64) -> String {
         .map_or_else(|| seconds.to_string(), |time| time.to_string())
 }
 
-fn rows(engine: &Engine, session: SessionHandle) -> Result<Vec<Row>, Fault> {
+/// What of keys was deleted and can be restored.
+pub(crate) fn rows(engine: &Engine, session: SessionHandle) -> Result<Vec<Row>, Fault> {
     Ok(engine.pending_keys(session)?.into_iter().map(Row::of).collect())
 }
 
@@ -111,58 +118,70 @@ pub(crate) fn restore(engine: &Engine, wanted: &str, login: &UserLogin) -> Resul
     ))
 }
 
-pub(crate) fn alarms(engine: &Engine) -> Result<Answer, Fault> {
+/// The alarms that this machine's files have, the oldest first, as they are told to programs.
+pub(crate) fn raised(engine: &Engine) -> Result<Vec<Json>, Fault> {
     let lines = engine.alarms().map_err(|why| Fault::Failed(format!("the alarms cannot be read: {why}")))?;
     let read = |line: &String| serde_json::from_str::<Json>(line).unwrap_or_else(|_| json!({ "unreadable": line }));
-    let told: Vec<Json> = lines.iter().map(read).collect();
-    let words = |alarm: &Json| {
-        let text = |name: &str| label::line(alarm.get(name).and_then(Json::as_str).unwrap_or_default());
-        let time = moment(alarm.get("time").and_then(Json::as_u64).unwrap_or(0));
-        let process = alarm.get("process").and_then(Json::as_u64).unwrap_or(0);
-        match text("alarm").as_str() {
-            "pending-key" => format!(
-                "{time}  {} of the deleted key '{}' (id {}) of token {} by {} as {}, process {process}. Gone {}. `{}` brings it back.\n",
-                text("operation"),
-                text("key"),
-                text("id"),
-                text("token"),
-                text("program"),
-                text("user"),
-                moment(text("gone_at").parse().unwrap_or(0)),
-                text("restore"),
-            ),
-            "key-state" => format!(
-                "{time}  {} was wanted of the key '{}' (id {}) of token {}, which is {}, by {} as {}, process {process}.\n",
-                text("operation"),
-                text("key"),
-                text("id"),
-                text("token"),
-                text("state"),
-                text("program"),
-                text("user"),
-            ),
-            "pin-locked" => format!(
-                "{time}  A PIN was tried of the {} of token {}, and it is locked, by {}, process {process}.\n",
-                text("whose"),
-                text("token"),
-                text("program"),
-            ),
-            "uses-not-written" => format!(
-                "{time}  Uses of keys of token {} could not be written down by {}, process {process}: {}. They wait.\n",
-                text("token"),
-                text("program"),
-                text("why"),
-            ),
-            "uses-lost" => format!(
-                "{time}  {} uses of keys of token {} were never written down: {}, process {process}, has ended.\n",
-                text("uses"),
-                text("token"),
-                text("program"),
-            ),
-            _ => format!("{time}  {alarm}\n"),
-        }
-    };
-    let text: String = told.iter().map(words).collect();
+    Ok(lines.iter().map(read).collect())
+}
+
+pub(crate) fn alarms(engine: &Engine) -> Result<Answer, Fault> {
+    let told = raised(engine)?;
+    let line = |alarm: &Json| format!("{}  {}\n", moment(raised_at(alarm)), words(alarm));
+    let text: String = told.iter().map(line).collect();
     let text = if text.is_empty() { "no alarm was raised".to_owned() } else { text };
     Ok(Answer::new(text, Json::Array(told)))
+}
+
+/// When an alarm was raised, in seconds since 1970.
+pub(crate) fn raised_at(alarm: &Json) -> u64 {
+    alarm.get("time").and_then(Json::as_u64).unwrap_or(0)
+}
+
+/// An alarm in words, without its time.
+pub(crate) fn words(alarm: &Json) -> String {
+    let text = |name: &str| label::line(alarm.get(name).and_then(Json::as_str).unwrap_or_default());
+    let process = alarm.get("process").and_then(Json::as_u64).unwrap_or(0);
+    match text("alarm").as_str() {
+        "pending-key" => format!(
+            "{} of the deleted key '{}' (id {}) of token {} by {} as {}, process {process}. Gone {}. `{}` brings it back.",
+            text("operation"),
+            text("key"),
+            text("id"),
+            text("token"),
+            text("program"),
+            text("user"),
+            moment(text("gone_at").parse().unwrap_or(0)),
+            text("restore"),
+        ),
+        "key-state" => format!(
+            "{} was wanted of the key '{}' (id {}) of token {}, which is {}, by {} as {}, process {process}.",
+            text("operation"),
+            text("key"),
+            text("id"),
+            text("token"),
+            text("state"),
+            text("program"),
+            text("user"),
+        ),
+        "pin-locked" => format!(
+            "A PIN was tried of the {} of token {}, and it is locked, by {}, process {process}.",
+            text("whose"),
+            text("token"),
+            text("program"),
+        ),
+        "uses-not-written" => format!(
+            "Uses of keys of token {} could not be written down by {}, process {process}: {}. They wait.",
+            text("token"),
+            text("program"),
+            text("why"),
+        ),
+        "uses-lost" => format!(
+            "{} uses of keys of token {} were never written down: {}, process {process}, has ended.",
+            text("uses"),
+            text("token"),
+            text("program"),
+        ),
+        _ => label::line(&alarm.to_string()),
+    }
 }

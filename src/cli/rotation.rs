@@ -1,10 +1,6 @@
 //! New versions of keys: now, and when they are due.
 
-use std::{
-    fmt,
-    str::FromStr,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, str::FromStr};
 
 use engine::{Engine, KeyState};
 use serde_json::{Value as Json, json};
@@ -17,6 +13,7 @@ use crate::{
     pending::moment,
     progress,
     select::{Chosen, UserLogin},
+    sight,
 };
 
 #[derive(clap::Args)]
@@ -94,11 +91,15 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// The keys that are due. One that is not enabled is not rotated.
+/// Whether a key is due at a time. One that is not enabled is not rotated.
+pub(crate) fn is_due(key: &Key, at: u64) -> bool {
+    key.state == KeyState::Enabled && key.schedule.is_some_and(|schedule| schedule.at <= at)
+}
+
+/// The keys that are due.
 pub(crate) fn due(keys: Vec<Key>) -> Vec<Key> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let is_due = |key: &Key| key.state == KeyState::Enabled && key.schedule.is_some_and(|schedule| schedule.at <= now);
-    keys.into_iter().filter(is_due).collect()
+    let now = sight::now();
+    keys.into_iter().filter(|key| is_due(key, now)).collect()
 }
 
 pub(crate) fn run(engine: &Engine, asked: &Rotate) -> Result<Answer, Fault> {

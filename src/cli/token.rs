@@ -383,7 +383,7 @@ fn show(engine: &Engine, token: &Chosen) -> Result<Answer, Fault> {
 }
 
 /// What becomes of keys that are deleted, in words.
-fn kept(lifecycle: &Lifecycle) -> String {
+pub(crate) fn kept(lifecycle: &Lifecycle) -> String {
     let Lifecycle { deletion_days, locked, dates } = *lifecycle;
     let kept = match (deletion_days, locked) {
         (0, _) => "keys that are deleted are gone at once".to_owned(),

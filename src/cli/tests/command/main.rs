@@ -16,6 +16,7 @@ mod metrics;
 mod migrating;
 mod modules;
 mod prompts;
+mod report;
 mod rotation;
 mod settings;
 mod signing;

@@ -1,0 +1,219 @@
+//! How keys were used over time, of what was written down of it.
+
+use std::collections::BTreeMap;
+
+use engine::{Engine, UseAudit};
+use serde_json::{Value as Json, json};
+use types::SessionHandle;
+
+use crate::{
+    audit,
+    fault::Fault,
+    key::{self, Key},
+    select::Chosen,
+    series::{DAY, HOUR, Series, date},
+};
+
+/// How many days and hours are looked at.
+const DAYS: usize = 90;
+const HOURS: usize = 48;
+
+/// Uses of the keys of a token.
+pub(crate) struct Usage {
+    pub(crate) book: Book,
+    pub(crate) days: Counts,
+    pub(crate) hours: Counts,
+    /// Of each key, in the order of the keys, its older versions with it.
+    pub(crate) keys: Vec<Uses>,
+    /// By the program's name.
+    pub(crate) programs: BTreeMap<String, Uses>,
+}
+
+/// What there is of what was written down.
+pub(crate) enum Book {
+    /// Nothing was.
+    Missing,
+    /// So many entries, all as they were written.
+    Whole(u64),
+    /// Why they are not.
+    Broken(String),
+}
+
+/// Uses over time.
+#[derive(Clone)]
+pub(crate) struct Counts {
+    /// Those that were allowed.
+    pub(crate) allowed: Series,
+    pub(crate) refused: Series,
+}
+
+/// Uses by days, and the last one.
+#[derive(Clone)]
+pub(crate) struct Uses {
+    pub(crate) days: Counts,
+    /// The last one that was allowed.
+    pub(crate) last: Option<Last>,
+}
+
+/// A use.
+#[derive(Clone)]
+pub(crate) struct Last {
+    /// In seconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) program: String,
+    pub(crate) operation: String,
+}
+
+/// An entry, as far as it is looked at.
+struct Entry {
+    operation: String,
+    program: String,
+    uses: u64,
+    at: u64,
+    is_refused: bool,
+}
+
+impl Entry {
+    fn of(text: &str) -> Option<Self> {
+        let entry: Json = serde_json::from_str(text).ok()?;
+        let text = |name: &str| Some(entry.get(name)?.as_str()?.to_owned());
+        let number = |name: &str| entry.get(name)?.as_u64();
+        let operation = text("operation")?;
+        let is_refused = operation.ends_with(" denied");
+        Some(Self { operation, program: text("program")?, uses: number("uses")?, at: number("to")?, is_refused })
+    }
+}
+
+impl Counts {
+    fn new(part: u64, parts: usize, now: u64) -> Self {
+        let empty = Series::new(part, parts, now);
+        Self { allowed: empty.clone(), refused: empty }
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        let series = if entry.is_refused { &mut self.refused } else { &mut self.allowed };
+        series.add(entry.at, entry.uses);
+    }
+
+    /// How many there are, allowed and refused.
+    pub(crate) fn total(&self) -> u64 {
+        self.allowed.total().saturating_add(self.refused.total())
+    }
+
+    fn told(&self) -> Json {
+        let Self { allowed, refused } = self;
+        json!({ "from": allowed.first(), "uses": allowed.counts(), "refused": refused.counts() })
+    }
+}
+
+impl Uses {
+    fn new(now: u64) -> Self {
+        Self { days: Counts::new(DAY, DAYS, now), last: None }
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        self.days.add(entry);
+        if !entry.is_refused && self.last.as_ref().is_none_or(|last| last.at <= entry.at) {
+            let Entry { at, program, operation, .. } = entry;
+            self.last = Some(Last { at: *at, program: program.clone(), operation: operation.clone() });
+        }
+    }
+
+    pub(crate) fn told(&self) -> Json {
+        let last = self
+            .last
+            .as_ref()
+            .map(|Last { at, program, operation }| json!({ "at": at, "program": program, "operation": operation }));
+        json!({ "days": self.days.told(), "last": last })
+    }
+}
+
+impl Usage {
+    /// Of keys of a token. What is the matter with the book is a part of it.
+    pub(crate) fn of(engine: &Engine, session: SessionHandle, keys: &[Key], now: u64) -> Result<Self, Fault> {
+        let mut owners: BTreeMap<String, usize> = BTreeMap::new();
+        for version in key::all_older(engine, session)?.iter().chain(keys) {
+            if let Some(at) = keys.iter().position(|key| (&key.label, &key.id) == (&version.label, &version.id)) {
+                owners.extend(version.unique_ids().map(|unique_id| (unique_id.to_owned(), at)));
+            }
+        }
+        let (mut days, mut hours) = (Counts::new(DAY, DAYS, now), Counts::new(HOUR, HOURS, now));
+        let mut by_key = vec![Uses::new(now); keys.len()];
+        let mut programs: BTreeMap<String, Uses> = BTreeMap::new();
+        let mut unreadable = None;
+        let found = engine.uses(session, &mut |told, _| {
+            let Some(entry) = Entry::of(&told.text) else {
+                unreadable.get_or_insert(told.number);
+                return;
+            };
+            days.add(&entry);
+            hours.add(&entry);
+            if let Some(uses) = owners.get(&told.key).and_then(|at| by_key.get_mut(*at)) {
+                uses.add(&entry);
+            }
+            programs.entry(entry.program.clone()).or_insert_with(|| Uses::new(now)).add(&entry);
+        });
+        let book = match (found, unreadable) {
+            (Err(fault), _) => Book::Broken(fault.to_string()),
+            (Ok(Err(broken)), _) => Book::Broken(audit::words(&broken)),
+            (Ok(Ok(_)), Some(number)) => Book::Broken(format!("entry {number} cannot be read")),
+            (Ok(Ok(None)), None) => Book::Missing,
+            (Ok(Ok(Some(head))), None) => Book::Whole(head.entries),
+        };
+        Ok(Self { book, days, hours, keys: by_key, programs })
+    }
+
+    pub(crate) fn told(&self) -> Json {
+        let (entries, broken) = match &self.book {
+            Book::Missing => (Some(0), None),
+            Book::Whole(entries) => (Some(*entries), None),
+            Book::Broken(why) => (None, Some(why)),
+        };
+        let programs: BTreeMap<&String, Json> = self.programs.iter().map(|(name, uses)| (name, uses.told())).collect();
+        json!({
+            "whole": broken.is_none(), "entries": entries, "broken": broken,
+            "days": self.days.told(), "hours": self.hours.told(), "programs": programs,
+        })
+    }
+}
+
+/// So many entries of a key are asked for at first.
+const PAGE: usize = 1000;
+
+/// How often a key of a token and its older versions were used on each of the last 30 days; `None` where nobody writes that
+/// down, and nobody did.
+pub(crate) fn lately(
+    engine: &Engine,
+    (token, session): (&Chosen, SessionHandle),
+    versions: &[&Key],
+    now: u64,
+) -> Result<Option<Series>, Fault> {
+    let mut days = Series::new(DAY, 30, now);
+    let mut known = engine.token_summary(token.slot)?.uses != UseAudit::Off;
+    for unique_id in versions.iter().flat_map(|key| key.unique_ids()) {
+        let mut limit = PAGE;
+        let entries = loop {
+            let entries = engine.uses_of(session, unique_id, limit)?;
+            // The newest come first.
+            let oldest = entries.last().and_then(|entry| Entry::of(&entry.text));
+            if entries.len() < limit || oldest.is_some_and(|entry| entry.at < days.first()) {
+                break entries;
+            }
+            limit = limit.saturating_mul(4);
+        };
+        known |= !entries.is_empty();
+        for entry in entries.iter().filter_map(|entry| Entry::of(&entry.text)).filter(|entry| !entry.is_refused) {
+            days.add(entry.at, entry.uses);
+        }
+    }
+    Ok(known.then_some(days))
+}
+
+/// A line of bars for them, in words.
+pub(crate) fn line(days: &Series) -> String {
+    let most = match days.most() {
+        0 => String::new(),
+        most => format!(", at most {most} a day"),
+    };
+    format!("{}  {} since {}{most}", days.bars(), days.total(), date(days.first()))
+}
