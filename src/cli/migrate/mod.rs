@@ -3,6 +3,7 @@
 mod foreign;
 mod pins;
 mod pkcs11;
+mod proof;
 mod report;
 mod softhsm;
 mod target;

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{
     foreign::{ForeignSession, ForeignToken, Module},
     pins::Pins,
-    report,
+    proof, report,
     target::{self, Content, Items, Place, Rehearsal, SourceItem, Target, Wrapped, get},
 };
 use crate::{
@@ -65,6 +65,9 @@ struct Way {
     /// Another label for the token here.
     #[arg(long, short)]
     label: Option<String>,
+    /// Asks every key there and here the same, and compares the answers: a signature, a ciphertext, a shared secret.
+    #[arg(long)]
+    prove: bool,
     /// Does everything but write: into a token in memory, which is gone afterwards.
     #[arg(long)]
     dry_run: bool,
@@ -116,6 +119,7 @@ fn move_token(engine: &Engine, module: &Module, wanted: Option<&str>, asked: &Wa
     let target = Target::make(here, label, &token.serial, place, user, officer)?;
     let mut report = target.report("the module", &token.serial);
     let filled = fill(&target, &mut report, &there, objects);
+    let filled = filled.and_then(|()| if asked.prove { proof::prove(&there, &target, &mut report) } else { Ok(()) });
     filled.map_err(|why| report::taken_back(why, &[target]))?;
     Ok(report::answer(&[report], &[], asked.dry_run))
 }

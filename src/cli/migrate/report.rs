@@ -23,6 +23,8 @@ pub(super) struct Report {
     pub(super) slot: SlotId,
     /// How many objects of each kind there were, and are.
     pub(super) counts: BTreeMap<String, (usize, usize)>,
+    /// How many keys of each kind gave the same answers here as there, if they were asked.
+    pub(super) proven: Option<BTreeMap<String, usize>>,
     pub(super) left: Vec<Remark>,
     pub(super) notes: Vec<Remark>,
 }
@@ -54,14 +56,22 @@ pub(super) fn answer(reports: &[Report], damaged: &[String], dry_run: bool) -> A
 
 impl Report {
     fn text(&self, dry_run: bool) -> String {
-        let Self { from, label, serial, slot, counts, left, notes } = self;
+        let Self { from, label, serial, slot, counts, proven, left, notes } = self;
         let what = if dry_run { "would be moved".to_owned() } else { format!("is in slot {}", slot.0) };
         let mut text = format!("Token {} ({from}'s {serial}) {what}.\n", quoted(label));
         let many = from.len().max(7);
         let width = counts.keys().map(String::len).max().unwrap_or(0).max("objects".len());
-        text.push_str(&format!("{:width$}  {from:>many$}  {:>7}\n", "objects", "here"));
+        text.push_str(&format!(
+            "{:width$}  {from:>many$}  {:>7}{}\n",
+            "objects",
+            "here",
+            if proven.is_some() { "  the same" } else { "" }
+        ));
         for (kind, (before, after)) in counts {
-            text.push_str(&format!("{kind:width$}  {before:>many$}  {after:>7}\n"));
+            let same = proven.as_ref().map(|proven| proven.get(kind).map_or_else(String::new, usize::to_string));
+            let same = same.map_or_else(String::new, |same| format!("  {same:>8}"));
+            text.push_str(format!("{kind:width$}  {before:>many$}  {after:>7}{same}").trim_end());
+            text.push('\n');
         }
         for (word, remarks) in [("left behind", left), ("note", notes)] {
             for Remark { file, label, words } in remarks {
@@ -85,6 +95,7 @@ impl Report {
             "serial": self.serial,
             "slot": if dry_run { Json::Null } else { json!(self.slot.0) },
             "objects": counts.collect::<serde_json::Map<_, _>>(),
+            "proven": self.proven,
             "left": remarks(&self.left),
             "notes": remarks(&self.notes),
         })

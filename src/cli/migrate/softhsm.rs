@@ -1,18 +1,33 @@
 //! Tokens of SoftHSM 2, moved here: as they were, and with their PINs.
 
-use std::{ffi::OsStr, path::PathBuf};
+use std::{
+    env,
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use clap::Args;
-use engine::Engine;
+use engine::{Engine, Settings};
+use serde_json::json;
 use softhsm::{SourceObject, Token, Who};
 use types::{AttributeType as A, KeyType, Template, Value};
 
 use super::{
+    foreign::Module,
     pins::Pins,
+    proof,
     report::{self, Report},
     target::{self, Content, Items, Place, Rehearsal, SourceItem, Target, get, kept_place, set},
 };
-use crate::{answer::Answer, fault::Fault, pin::Source, select};
+use crate::{
+    answer::Answer,
+    ephemeral,
+    fault::Fault,
+    pin::{Pin, Source},
+    select,
+};
 
 #[derive(Args)]
 pub(crate) struct SoftHsm {
@@ -38,6 +53,13 @@ pub(crate) struct SoftHsm {
     /// Each token keeps SoftHSM's serial number, and with compatibility = "softhsm" the number of its slot too.
     #[arg(long)]
     keep_slot_id: bool,
+    /// Asks every key the same here and in SoftHSM's module, and compares the answers: a signature, a ciphertext, a shared secret.
+    /// SoftHSM opens a copy of its files for that, since it writes into them when somebody logs in.
+    #[arg(long, value_name = "MODULE", num_args = 0..=1, default_missing_value = MODULE, requires = "pin")]
+    prove: Option<PathBuf>,
+    /// The copy, which SoftHSM is told of by SOFTHSM2_CONF: this command runs itself with it.
+    #[arg(long, hide = true, requires = "prove")]
+    copied: bool,
     /// Does everything but write: into tokens in memory, which are gone afterwards.
     #[arg(long)]
     dry_run: bool,
@@ -47,7 +69,7 @@ impl From<softhsm::Error> for Fault {
     fn from(error: softhsm::Error) -> Self {
         let words = error.to_string();
         match error {
-            softhsm::Error::Unreadable(_, why) if why.kind() == std::io::ErrorKind::NotFound => Self::NotFound(words),
+            softhsm::Error::Unreadable(_, why) if why.kind() == io::ErrorKind::NotFound => Self::NotFound(words),
             softhsm::Error::PinIncorrect(_) | softhsm::Error::PinNotSet(_) => Self::Pin(words),
             softhsm::Error::Unsuitable(..) => Self::NotFound(words),
             softhsm::Error::Unreadable(..) | softhsm::Error::Damaged(..) => Self::Failed(words),
@@ -57,6 +79,10 @@ impl From<softhsm::Error> for Fault {
 
 pub(super) fn from_softhsm(engine: &Engine, asked: &SoftHsm) -> Result<Answer, Fault> {
     let directory = softhsm::token_directory(&asked.from)?;
+    if asked.prove.is_some() && !asked.copied {
+        return with_a_copy(engine.settings(), &directory);
+    }
+    let module = asked.prove.as_ref().map(|path| Module::load(path, None)).transpose()?;
     let (tokens, damaged) = chosen(softhsm::tokens(&directory)?, asked.token.as_deref())?;
     let pins = Pins::read([&asked.pin, &asked.so_pin], [&asked.new_pin, &asked.new_so_pin])?;
     // Nothing is written before it is known that every token opens and has a place.
@@ -82,7 +108,7 @@ pub(super) fn from_softhsm(engine: &Engine, asked: &SoftHsm) -> Result<Answer, F
     let rehearsal = if asked.dry_run { Some(Rehearsal::new(engine)?) } else { None };
     let here = rehearsal.as_ref().map_or(engine, |rehearsal| &rehearsal.engine);
     let mut made = Vec::new();
-    let reports = match move_all(here, moves, &pins, &mut made) {
+    let reports = match move_all(here, moves, (&pins, module.as_ref()), &mut made) {
         Ok(reports) => reports,
         Err(why) => return Err(report::taken_back(why, &made)),
     };
@@ -101,7 +127,7 @@ struct Move<'a> {
 fn move_all<'a>(
     engine: &'a Engine,
     moves: Vec<Move<'_>>,
-    pins: &'a Pins,
+    (pins, module): (&'a Pins, Option<&Module>),
     made: &mut Vec<Target<'a>>,
 ) -> Result<Vec<Report>, Fault> {
     let (user, officer) = pins.kept()?;
@@ -114,11 +140,60 @@ fn move_all<'a>(
             target
                 .fill(&mut report, Items { items: &mut objects.map(item), wrapped_with: None, witness: pins.witness() })
         });
+        let filled = filled.and_then(|()| match (module, &pins.user) {
+            (Some(module), Some(user)) => compare(module, source, user, &target, &mut report),
+            _ => Ok(()),
+        });
         made.push(target);
         filled?;
         reports.push(report);
     }
     Ok(reports)
+}
+
+/// Compares the keys of a token with those that SoftHSM's module has of it.
+fn compare(module: &Module, source: &Token, user: &Pin, target: &Target<'_>, report: &mut Report) -> Result<(), Fault> {
+    let token = module.tokens()?.into_iter().find(|token| token.serial == source.serial());
+    let token =
+        token.ok_or_else(|| Fault::Failed(format!("SoftHSM's module does not find token {}", source.serial())))?;
+    proof::prove(&module.log_in(&token, user)?, target, report)
+}
+
+/// Where Debian and Fedora have SoftHSM's module.
+const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+/// Runs this command once more, with SoftHSM set to a copy of its tokens.
+fn with_a_copy(settings: &Settings, directory: &Path) -> Result<Answer, Fault> {
+    let failed = |why: io::Error| Fault::Failed(format!("SoftHSM's tokens cannot be copied: {why}"));
+    let place = tempfile::tempdir().map_err(failed)?;
+    let tokens = place.path().join("tokens");
+    let mut backend = "file";
+    fs::create_dir(&tokens).map_err(failed)?;
+    for token in fs::read_dir(directory).map_err(failed)? {
+        let (from, to) = token.map(|token| (token.path(), tokens.join(token.file_name()))).map_err(failed)?;
+        if !from.is_dir() {
+            continue;
+        }
+        fs::create_dir(&to).map_err(failed)?;
+        for file in fs::read_dir(from).map_err(failed)? {
+            let file = file.map_err(failed)?;
+            if file.file_name() == "sqlite3.db" {
+                backend = "db";
+            }
+            fs::copy(file.path(), to.join(file.file_name())).map_err(failed)?;
+        }
+    }
+    let conf = place.path().join("softhsm2.conf");
+    let text = format!("directories.tokendir = {}\nobjectstore.backend = {backend}\n", tokens.display());
+    fs::write(&conf, text).map_err(failed)?;
+    let again = env::current_exe().and_then(|this| {
+        let mut again = Command::new(this);
+        again.args(env::args_os().skip(1)).arg("--copied").env("SOFTHSM2_CONF", &conf);
+        // Where SoftHSM's configuration says where tokens are here, it does not mean the copy.
+        again.env("STRONGROOM_STORE", &settings.store).env("STRONGROOM_STATE", &settings.state).status()
+    });
+    let status = again.map_err(|why| Fault::Failed(format!("this command does not start again: {why}")))?;
+    Ok(Answer { code: Some(ephemeral::code(status)), silent: true, ..Answer::new("", json!({})) })
 }
 
 /// The tokens that are meant, and what is the matter with those that cannot be read.

@@ -224,6 +224,7 @@ impl<'a> Target<'a> {
             serial: serial.to_owned(),
             slot: self.slot,
             counts: BTreeMap::new(),
+            proven: None,
             left: Vec::new(),
             notes: Vec::new(),
         }

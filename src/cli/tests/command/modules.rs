@@ -141,9 +141,13 @@ fn a_database_of_nss_is_moved_and_only_read() {
          sha256sum db/* >before",
     );
     let database = store.0.join("db").display().to_string();
-    let arguments = [&["migrate", "nss", "--from", &database, "--label", "moved"], &PINS[..]].concat();
+    let arguments = [&["migrate", "nss", "--from", &database, "--label", "moved", "--prove"], &PINS[..]].concat();
     let table = said(&store.run(&arguments));
     assert!(table.contains("(the module's") && !table.contains("left behind"), "{table}");
+    for kind in ["private key CKK_RSA", "private key CKK_EC"] {
+        let row = table.lines().find(|line| line.starts_with(kind)).unwrap();
+        assert_eq!(row.split_whitespace().rev().take(3).collect::<Vec<_>>(), ["1"; 3], "{row}");
+    }
     sh(&store, "sha256sum --check --quiet before");
 
     let listed: serde_json::Value =
@@ -163,4 +167,62 @@ fn a_database_of_nss_is_moved_and_only_read() {
     let (code, why) =
         refused(&store.run(&["migrate", "nss", "--from", "/", "--pin", "env:PIN", "--so-pin", "env:SO_PIN"]));
     assert!(code == 3 && why.contains("key4.db"), "{why}");
+}
+
+#[test]
+fn every_key_of_softhsm_gives_the_same_answers_in_both_modules() {
+    let store = softhsm("proof");
+    sh(
+        &store,
+        "exec >/dev/null 2>&1
+         $P --keypairgen --key-type rsa:2048 --id 01 --label rsa
+         $P --keypairgen --key-type rsa:2048 --id 02 --label 'rsa that decrypts' --usage-decrypt
+         $P --keypairgen --key-type EC:secp384r1 --id 03 --label ec
+         $P --keypairgen --key-type EC:secp521r1 --id 04 --label 'ec that agrees' --usage-derive
+         $P --keypairgen --key-type EC:edwards25519 --id 05 --label ed
+         $P --keygen --key-type aes:32 --id 06 --label aes
+         printf 'a secret of two and thirty bytes' >secret
+         $P --write-object secret --type secrkey --id 07 --label hmac --usage-sign
+         $P --keypairgen --key-type rsa:2048 --id 08 --label 'asks always' --always-auth
+         find softhsm -type f -exec sha256sum {} + >before",
+    );
+    let conf = store.0.join("softhsm2.conf").display().to_string();
+    let arguments = [&["migrate", "softhsm", "--from", &conf], &PINS[..], &["--prove"]].concat();
+    let table = said(&store.run(&arguments));
+    for (kind, same) in [
+        ("private key CKK_EC", "2"),
+        ("private key CKK_EC_EDWARDS", "1"),
+        // One asks for a PIN at each use.
+        ("private key CKK_RSA", "2"),
+        ("secret key CKK_AES", "1"),
+        ("secret key CKK_GENERIC_SECRET", "1"),
+    ] {
+        let row = table.lines().find(|line| line.starts_with(&format!("{kind} "))).unwrap();
+        assert_eq!(row.split_whitespace().next_back(), Some(same), "{row}");
+    }
+    assert_eq!(table.matches("note: 'asks always' (private key CKK_RSA): it is not compared").count(), 1, "{table}");
+    assert_eq!(table.matches("not compared").count(), 1, "{table}");
+    // SoftHSM itself has seen a copy.
+    sh(&store, "sha256sum --check --quiet before");
+}
+
+#[test]
+fn a_key_that_answers_otherwise_stops_the_move_and_no_token_is_kept() {
+    let store = softhsm("proof-other");
+    // In the copy that SoftHSM opens, the key of the same name is another.
+    sh(
+        &store,
+        "exec >/dev/null 2>&1
+         $P --keygen --key-type aes:32 --id 06 --label aes
+         mkdir copy; cp -r softhsm copy/tokens; echo \"directories.tokendir = $PWD/copy/tokens\" >copy/conf
+         export SOFTHSM2_CONF=$PWD/copy/conf
+         $P --delete-object --type secrkey --id 06
+         $P --keygen --key-type aes:32 --id 06 --label aes",
+    );
+    let conf = store.0.join("softhsm2.conf").display().to_string();
+    let arguments = [&["migrate", "softhsm", "--from", &conf], &PINS[..], &["--prove", "--copied"]].concat();
+    let mut command = store.command(&arguments);
+    let (code, why) = refused(&command.env("SOFTHSM2_CONF", store.0.join("copy/conf")).output().unwrap());
+    assert!(code == 1 && why.contains("secret key CKK_AES aes gives another answer here than there"), "{code} {why}");
+    assert!(!said(&store.run(&["token", "list"])).contains("old"));
 }
