@@ -72,7 +72,7 @@ pub(crate) fn run(engine: &Engine, verb: &UsesVerb) -> Result<Answer, Fault> {
         }
         UsesVerb::Verify { login, .. } => {
             let (_, session) = login.log_in(engine)?;
-            Ok(report(engine.uses(session, &mut |_, _| {})?))
+            verify(engine, session)
         }
         UsesVerb::Export { out, login } => export(engine, login, out.as_deref()),
     }
@@ -170,6 +170,79 @@ fn of(engine: &Engine, login: &UserLogin, key: &str, last: usize) -> Result<Answ
         text = format!("no use of '{key}' was written down");
     }
     Ok(Answer::new(text, json!({ "entries": entries })))
+}
+
+/// The end of a chain of uses that a checkpoint of the token names.
+struct Named {
+    /// The number of the checkpoint.
+    checkpoint: u64,
+    book: String,
+    entries: u64,
+    link: String,
+}
+
+impl Named {
+    /// By the last checkpoint, if it names one.
+    fn last(engine: &Engine, session: SessionHandle) -> Result<Option<Self>, Fault> {
+        let mut last = None;
+        let found = engine.audit(session, &mut |entry| {
+            let Ok(said) = serde_json::from_str::<Json>(&entry.text) else { return };
+            let text = |name: &str| Some(said.get("uses")?.get(name)?.as_str()?.to_owned());
+            if said.get("event").and_then(Json::as_str) == Some("checkpoint") {
+                let entries = said.get("uses").and_then(|uses| uses.get("n")?.as_u64());
+                let named = (text("book"), entries, text("link"));
+                last = match named {
+                    (Some(book), Some(entries), Some(link)) => {
+                        Some(Self { checkpoint: entry.number, book, entries, link })
+                    }
+                    _ => None,
+                };
+            }
+        })?;
+        found.map_err(|broken| Fault::Failed(format!("the token's own log: {}", words(&broken))))?;
+        Ok(last)
+    }
+}
+
+/// Checks the book of this machine, also against the end of it that the token's last checkpoint names.
+fn verify(engine: &Engine, session: SessionHandle) -> Result<Answer, Fault> {
+    let named = Named::last(engine, session)?;
+    let mut link = String::new();
+    let found = engine.uses(session, &mut |entry, now| {
+        if named.as_ref().is_some_and(|named| named.entries == entry.number) {
+            link = hex(now);
+        }
+    })?;
+    let Some(Named { checkpoint, book, entries, link: signed }) = named else { return Ok(report(found)) };
+    let here = found.as_ref().ok().and_then(Option::as_ref).map(|head| (hex(&head.book), head.entries));
+    let (agrees, words) = match here {
+        // What is broken says so itself.
+        None if found.is_err() => return Ok(report(found)),
+        Some((here, now)) if here == book && now < entries => (
+            Some(false),
+            format!("the book is an older one: checkpoint {checkpoint} of the token names {entries} entries of it"),
+        ),
+        Some((here, _)) if here == book && link != signed => {
+            (Some(false), format!("entry {entries} is another than checkpoint {checkpoint} of the token names"))
+        }
+        Some((here, _)) if here == book => {
+            (Some(true), format!("up to entry {entries} checkpoint {checkpoint} of the token says so, too"))
+        }
+        _ => (
+            None,
+            format!(
+                "checkpoint {checkpoint} of the token names another book, {book}, with {entries} entries: it is of another \
+                 machine, or was removed from this one"
+            ),
+        ),
+    };
+    let Answer { text, mut data, found, .. } = report(found);
+    let told = json!({ "n": checkpoint, "book": book, "entries": entries, "agrees": agrees });
+    if let Some(members) = data.0.as_object_mut() {
+        members.insert("checkpoint".to_owned(), told);
+    }
+    let whole = Answer::new(format!("{}\n{words}", text.trim_end()), std::mem::take(&mut data.0));
+    Ok(Answer { found: if agrees == Some(false) { Found::Faults } else { found }, ..whole })
 }
 
 /// What was found, in words.

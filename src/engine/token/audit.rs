@@ -1,9 +1,12 @@
 //! Reading and signing what was written down of a token.
 
-use super::{Login, Token, retrying};
+use serde_json::json;
+
+use super::{Login, Token, UsesHead, retrying};
 use crate::{
     Error,
     audit::{self, AuditEntry, Broken, Event, Verified, Verifier},
+    hex::digits,
 };
 
 /// How many entries are read at a time.
@@ -61,14 +64,25 @@ impl Token {
         }
     }
 
-    /// Signs what was written down so far, in an entry of its own.
+    /// Signs what was written down so far, in an entry of its own. It names the end of the chain of uses on this machine.
     ///
     /// # Errors
     /// The store's.
     pub(crate) fn checkpoint(&self, login: &Login) -> Result<(), Error> {
+        let uses = match self.uses_head(login) {
+            Ok(None) => None,
+            Ok(Some(UsesHead { book, entries, link, .. })) => {
+                Some(json!({ "book": digits(&book), "link": digits(&link), "n": entries }))
+            }
+            Err(why) => Some(json!({ "unread": why.to_string() })),
+        };
+        let mut event = Event::new(audit::CHECKPOINT);
+        if let Some(uses) = uses {
+            event = event.with("uses", uses);
+        }
         retrying(|attempt| {
             let mut edit = self.edit(login, attempt)?;
-            edit.note(Event::new(audit::CHECKPOINT));
+            edit.note(event.clone());
             edit.commit()
         })?;
         Ok(())

@@ -19,13 +19,15 @@ impl Engine {
         self.session(session)?.slot.audit(each)
     }
 
-    /// Adds a checkpoint: an entry with a signature over those before it.
+    /// Adds a checkpoint: an entry with a signature over those before it. It names the end of the chain of uses on this machine.
     ///
     /// # Errors
     /// [`Error::UserNotLoggedIn`], [`Error::SessionReadOnly`], and the store's.
     pub fn audit_checkpoint(&self, session: SessionHandle) -> Result<(), Error> {
         let session = self.session(session)?;
         session.must_be_read_write()?;
+        self.gather_uses(&session.slot);
+        session.slot.try_to_write_uses();
         session.slot.audit_checkpoint()
     }
 

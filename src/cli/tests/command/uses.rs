@@ -193,3 +193,37 @@ fn a_book_that_goes_back_under_a_program_is_noticed_by_it() {
         "{alarms:?}"
     );
 }
+
+#[test]
+fn a_checkpoint_names_the_end_of_the_book_and_an_older_or_missing_one_is_seen_by_it() {
+    let store = used("uses-checkpoint");
+    let sign = |times: usize| {
+        let file = store.0.join("message");
+        (0..times).for_each(|_| drop(said(&run(&store, &["mac", "payroll", file.to_str().unwrap()]))));
+    };
+    let older = fs::read(book(&store)).unwrap();
+    sign(2);
+    said(&run(&store, &["audit", "checkpoint"]));
+    sign(1);
+
+    let verified = said(&run(&store, &["audit", "uses", "verify"]));
+    assert!(verified.contains("all 7 entries") && verified.contains("up to entry 6 checkpoint"), "{verified}");
+    let told = json(&run(&store, &["--json", "audit", "uses", "verify"]));
+    assert_eq!((&told["checkpoint"]["entries"], &told["checkpoint"]["agrees"]), (&Json::from(6), &Json::from(true)));
+    // The audit itself is whole, with what the checkpoint says.
+    said(&run(&store, &["audit", "verify"]));
+
+    // What was there before the checkpoint is signed by the token, and too old all the same.
+    fs::write(book(&store), &older).unwrap();
+    let output = run(&store, &["audit", "uses", "verify"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stdout).contains("older one: checkpoint"), "{output:?}");
+    assert!(text(&output.stdout).contains("names 6 entries"), "{output:?}");
+
+    fs::remove_file(book(&store)).unwrap();
+    sign(1);
+    let verified = said(&run(&store, &["audit", "uses", "verify"]));
+    assert!(verified.contains("all 1 entries") && verified.contains("another book"), "{verified}");
+    let told = json(&run(&store, &["--json", "audit", "uses", "verify"]));
+    assert!(told["checkpoint"]["agrees"].is_null() && told["checkpoint"]["book"] != told["book"], "{told}");
+}
