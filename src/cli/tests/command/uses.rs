@@ -227,3 +227,16 @@ fn a_checkpoint_names_the_end_of_the_book_and_an_older_or_missing_one_is_seen_by
     let told = json(&run(&store, &["--json", "audit", "uses", "verify"]));
     assert!(told["checkpoint"]["agrees"].is_null() && told["checkpoint"]["book"] != told["book"], "{told}");
 }
+
+#[test]
+fn a_wish_to_encrypt_for_a_disabled_key_is_refused_and_written_down() {
+    let store = used("uses-disabled");
+    said(&run(&store, &["key", "create", "sealed", "--kind", "aes-256"]));
+    said(&run(&store, &["key", "disable", "sealed"]));
+    let file = store.0.join("message");
+    let out = store.0.join("out").display().to_string();
+    let (code, why) = refused(&run(&store, &["encrypt", "sealed", file.to_str().unwrap(), "--out", &out]));
+    assert!(code == 5 && !fs::exists(&out).unwrap(), "{code} {why}");
+    let listed = said(&run(&store, &["audit", "uses", "list", "--key", "sealed"]));
+    assert!(listed.starts_with("sealed  encrypt denied  CKM_AES_GCM  1 ×"), "{listed}");
+}
