@@ -102,6 +102,8 @@ pub(super) struct ForeignToken {
     pub(super) slot: Slot,
     pub(super) label: String,
     pub(super) serial: String,
+    /// Without it everybody sees everything: a database of NSS without a password.
+    needs_login: bool,
 }
 
 impl Module {
@@ -126,19 +128,21 @@ impl Module {
         let about = |slot| {
             let info = self.pkcs11.get_token_info(slot).map_err(|why| self.fault(&why))?;
             let (label, serial) = (info.label().to_owned(), info.serial_number().to_owned());
-            Ok(ForeignToken { slot, label, serial })
+            Ok(ForeignToken { slot, label, serial, needs_login: info.login_required() })
         };
         slots.into_iter().map(about).collect()
     }
 
-    /// A session in which the user is logged in.
+    /// A session in which the user is logged in, if the token wants that.
     pub(super) fn log_in(&self, token: &ForeignToken, pin: &Pin) -> Result<ForeignSession<'_>, Fault> {
         let session = self.pkcs11.open_rw_session(token.slot).or_else(|_| self.pkcs11.open_ro_session(token.slot));
         let session = session.map_err(|why| self.fault(&why))?;
-        let logged_in = session.login_with_raw(UserType::User, &RawAuthPin::new(Box::new(pin.to_vec())));
-        logged_in.map_err(|why| {
-            Fault::Pin(format!("token {} does not take the user's PIN: {}", quoted(&token.label), words(&why)))
-        })?;
+        if token.needs_login {
+            let logged_in = session.login_with_raw(UserType::User, &RawAuthPin::new(Box::new(pin.to_vec())));
+            logged_in.map_err(|why| {
+                Fault::Pin(format!("token {} does not take the user's PIN: {}", quoted(&token.label), words(&why)))
+            })?;
+        }
         let mechanisms = self.pkcs11.get_mechanism_list(token.slot).map_err(|why| self.fault(&why))?;
         let wraps =
             |id: &MechanismType| self.pkcs11.get_mechanism_info(token.slot, *id).is_ok_and(|about| about.wrap());

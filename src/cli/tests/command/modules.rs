@@ -170,6 +170,22 @@ fn a_database_of_nss_is_moved_and_only_read() {
 }
 
 #[test]
+fn a_database_of_nss_without_a_password_is_moved_and_gets_a_pin() {
+    let store = Store::new("nss-open");
+    sh(
+        &store,
+        "mkdir db; head -c 100 /dev/urandom >noise; certutil -N -d sql:db --empty-password
+         certutil -S -d sql:db -z noise -n me -s CN=me -x -t u,u,u -k ec -q nistp256 >/dev/null 2>&1",
+    );
+    let database = format!("sql:{}", store.0.join("db").display());
+    let arguments = [&["migrate", "nss", "--from", &database, "--label", "moved", "--prove"], &PINS[..]].concat();
+    let table = said(&store.run(&arguments));
+    let row = table.lines().find(|line| line.starts_with("private key CKK_EC")).unwrap();
+    assert_eq!(row.split_whitespace().rev().take(3).collect::<Vec<_>>(), ["1"; 3], "{table}");
+    said(&store.run(&["key", "list", "-t", "moved", "--pin", "env:PIN"]));
+}
+
+#[test]
 fn every_key_of_softhsm_gives_the_same_answers_in_both_modules() {
     let store = softhsm("proof");
     sh(
