@@ -4,24 +4,18 @@ use std::{
     env,
     ffi::OsString,
     io,
-    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
+    process::{Command, ExitStatus},
 };
 
 use engine::{Engine, Settings};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use signal_hook::{
-    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-    iterator::{SignalsInfo, exfiltrator::origin::WithOrigin},
-    low_level::siginfo::Cause,
-};
 use tempfile::TempDir;
 
 use crate::{
     answer::Answer,
+    child::Signals,
     fault::{Fault, quoted},
     token,
 };
@@ -37,8 +31,7 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitStatus, Fault> {
     let (program, arguments) = command.split_first().ok_or_else(|| Fault::Usage("which command?".into()))?;
     let failed = |why: String| Fault::Usage(why);
     // Before there is a token: what comes from now on waits until there is somebody to hand it to.
-    let signals = SignalsInfo::new([SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM])
-        .map_err(|why| Fault::Failed(format!("signals cannot be handed on: {why}")))?;
+    let signals = Signals::catch()?;
     let Ephemeral { directory, store, state, so_pin, pin } = Ephemeral::make()?;
 
     let module = module();
@@ -55,36 +48,11 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitStatus, Fault> {
     if let Some(module) = &module {
         child.env("PKCS11_MODULE", module).env("PKCS11_PROVIDER_MODULE", module);
     }
-    let status = child.spawn().and_then(|child| end_of(child, signals));
+    let status = signals.run(&mut child);
     let closed = directory.close();
     let status = status.map_err(|why| failed(format!("{} cannot be started: {why}", program.to_string_lossy())))?;
     closed.map_err(|why| failed(format!("the token is not quite gone: {why}")))?;
     Ok(status)
-}
-
-/// Waits for the end of a command. What asks this process to end meanwhile is handed on: the command ends, and then the token
-/// goes.
-fn end_of(mut child: Child, mut signals: SignalsInfo<WithOrigin>) -> io::Result<ExitStatus> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        // The command is not reaped here, so that its number is nobody else's.
-        for origin in signals.wait() {
-            // The terminal tells all of its foreground, the command too.
-            let told = origin.signal == SIGCHLD || origin.cause == Cause::Kernel;
-            if let (false, Some(signal)) = (told, Signal::from_named_raw(origin.signal)) {
-                // It may have ended just now: that is no fault.
-                let _ = kill_process(Pid::from_child(&child), signal);
-            }
-        }
-    }
-}
-
-/// How a command ended, as a shell says it: 128 and the signal if it was one.
-pub(crate) fn code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| Some(128 + status.signal()?));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 /// What a shell has to do to work with a token of its own. The token goes when the shell ends.

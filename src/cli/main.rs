@@ -12,6 +12,7 @@ mod blob;
 mod carrier;
 mod cert;
 mod chart;
+mod child;
 mod ecdsa;
 mod envelope;
 mod ephemeral;
@@ -294,7 +295,7 @@ fn answer(engine: &Engine, noun: Noun) -> Result<Answer, Fault> {
         Noun::Digest(asked) => sign::digest(engine, &asked),
         Noun::Exec { command, .. } => {
             let status = ephemeral::run(&command)?;
-            Ok(Answer { code: Some(ephemeral::code(status)), silent: true, ..Answer::new("", json!({})) })
+            Ok(Answer { code: Some(child::code(status)), silent: true, ..Answer::new("", json!({})) })
         }
         Noun::Audit(verb) => audit::run(engine, &verb),
         Noun::Backup(verb) => backup::run(engine, &verb),

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     answer::Answer,
-    ephemeral,
+    child::{self, Signals},
     fault::Fault,
     pin::{Pin, Source},
     select,
@@ -165,6 +165,7 @@ const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 /// Runs this command once more, with SoftHSM set to a copy of its tokens.
 fn with_a_copy(settings: &Settings, directory: &Path) -> Result<Answer, Fault> {
     let failed = |why: io::Error| Fault::Failed(format!("SoftHSM's tokens cannot be copied: {why}"));
+    let signals = Signals::catch()?;
     let place = tempfile::tempdir().map_err(failed)?;
     let tokens = place.path().join("tokens");
     let mut backend = "file";
@@ -190,10 +191,11 @@ fn with_a_copy(settings: &Settings, directory: &Path) -> Result<Answer, Fault> {
         let mut again = Command::new(this);
         again.args(env::args_os().skip(1)).arg("--copied").env("SOFTHSM2_CONF", &conf);
         // Where SoftHSM's configuration says where tokens are here, it does not mean the copy.
-        again.env("STRONGROOM_STORE", &settings.store).env("STRONGROOM_STATE", &settings.state).status()
+        again.env("STRONGROOM_STORE", &settings.store).env("STRONGROOM_STATE", &settings.state);
+        signals.run(&mut again)
     });
     let status = again.map_err(|why| Fault::Failed(format!("this command does not start again: {why}")))?;
-    Ok(Answer { code: Some(ephemeral::code(status)), silent: true, ..Answer::new("", json!({})) })
+    Ok(Answer { code: Some(child::code(status)), silent: true, ..Answer::new("", json!({})) })
 }
 
 /// The tokens that are meant, and what is the matter with those that cannot be read.

@@ -1,6 +1,11 @@
 //! Tokens in other software's modules, moved here over PKCS#11: Debian's SoftHSM and NSS (softhsm2, opensc, libnss3-tools).
 
-use std::{env, fs, process::Command};
+use std::{
+    env, fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::store::{PIN, SO_PIN, Store, refused, said, text};
 
@@ -241,4 +246,25 @@ fn a_key_that_answers_otherwise_stops_the_move_and_no_token_is_kept() {
     let (code, why) = refused(&command.env("SOFTHSM2_CONF", store.0.join("copy/conf")).output().unwrap());
     assert!(code == 1 && why.contains("secret key CKK_AES aes gives another answer here than there"), "{code} {why}");
     assert!(!said(&store.run(&["token", "list"])).contains("old"));
+}
+
+#[test]
+fn a_proof_that_is_ended_from_outside_leaves_no_copy_of_softhsms_files() {
+    let store = softhsm("proof-ended");
+    let (conf, temporary) = (store.0.join("softhsm2.conf"), store.0.join("temporary"));
+    fs::create_dir(&temporary).unwrap();
+    let asked = store.0.join("asked");
+    let pin = format!("cmd:touch {} && sleep 30", asked.display());
+    let conf = conf.display().to_string();
+    let arguments = ["migrate", "softhsm", "--from", &conf, "--pin", &pin, "--so-pin", "env:SO_PIN", "--prove"];
+    let mut child = store.command(&arguments).env("TMPDIR", &temporary).spawn().unwrap();
+    let begun = Instant::now();
+    while !asked.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody asked for the PIN");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 1, "the copy");
+    sh(&store, &format!("kill -TERM {}", child.id()));
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "no copy is left");
 }
