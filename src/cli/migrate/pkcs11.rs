@@ -152,7 +152,7 @@ fn fill(
     let mut value = Zeroizing::new([0; 32]);
     target.random(&mut *value)?;
     // Some modules take no key from outside: then what is sensitive stays behind.
-    let by = there.wrapping_key(&*value).ok();
+    let by = engine::keys(|| there.wrapping_key(&*value)).ok();
     let mut items = objects.into_iter().enumerate().map(|(at, object)| SourceItem {
         file: format!("object {}", at + 1),
         content: content(there, object, by),

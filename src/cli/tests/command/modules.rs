@@ -254,7 +254,7 @@ fn a_proof_that_is_ended_from_outside_leaves_no_copy_of_softhsms_files() {
     let (conf, temporary) = (store.0.join("softhsm2.conf"), store.0.join("temporary"));
     fs::create_dir(&temporary).unwrap();
     let asked = store.0.join("asked");
-    let pin = format!("cmd:touch {} && sleep 30", asked.display());
+    let pin = format!("cmd:exec 2>/dev/null; touch {}; sleep 20", asked.display());
     let conf = conf.display().to_string();
     let arguments = ["migrate", "softhsm", "--from", &conf, "--pin", &pin, "--so-pin", "env:SO_PIN", "--prove"];
     let mut child = store.command(&arguments).env("TMPDIR", &temporary).spawn().unwrap();
