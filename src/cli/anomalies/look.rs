@@ -107,18 +107,26 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
         .filter(|(found, _)| !asked.notify.is_empty() && told.is_new(serial, found, now))
         .map(|(_, line)| line)
         .collect();
+    let mut failed = Vec::new();
     if !new.is_empty() {
-        asked.notify.iter().try_for_each(|way| way.tell(&new))?;
-        // Kept only after it was told: what could not be told is told the next time.
-        told.keep()?;
+        failed.extend(asked.notify.iter().filter_map(|way| way.tell(&new).err()));
+        // Kept only after it was told: what could not be told is told the next time, to those who were too.
+        if failed.is_empty() {
+            told.keep()?;
+        }
     }
     let mut text: String = findings.iter().map(|found| format!("{}\n", words(found))).collect();
     if findings.is_empty() {
         text.push_str("nothing is out of the ordinary\n");
     }
     text.extend(notes.iter().map(|note| format!("note: {note}\n")));
+    text.extend(failed.iter().map(|why| format!("{why}\n")));
     let found = if findings.is_empty() { Found::Nothing } else { Found::Faults };
-    Ok(Answer { found, ..Answer::new(text, json!({ "findings": lines, "notified": new.len(), "notes": notes })) })
+    let notified = if failed.is_empty() { new.len() } else { 0 };
+    Ok(Answer {
+        found,
+        ..Answer::new(text, json!({ "findings": lines, "notified": notified, "failed": failed, "notes": notes }))
+    })
 }
 
 /// A finding as programs are told of it.

@@ -48,14 +48,15 @@ impl FromStr for Notify {
 }
 
 impl Notify {
-    pub(crate) fn tell(&self, lines: &[&Json]) -> Result<(), Fault> {
+    /// Tells of findings, or says in words why it could not.
+    pub(crate) fn tell(&self, lines: &[&Json]) -> Result<(), String> {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let (name, told) = match self {
             Self::File(path) => (path.display().to_string(), add(path, &text)),
             Self::Syslog => (SYSLOG.to_owned(), lines.iter().try_for_each(|line| log(line))),
             Self::Command(program) => (program.display().to_string(), feed(program, text)),
         };
-        told.map_err(|why| Fault::Failed(format!("{name} could not be told of {} findings: {why}", lines.len())))
+        told.map_err(|why| format!("{name} could not be told of the findings ({}): {why}", lines.len()))
     }
 }
 
@@ -181,8 +182,10 @@ mod tests {
         let line = serde_json::json!({ "rule": "due" });
         assert!(Notify::Command("/bin/cat".into()).tell(&[&line]).is_ok());
         for program in ["/bin/false", "/nonexistent/program"] {
-            let why = Notify::Command(program.into()).tell(&[&line]).err().map(|fault| fault.text(None));
-            assert!(why.is_some_and(|why| why.starts_with(&format!("{program} could not be told of 1 findings: "))));
+            let why = Notify::Command(program.into()).tell(&[&line]).err();
+            assert!(
+                why.is_some_and(|why| why.starts_with(&format!("{program} could not be told of the findings (1): ")))
+            );
         }
     }
 

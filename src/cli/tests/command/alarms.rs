@@ -33,6 +33,9 @@ fn a_burst_of_refused_uses_is_found_and_told_once() {
     for _ in 0..10 {
         assert_eq!(refused(&mac(&store)).0, 5);
     }
+    let nowhere = run(&store, &["alarms", "look", "--notify", "file:/nonexistent/told"]);
+    let words = text(&nowhere.stdout);
+    assert!(words.contains("failure-burst") && words.contains("/nonexistent/told could not be told"), "{nowhere:?}");
     let (file, copy) = (store.0.join("told.jsonl"), store.0.join("copy"));
     let program = store.0.join("tell");
     fs::write(&program, format!("#!/bin/sh\ncat >> {}\n", copy.display())).unwrap();
