@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)] // It is a command: this is what it is for.
 
+mod anomalies;
 mod answer;
 mod audit;
 mod backup;
@@ -56,6 +57,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use engine::{Engine, Problem, ProblemKind, Recovery, Settings};
 use serde_json::json;
 
+use anomalies::look::{self, AlarmsVerb};
 use answer::{Answer, Found};
 use fault::{About, Fault};
 use pin::Source;
@@ -155,8 +157,11 @@ enum Noun {
     /// Makes a page of HTML for a browser or a printer: the tokens, what is due, the alarms; with --pin also what is in one of
     /// them and how its keys were used. It has no script and asks for nothing from elsewhere.
     Report(report::Report),
-    /// Lists the alarms: who looked for a deleted key, or used it.
-    Alarms,
+    /// Lists the alarms: who looked for a deleted key, or used it. `look` looks for more.
+    Alarms {
+        #[command(subcommand)]
+        verb: Option<AlarmsVerb>,
+    },
     /// Lists, shows and deletes what else is in a token.
     #[command(subcommand)]
     Object(object::ObjectVerb),
@@ -302,7 +307,8 @@ fn answer(engine: &Engine, noun: Noun) -> Result<Answer, Fault> {
         Noun::Migrate(verb) => migrate::run(engine, verb),
         Noun::Metrics { token, pin } => metrics::run(engine, &token, pin.as_ref()),
         Noun::Report(asked) => report::run(engine, &asked),
-        Noun::Alarms => pending::alarms(engine),
+        Noun::Alarms { verb: None } => pending::alarms(engine),
+        Noun::Alarms { verb: Some(verb) } => look::run(engine, &verb),
         Noun::Env { .. } => ephemeral::env(),
         Noun::Integrate { program, token } => integrate::run(engine, &program, &token),
         Noun::Completions { shell } => {

@@ -1,6 +1,7 @@
 //! Real programs do their work with the module.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
+mod alarms;
 mod cache;
 mod ceremony;
 mod custody;

@@ -1,6 +1,7 @@
 //! The command as its users run it. It is one program because each one more takes as long to link as its tests to run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
+mod alarms;
 mod audit;
 mod backup;
 mod bad_input;

@@ -1,0 +1,208 @@
+//! Who is told of findings, and how often.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::{fs::OpenOptionsExt, net::UnixDatagram},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    str::FromStr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value as Json;
+
+use super::Finding;
+use crate::{fault::Fault, pending::moment, series::HOUR};
+
+/// A program that is told has so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the system takes messages.
+const SYSLOG: &str = "/dev/log";
+
+/// A way to tell somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Notify {
+    /// Lines of JSON are added to a file.
+    File(PathBuf),
+    /// Messages of RFC 5424 to this machine's syslog.
+    Syslog,
+    /// A program gets the lines on its standard input.
+    Command(PathBuf),
+}
+
+impl FromStr for Notify {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            Some(("command", program)) if !program.is_empty() => Ok(Self::Command(program.into())),
+            None if text == "syslog" => Ok(Self::Syslog),
+            _ => Err("must be file:PATH, syslog or command:PROGRAM".to_owned()),
+        }
+    }
+}
+
+impl Notify {
+    /// Tells of findings, or says in words why it could not.
+    pub(crate) fn tell(&self, lines: &[&Json]) -> Result<(), String> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let (name, told) = match self {
+            Self::File(path) => (path.display().to_string(), add(path, &text)),
+            Self::Syslog => (SYSLOG.to_owned(), lines.iter().try_for_each(|line| log(line))),
+            Self::Command(program) => (program.display().to_string(), feed(program, text)),
+        };
+        told.map_err(|why| format!("{name} could not be told of the findings ({}): {why}", lines.len()))
+    }
+}
+
+fn add(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
+fn log(line: &Json) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.send_to(message(line).as_bytes(), SYSLOG).map(|_| ())
+}
+
+/// A finding as a message of syslog (RFC 5424), facility 13 ("log audit"), severity 4 ("warning").
+fn message(line: &Json) -> String {
+    let at = line.get("time").and_then(Json::as_u64).unwrap_or_default();
+    let rule = line.get("rule").and_then(Json::as_str).unwrap_or("-");
+    format!("<108>1 {} - strongroom {} {rule} - {line}", moment(at), std::process::id())
+}
+
+fn feed(program: &Path, text: String) -> io::Result<()> {
+    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let input = child.stdin.take();
+    // By another thread: a program that does not read must not hold us up.
+    let writer = thread::spawn(move || input.map_or(Ok(()), |mut input| input.write_all(text.as_bytes())));
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            // Whoever ends well need not have read everything.
+            return if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) };
+        }
+        if Instant::now() >= until {
+            child.kill()?;
+            child.wait()?;
+            drop(writer);
+            return Err(io::Error::other(format!("it took longer than {} seconds", PATIENCE.as_secs())));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What was told, and when: a rule of a key is told once an hour.
+pub(crate) struct Told {
+    path: PathBuf,
+    /// By token, rule and key: when it was told, and the time of the last finding that was.
+    times: BTreeMap<String, (u64, u64)>,
+    new: BTreeMap<String, (u64, u64)>,
+}
+
+/// The file, beside that of the alarms.
+const FILE: &str = "alarms-told.json";
+
+impl Told {
+    pub(crate) fn open(state: &Path) -> Result<Self, Fault> {
+        let path = state.join(FILE);
+        let times = match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|why| {
+                let name = path.display();
+                Fault::Failed(format!(
+                    "{name} is not what was told of alarms: {why}. Without it everything is told again"
+                ))
+            })?,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(why) => return Err(Fault::Failed(format!("{} cannot be read: {why}", path.display()))),
+        };
+        Ok(Self { path, times, new: BTreeMap::new() })
+    }
+
+    /// Whether a finding is to be told now; if so, it is noted.
+    pub(crate) fn is_new(&mut self, serial: &str, found: &Finding, now: u64) -> bool {
+        let name = format!("{serial} {} {}", found.rule.name(), found.key);
+        let (told, last) = self.times.get(&name).copied().unwrap_or_default();
+        let is_quiet = told.saturating_add(HOUR) > now && told <= now;
+        if is_quiet || found.at <= last || self.new.contains_key(&name) {
+            return false;
+        }
+        self.new.insert(name, (now, found.at));
+        true
+    }
+
+    /// Keeps what was told, in one step.
+    pub(crate) fn keep(mut self) -> Result<(), Fault> {
+        self.times.append(&mut self.new);
+        let written = || {
+            let directory = self.path.parent().unwrap_or(Path::new("."));
+            // Made for its owner alone.
+            let mut file = tempfile::NamedTempFile::new_in(directory)?;
+            file.write_all(serde_json::to_string(&self.times)?.as_bytes())?;
+            file.persist(&self.path)?;
+            io::Result::Ok(())
+        };
+        written().map_err(|why| Fault::Failed(format!("{} cannot be written: {why}", self.path.display())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anomalies::{Rule, Sure};
+
+    fn finding(at: u64) -> Finding {
+        let (key, caller, words) = ("k".to_owned(), String::new(), String::new());
+        Finding { rule: Rule::RateJump, key, at, caller, words, sure: Sure::Likely }
+    }
+
+    #[test]
+    fn a_rule_of_a_key_is_told_once_an_hour_and_what_was_told_never_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let is_new = |at, now| {
+            let mut told = Told::open(directory.path()).unwrap_or_else(|_| panic!("the file is wrong"));
+            let is_new = told.is_new("s", &finding(at), now);
+            assert!(told.keep().is_ok());
+            is_new
+        };
+        assert!(is_new(1000, 10_000));
+        assert!(!is_new(1000, 10_000) && !is_new(2000, 10_000 + HOUR - 1));
+        assert!(is_new(2000, 10_000 + HOUR));
+        assert!(!is_new(2000, 10_000 + 9 * HOUR), "it was told");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named_and_one_that_reads_gets_the_lines() {
+        let line = serde_json::json!({ "rule": "due" });
+        assert!(Notify::Command("/bin/cat".into()).tell(&[&line]).is_ok());
+        for program in ["/bin/false", "/nonexistent/program"] {
+            let why = Notify::Command(program.into()).tell(&[&line]).err();
+            assert!(
+                why.is_some_and(|why| why.starts_with(&format!("{program} could not be told of the findings (1): ")))
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_for_syslog_has_the_header_of_rfc_5424() {
+        let line = serde_json::json!({ "rule": "due", "time": 1_795_842_000 });
+        let wanted = format!("<108>1 2026-11-28T05:00:00Z - strongroom {} due - {line}", std::process::id());
+        assert_eq!(message(&line), wanted);
+    }
+
+    #[test]
+    fn a_way_to_tell_is_one_of_three() {
+        assert_eq!("file:/x".parse(), Ok(Notify::File("/x".into())));
+        assert_eq!("command:curl.sh".parse(), Ok(Notify::Command("curl.sh".into())));
+        assert_eq!("syslog".parse(), Ok(Notify::Syslog));
+        for text in ["", "file:", "command:", "mail:me", "syslog:x"] {
+            assert!(text.parse::<Notify>().is_err(), "{text}");
+        }
+    }
+}
