@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod bad_input;
+mod byok;
 mod certificates;
 mod doctor;
 mod envelope;
