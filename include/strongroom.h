@@ -29,4 +29,9 @@
 /* CK_ULONG. When such a key is to be rotated next, in seconds since 1970. Read-only. */
 #define CKA_SR_ROTATE_AT (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0005UL)
 
+/* CK_ULONG. Until when a key unwraps, in seconds since 1970: given when it is made, and never changed. Such a key unwraps one key: it is
+ * destroyed by that, for good, whatever the token's deletion window is. Afterwards, or when the time is over, nothing is unwrapped
+ * (CKR_KEY_FUNCTION_NOT_PERMITTED). */
+#define CKA_SR_IMPORT_UNTIL (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0006UL)
+
 #endif

@@ -8,6 +8,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::{
     answer::{Answer, done},
+    byok,
     fault::Fault,
     kind::{self, Kind, Recipe, Use},
     label::Label,
@@ -96,8 +97,9 @@ pub(crate) enum KeyVerb {
     },
     /// Prints the public half of a pair (SubjectPublicKeyInfo, PEM); with --private, the private half of one that may leave.
     Export(transfer::Export),
-    /// Takes a key from a file into the token: PKCS#8, PKCS#1, SEC1, PKCS#12, OpenSSH, JWK, public keys, bytes.
-    Import(transfer::Import),
+    /// Takes a key from a file into the token: PKCS#8, PKCS#1, SEC1, PKCS#12, OpenSSH, JWK, public keys, bytes. `begin` and `finish`
+    /// take one that was wrapped elsewhere, and that no file and no command ever has in the clear.
+    Import(byok::Imports),
     /// Makes a copy of a key under another label.
     Copy(transfer::Copy),
     /// Writes a key that may leave, wrapped by another one.
@@ -182,6 +184,8 @@ pub(crate) struct Key {
     pub(crate) state: KeyState,
     pub(crate) version: u64,
     pub(crate) schedule: Option<Schedule>,
+    /// Until when a key can come in under it, if it is for that, in seconds since 1970.
+    pub(crate) import_until: Option<u64>,
     /// Its public half (SubjectPublicKeyInfo); empty for a secret key.
     pub(crate) info: Vec<u8>,
 }
@@ -251,7 +255,7 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
                 hex(&key.id),
                 key.kind,
                 halves.join(" and "),
-                key.state,
+                key.standing(),
                 key.version,
                 key.schedule.map_or("no period".to_owned(), |schedule| schedule.to_string()),
                 key.can.join(", "),
@@ -305,7 +309,7 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             Ok(Answer::new(uri.clone(), json!({ "uri": uri })))
         }
         KeyVerb::Export(asked) => transfer::export(engine, asked),
-        KeyVerb::Import(asked) => transfer::import(engine, asked),
+        KeyVerb::Import(asked) => byok::run(engine, asked),
         KeyVerb::Copy(asked) => transfer::copy(engine, asked),
         KeyVerb::Wrap(asked) => transfer::wrap(engine, asked),
         KeyVerb::Unwrap(asked) => transfer::unwrap(engine, asked),
@@ -448,6 +452,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
         local: flag(A::LOCAL),
         version: number(A::SR_KEY_VERSION).unwrap_or(1),
         schedule: Schedule::of(number(A::SR_ROTATE_EVERY), number(A::SR_ROTATE_AT)),
+        import_until: number(A::SR_IMPORT_UNTIL),
         state: number(A::SR_KEY_STATE).map_or(KeyState::Enabled, KeyState::from_number),
         info: bytes(A::PUBLIC_KEY_INFO),
     })
@@ -468,19 +473,26 @@ pub(crate) fn word(class: ObjectClass) -> &'static str {
 fn table(keys: &[Key]) -> String {
     let width = |of: fn(&Key) -> usize, least: usize| keys.iter().map(of).max().unwrap_or(0).max(least);
     let (label, kind) = (width(|key| key.label.to_string().chars().count(), 5), width(|key| key.kind.len(), 4));
+    let state = keys.iter().map(|key| key.standing().len()).max().unwrap_or(0).max(11);
     // Only where some key has one.
     let due = |key: &Key| key.schedule.map(|schedule| pending::moment(schedule.at));
     let column =
         |text: &str| if keys.iter().any(|key| due(key).is_some()) { format!("{text:20}  ") } else { String::new() };
-    let mut text =
-        format!("{:label$}  {:kind$}  {:40}  {:11}  {}can\n", "label", "kind", "id", "state", column("rotation due"));
+    let mut text = format!(
+        "{:label$}  {:kind$}  {:40}  {:state$}  {}can\n",
+        "label",
+        "kind",
+        "id",
+        "state",
+        column("rotation due")
+    );
     for key in keys {
         text.push_str(&format!(
-            "{:label$}  {:kind$}  {:40}  {:11}  {}{}\n",
+            "{:label$}  {:kind$}  {:40}  {:state$}  {}{}\n",
             key.label,
             key.kind,
             hex(&key.id),
-            key.state,
+            key.standing(),
             column(&due(key).unwrap_or_default()),
             key.can.join(", ")
         ));
@@ -524,6 +536,11 @@ impl Key {
         })
     }
 
+    /// The objects of its halves.
+    pub(crate) fn handles(&self) -> Vec<ObjectHandle> {
+        self.halves.iter().map(|half| half.handle).collect()
+    }
+
     /// The `CKA_UNIQUE_ID` of each half.
     pub(crate) fn unique_ids(&self) -> impl Iterator<Item = &str> {
         self.halves.iter().map(|half| half.unique_id.as_str())
@@ -541,6 +558,7 @@ impl Key {
             "version": self.version,
             "rotate_every": self.schedule.map(|schedule| schedule.every.0),
             "rotate_at": self.schedule.map(|schedule| schedule.at),
+            "import_until": self.import_until,
             "can": self.can,
             "extractable": self.extractable,
             "sensitive": self.sensitive,

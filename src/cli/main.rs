@@ -10,6 +10,7 @@ mod answer;
 mod audit;
 mod backup;
 mod blob;
+mod byok;
 mod carrier;
 mod cert;
 mod chart;
@@ -199,6 +200,7 @@ impl Noun {
             Self::Audit(verb) => verb.is_data(),
             Self::Report(asked) => asked.is_data(),
             Self::Key(key::KeyVerb::Export(asked)) => asked.is_data(),
+            Self::Key(key::KeyVerb::Import(asked)) => asked.is_data(),
             Self::Key(key::KeyVerb::Wrap(asked)) => asked.is_data(),
             _ => false,
         }

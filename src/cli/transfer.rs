@@ -164,7 +164,7 @@ impl Scheme {
         }
     }
 
-    fn mechanism(self) -> Mechanism {
+    pub(crate) fn mechanism(self) -> Mechanism {
         let (hash, mgf, label) = (M::SHA256, Mgf::MGF1_SHA256, Vec::new());
         match self {
             Self::AesKwp => Mechanism { id: M::AES_KEY_WRAP_KWP, params: Params::None },
@@ -177,7 +177,7 @@ impl Scheme {
 }
 
 /// Label, id and what may be done with it, of a token key.
-fn common(label: &str, id: &[u8]) -> Template {
+pub(crate) fn common(label: &str, id: &[u8]) -> Template {
     vec![(A::TOKEN, Value::Flag(true)), (A::LABEL, Value::bytes(label)), (A::ID, Value::bytes(id))]
 }
 
@@ -222,7 +222,7 @@ pub(crate) fn public_parts(info: &[u8]) -> Result<(KeyType, Template), Fault> {
 }
 
 /// The SHA-1 of a public key: the id that a pair gets which is made in a token.
-fn id_of(engine: &Engine, session: SessionHandle, info: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn id_of(engine: &Engine, session: SessionHandle, info: &[u8]) -> Result<Vec<u8>, Fault> {
     engine.digest_init(session, &Mechanism { id: M::SHA_1, params: Params::None })?;
     let mut id = vec![0; 20];
     let written = engine.digest(session, info, Output::Buffer(&mut id))?;

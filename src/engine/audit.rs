@@ -45,9 +45,14 @@ impl Event {
 
     /// A new object.
     pub(crate) fn created(object: &Attributes) -> Self {
+        let until = object.number(AttributeType::SR_IMPORT_UNTIL);
         let made = object.number(AttributeType::KEY_GEN_MECHANISM).map(types::MechanismType);
         let made = made.and_then(types::MechanismType::name).filter(|_| object.flag(AttributeType::LOCAL));
         let event = Self::new("object-created").about(object);
+        let event = match until {
+            Some(until) => event.with("import_until", until),
+            None => event,
+        };
         match made {
             Some(mechanism) => event.with("made_by", mechanism),
             None => event,
@@ -62,6 +67,16 @@ impl Event {
     /// A key that has left, wrapped.
     pub(crate) fn wrapped(object: &Attributes) -> Self {
         Self::new("key-wrapped").about(object)
+    }
+
+    /// A key that came in under one that was made for that, and is gone by it.
+    pub(crate) fn imported(object: &Attributes) -> Self {
+        Self::new("key-imported").about(object)
+    }
+
+    /// A key that was to come in under one that was made for that, and did not.
+    pub(crate) fn import_refused(by: &Attributes, why: &Error) -> Self {
+        Self::new("key-import-refused").with("why", why.to_string()).about(by)
     }
 
     /// What has become of an object; `None` if nobody sees a difference.

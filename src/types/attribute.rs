@@ -196,6 +196,7 @@ attributes! {
     SR_KEY_VERSION = 0xd3520003 Number,
     SR_ROTATE_EVERY = 0xd3520004 Number,
     SR_ROTATE_AT = 0xd3520005 Number,
+    SR_IMPORT_UNTIL = 0xd3520006 Number,
 }
 
 impl AttributeType {

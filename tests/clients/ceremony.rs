@@ -16,6 +16,8 @@ fn the_guide_to_a_key_ceremony_can_be_followed() {
         "it is the same key",
         "newer than the backup: it has changed",
         "the token here is newer",
+        "the partner's key is here",
+        "it comes in once",
     ] {
         assert!(said.contains(what), "{what}: {said}");
     }

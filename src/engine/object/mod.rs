@@ -57,6 +57,8 @@ pub(crate) struct Facts {
     pub(crate) state: KeyState,
     /// It has a date, which may hold.
     pub(crate) dated: bool,
+    /// Until when it unwraps, once, if it is for that (CKA_SR_IMPORT_UNTIL), in seconds since 1970.
+    pub(crate) import_until: Option<u64>,
     /// It names the mechanisms that may use it.
     pub(crate) names_mechanisms: bool,
     /// It asks for the PIN before each use.
@@ -73,6 +75,7 @@ impl Facts {
             visibility: attributes.visibility(),
             state: KeyState::of(attributes),
             dated: has_date(AttributeType::START_DATE) || has_date(AttributeType::END_DATE),
+            import_until: attributes.number(AttributeType::SR_IMPORT_UNTIL),
             names_mechanisms: named.is_some_and(|named| !named.is_empty()),
             asks_for_pin: attributes.flag(AttributeType::ALWAYS_AUTHENTICATE),
         }

@@ -50,11 +50,13 @@ pub(crate) fn asks_for_hidden(template: &[(AttributeType, Value)]) -> bool {
 
 impl Slot {
     /// Destroys token objects, all or none; keys only after the token's window, if it has one. What is no key does not stand
-    /// beside a key.
+    /// beside a key. A pair for an import (CKA_SR_IMPORT_UNTIL) goes at once.
     pub(super) fn destroy_records(&self, records: &[(RecordId, &Attributes)]) -> Result<(), Error> {
         let login = self.must_be_logged_in()?;
         let keys = records.iter().all(|(_, attributes)| is_key(attributes));
-        let window = self.watched(self.token.lifecycle(Some(&login)))?.window().filter(|_| keys);
+        // What is for one use only must not come back.
+        let once = records.iter().any(|(_, attributes)| attributes.has(AttributeType::SR_IMPORT_UNTIL));
+        let window = self.watched(self.token.lifecycle(Some(&login)))?.window().filter(|_| keys && !once);
         let records: Vec<RecordId> = records.iter().map(|(record, _)| *record).collect();
         let Some(window) = window else { return self.watched(self.token.remove(&login, &records)) };
         let until = alarms::now().saturating_add(window);

@@ -78,6 +78,9 @@ impl Session {
         if facts.dated && !is_in_time(attributes) && self.slot.dates_hold()? {
             return Err(Error::KeyFunctionNotPermitted);
         }
+        if facts.import_until.is_some_and(|until| until <= alarms::now()) {
+            return Err(Error::KeyFunctionNotPermitted);
+        }
         must_be_allowed(key, row.id)?;
         if let Some(risk) = row.oracle.filter(|_| usage.attribute == AttributeType::DECRYPT) {
             // Who names CBC with padding for a key knows what it answers.

@@ -17,7 +17,7 @@ use crate::{
     wrapping,
 };
 
-use super::key_usage::{UNWRAP, WRAP};
+use super::key_usage::{UNWRAP, UsableKey, WRAP};
 
 impl Engine {
     /// Wraps a secret or private key.
@@ -193,8 +193,56 @@ impl Session {
         wrapped: &[u8],
         template: Template,
     ) -> Result<ObjectHandle, Error> {
+        // A key of another kind, or none, is no import that is refused.
+        let once = self.slot.object(unwrapping_key).ok().filter(|by| by.facts.import_until.is_some());
+        let by = self.key(unwrapping_key, &UNWRAP, row);
+        let opened = by.and_then(|by| self.opened(row, params, &by, wrapped, template));
+        let Some(by) = once else { return self.place(opened?) };
+        match opened.and_then(|key| self.placed_once(unwrapping_key, &by, key)) {
+            Ok(key) => {
+                let text = |name| String::from_utf8_lossy(by.attributes.bytes(name).unwrap_or_default()).into_owned();
+                let key_object = self.slot.object(key)?;
+                let event = Event::imported(&key_object.attributes)
+                    .with("mechanism", row.id.to_string())
+                    .with("by_label", text(AttributeType::LABEL))
+                    .with("by_unique_id", text(AttributeType::UNIQUE_ID));
+                self.note_import(&event);
+                Ok(key)
+            }
+            Err(fault) => {
+                self.note_import(&Event::import_refused(&by.attributes, &fault));
+                Err(fault)
+            }
+        }
+    }
+
+    /// Keeps what a key has unwrapped that does so once. That one goes first: of two who try, one finds it.
+    fn placed_once(&self, handle: ObjectHandle, by: &Object, key: Attributes) -> Result<ObjectHandle, Error> {
+        self.must_be_read_write()?;
+        self.slot.destroy(handle, by).map_err(|error| match error {
+            Error::ObjectHandleInvalid => Error::UnwrappingKeyHandleInvalid,
+            other => other,
+        })?;
+        self.place(key)
+    }
+
+    /// Writes down what became of an import. Where the token cannot be written, that is not.
+    fn note_import(&self, event: &Event) {
+        if let Err(fault) = self.slot.note(event) {
+            tracing::warn!(%fault, "what became of an import is not written down");
+        }
+    }
+
+    /// What a wrapped key is to become, checked and kept nowhere.
+    fn opened(
+        &self,
+        row: &mechanism::Mechanism,
+        params: &Params,
+        unwrapping_key: &UsableKey,
+        wrapped: &[u8],
+        template: Template,
+    ) -> Result<Attributes, Error> {
         let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
-        let unwrapping_key = self.key(unwrapping_key, &UNWRAP, row)?;
         unwrapping_key.must_not_ask_for_pin()?;
         let mut preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
         // Also a copy of a trusted key, and one whose trust was taken back, unwrap what the trusted one has wrapped.
@@ -208,7 +256,7 @@ impl Session {
         }
         let builder = ObjectBuilder::new(template, Origin::Unwrapped, self.rights()?, &preset)?;
         self.must_be_able_to_make(&builder)?;
-        let plain = crypto::keys(|| unwrap(&unwrapping_key, params, wrapped)).map_err(|error| match error {
+        let plain = crypto::keys(|| unwrap(unwrapping_key, params, wrapped)).map_err(|error| match error {
             Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
             Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Error::WrappedKeyInvalid,
             Error::KeySizeRange => Error::UnwrappingKeySizeRange,
@@ -219,7 +267,7 @@ impl Session {
         if trusted && wrapping::is_disguised(&plain, &builder) {
             return Err(Error::WrappedKeyInvalid);
         }
-        self.place(crypto::keys(|| builder.complete(parts))?)
+        crypto::keys(|| builder.complete(parts))
     }
 }
 

@@ -5,6 +5,7 @@ mod alarms;
 mod audit;
 mod backup;
 mod bad_input;
+mod byok;
 mod certificates;
 mod doctor;
 mod envelope;
