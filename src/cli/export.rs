@@ -303,11 +303,7 @@ fn private_fields(family: Family, inside: &[u8]) -> Result<Vec<Field>, Fault> {
 
 /// The private value of a curve, with as many bytes as a coordinate.
 pub(crate) fn scalar(inside: &[u8], curve: &Curve) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let value = EcPrivateKey::from_der(inside).map_err(bad)?.private_key;
-    let missing = curve.width.checked_sub(value.len()).ok_or_else(|| bad("the private value is too long"))?;
-    let mut padded = Zeroizing::new(vec![0; missing]);
-    padded.extend_from_slice(value);
-    Ok(padded)
+    curve.padded(EcPrivateKey::from_der(inside).map_err(bad)?.private_key)
 }
 
 /// RFC 8410: the seed is an octet string of its own.

@@ -81,6 +81,14 @@ impl Curve {
         CURVES.iter().find(|curve| curve.oid == oid)
     }
 
+    /// A private value with as many bytes as a coordinate.
+    pub(crate) fn padded(&self, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let missing = self.width.checked_sub(value.len()).ok_or_else(|| bad("the private value is too long"))?;
+        let mut padded = Zeroizing::new(vec![0; missing]);
+        padded.extend_from_slice(value);
+        Ok(padded)
+    }
+
     /// The curve of a name of OpenSSH.
     pub(crate) fn of_ssh(name: &str) -> Result<&'static Self, Fault> {
         let curve = CURVES.iter().find(|curve| curve.ssh == Some(name));

@@ -175,8 +175,7 @@ fn padded(block: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
         None => string(last)?,
         Some(curve) => {
             let value = last.get(last.iter().take_while(|byte| **byte == 0).count()..).unwrap_or_default();
-            let missing = curve.width.checked_sub(value.len()).ok_or_else(|| bad("the private value is too long"))?;
-            mpint(&Zeroizing::new([&vec![0; missing], value].concat()))?
+            mpint(&curve.padded(value)?)?
         }
     };
     Ok(filled(&[before, &last, &string(comment)?]))

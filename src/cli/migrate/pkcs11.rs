@@ -162,7 +162,7 @@ fn fill(
 }
 
 /// What a module gives away of an object.
-fn content(there: &ForeignSession<'_>, object: ObjectHandle, by: Option<ObjectHandle>) -> Content {
+fn content<'a>(there: &'a ForeignSession<'_>, object: ObjectHandle, by: Option<ObjectHandle>) -> Content<'a> {
     let Some(template) = there.read(object) else { return Content::Other };
     let class = get(&template, A::CLASS).and_then(Value::as_number).map(ObjectClass);
     let is_guarded = matches!(class, Some(ObjectClass::PRIVATE_KEY | ObjectClass::SECRET_KEY));
@@ -176,14 +176,17 @@ fn content(there: &ForeignSession<'_>, object: ObjectHandle, by: Option<ObjectHa
         return Content::Stays(template, "its module takes no key that would wrap it".into());
     };
     let is_private = class == Some(ObjectClass::PRIVATE_KEY);
-    let ways = WAYS.iter().filter(|way| there.wraps.contains(&way.name) && (way.has_check || is_private));
-    let ways = ways.flat_map(|way| {
+    let ways = WAYS.iter().filter(move |way| there.wraps.contains(&way.name) && (way.has_check || is_private));
+    // One after the other, as long as the one before does not do.
+    let ways = ways.flat_map(move |way| {
         let bytes = there.wrap(&(way.theirs)(), by, object).unwrap_or_default();
-        let whole = lengths(&bytes, way.block).map(|len| bytes.get(..len).unwrap_or_default().to_vec());
-        let whole: Vec<Vec<u8>> = whole.collect();
-        whole.into_iter().map(|bytes| Wrapped { mechanism: way.ours, params: (way.params)(), bytes })
+        let lengths: Vec<usize> = lengths(&bytes, way.block).collect();
+        lengths.into_iter().filter_map(move |len| {
+            let bytes = bytes.get(..len)?.to_vec();
+            Some(Wrapped { mechanism: way.ours, params: (way.params)(), bytes })
+        })
     });
-    Content::Wrapped(unwrapped(template), ways.collect())
+    Content::Wrapped(unwrapped(template), Box::new(ways))
 }
 
 /// A way to wrap, as the module there and the one here know it.

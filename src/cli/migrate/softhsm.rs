@@ -247,7 +247,7 @@ fn open<'a>(source: &'a Token, pins: &Pins) -> Result<softhsm::OpenToken<'a>, Fa
 }
 
 /// An object as it goes into the token here.
-fn item(SourceObject { file, attributes }: SourceObject) -> SourceItem {
+fn item(SourceObject { file, attributes }: SourceObject) -> SourceItem<'static> {
     let file = file.file_name().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
     match attributes {
         Err(why) => SourceItem { file, content: Content::Damaged(why.to_string()), note: None },

@@ -13,20 +13,20 @@ use super::report::{Remark, Report};
 use crate::{carrier, fault::Fault, key, pin::Pin, progress, select, token};
 
 /// An object of another software's token.
-pub(super) struct SourceItem {
+pub(super) struct SourceItem<'a> {
     /// Where it is there.
     pub(super) file: String,
-    pub(super) content: Content,
+    pub(super) content: Content<'a>,
     /// What is to be said of it besides.
     pub(super) note: Option<String>,
 }
 
 /// What there is of an object.
-pub(super) enum Content {
+pub(super) enum Content<'a> {
     /// All of it.
     Whole(Template),
     /// All but the value, which is wrapped with the key that both sides have: in several ways, of which one does.
-    Wrapped(Template, Vec<Wrapped>),
+    Wrapped(Template, Box<dyn Iterator<Item = Wrapped> + 'a>),
     /// It has to stay behind, and why.
     Stays(Template, String),
     /// It cannot be read, and why.
@@ -43,8 +43,8 @@ pub(super) struct Wrapped {
 }
 
 /// Objects, and the value of the key that some of them are wrapped with.
-pub(super) struct Items<'a> {
-    pub(super) items: &'a mut dyn Iterator<Item = SourceItem>,
+pub(super) struct Items<'a, 's> {
+    pub(super) items: &'a mut dyn Iterator<Item = SourceItem<'s>>,
     pub(super) wrapped_with: Option<&'a [u8]>,
     pub(super) witness: Witness,
 }
@@ -209,7 +209,7 @@ impl<'a> Target<'a> {
     }
 
     /// Puts objects into the token. What became of them is added to the report.
-    pub(super) fn fill(&self, report: &mut Report, items: Items<'_>) -> Result<(), Fault> {
+    pub(super) fn fill(&self, report: &mut Report, items: Items<'_, '_>) -> Result<(), Fault> {
         let session = self.engine.open_session(self.slot, Access::ReadWrite)?;
         let filled = self.adopt_all(session, report, items);
         self.engine.close_session(session)?;
@@ -230,7 +230,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn adopt_all(&self, session: SessionHandle, report: &mut Report, items: Items<'_>) -> Result<(), Fault> {
+    fn adopt_all(&self, session: SessionHandle, report: &mut Report, items: Items<'_, '_>) -> Result<(), Fault> {
         self.engine.login(session, User::User, self.user)?;
         let Items { items, wrapped_with, witness } = items;
         let unwrapping =
@@ -261,7 +261,7 @@ impl<'a> Target<'a> {
     fn take(
         &self,
         session: SessionHandle,
-        item: SourceItem,
+        item: SourceItem<'_>,
         (witness, unwrapping): (Witness, Option<ObjectHandle>),
         batch: &mut Batch,
         report: &mut Report,
@@ -341,7 +341,7 @@ impl<'a> Target<'a> {
         session: SessionHandle,
         by: ObjectHandle,
         template: &Template,
-        ways: Vec<Wrapped>,
+        ways: impl Iterator<Item = Wrapped>,
     ) -> Result<Option<String>, Fault> {
         let mut refusal = None;
         for Wrapped { mechanism, params, bytes } in ways {
