@@ -313,6 +313,38 @@ fn gcm_is_the_same_in_both_with_any_iv_and_tag() {
 }
 
 #[test]
+fn gcm_of_many_parts_is_the_same_wherever_the_tag_begins() {
+    let mut random = Random::new();
+    for (one, other) in pairs() {
+        let (one, other) = aes_keys(one, other, &mut random).remove(2);
+        let (iv, aad, tag_len) = (random.bytes(12), random.bytes(20), 16);
+        let mode = Mode::Gcm { iv: &iv, aad: &aad, tag_len };
+        for len in (65_500..65_560).chain(131_050..131_080) {
+            let message = random.bytes(len);
+            let mut sealed = once(one.encryptor(mode).unwrap(), &message).unwrap();
+            let parts = [1, 15, 4096, 50_000, 65_536, 70_000, sealed.len()];
+            for forged in [false, true] {
+                let index = random.below(sealed.len());
+                sealed[index] ^= u8::from(forged);
+                let mut cipher = other.decryptor(mode).unwrap();
+                let (mut rest, mut output) = (&sealed[..], vec![0; sealed.len()]);
+                while !rest.is_empty() {
+                    let part = parts[random.below(parts.len())].max(rest.len() / 8).min(rest.len());
+                    assert_eq!(cipher.update(rest.split_off(..part).unwrap(), &mut output), Ok(0));
+                }
+                if forged {
+                    assert_eq!(cipher.finish(&mut output), Err(Error::CiphertextInvalid));
+                    assert_eq!(output, vec![0; sealed.len()], "a forgery gives nothing");
+                } else {
+                    assert_eq!(cipher.finish(&mut output), Ok(len));
+                    assert_eq!(output[..len], message);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn gcm_gives_nothing_before_the_tag_was_found_right() {
     let mut random = Random::new();
     for (one, other) in pairs() {

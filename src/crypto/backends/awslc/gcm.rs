@@ -1,4 +1,4 @@
-//! GCM: whole messages by the AEAD interface with prepared keys, encryption in parts by a cipher context.
+//! GCM: whole messages by the AEAD interface with prepared keys, messages in parts by a cipher context.
 
 use std::sync::{Arc, OnceLock};
 
@@ -59,7 +59,7 @@ pub(super) fn cipher(
     let start = Start { schedules, iv_and_aad, iv_len: iv.len(), tag_len };
     Ok(match direction {
         Direction::Encrypt => Box::new(Encryption { start, running: None }),
-        Direction::Decrypt => Box::new(Decryption { start, collected: Vec::new() }),
+        Direction::Decrypt => Box::new(Decryption { start, collected: Collected::default() }),
     })
 }
 
@@ -126,6 +126,21 @@ impl Start {
         });
         if good { Ok(len) } else { Err(Error::CiphertextInvalid) }
     }
+
+    /// Decrypts into `output`, which has the length of the message; what is behind it in the blocks is the tag.
+    /// Unless the answer is yes, what is in `output` must not be seen.
+    fn open_blocks(&self, blocks: &[Vec<u8>], output: &mut [u8]) -> Result<bool, Error> {
+        let (iv, aad) = self.iv_and_aad.split_at(self.iv_len);
+        let mut context = Context::gcm(&self.schedules.key, Direction::Decrypt, iv, aad)?;
+        let (mut rest, mut tag) = (output, Vec::with_capacity(self.tag_len));
+        for block in blocks {
+            let (ciphertext, behind) = block.split_at(block.len().min(rest.len()));
+            let message = rest.split_off_mut(..ciphertext.len()).ok_or(Error::OutputLength)?;
+            context.update(ciphertext, message)?;
+            tag.extend_from_slice(behind);
+        }
+        context.opens(&mut tag)
+    }
 }
 
 struct Encryption {
@@ -139,7 +154,7 @@ impl Encryption {
         let (iv, aad) = self.start.iv_and_aad.split_at(self.start.iv_len);
         Ok(match &mut self.running {
             Some(context) => context,
-            none => none.insert(Context::gcm(&self.start.schedules.key, iv, aad)?),
+            none => none.insert(Context::gcm(&self.start.schedules.key, Direction::Encrypt, iv, aad)?),
         })
     }
 }
@@ -178,8 +193,40 @@ impl Cipher for Encryption {
 
 struct Decryption {
     start: Start,
-    /// The ciphertext so far. Nothing is decrypted before its tag was checked.
-    collected: Vec<u8>,
+    /// The ciphertext so far. Nothing is given out before its tag was checked.
+    collected: Collected,
+}
+
+/// A ciphertext in the blocks that it came to lie in: one that grew would be copied again and again.
+#[derive(Default)]
+struct Collected {
+    blocks: Vec<Vec<u8>>,
+    len: usize,
+}
+
+impl Collected {
+    /// What a block has room for at least.
+    const ROOM: usize = 1 << 16;
+
+    fn push(&mut self, part: &[u8]) -> Result<(), Error> {
+        let free = self.blocks.last().map_or(0, |block| block.capacity() - block.len());
+        let (here, next) = part.split_at(part.len().min(free));
+        let next = if next.is_empty() { None } else { Some(Self::block(next)?) };
+        self.blocks.try_reserve(1).map_err(|_| Error::Memory)?;
+        if let Some(last) = self.blocks.last_mut() {
+            last.extend_from_slice(here);
+        }
+        self.blocks.extend(next);
+        self.len += part.len();
+        Ok(())
+    }
+
+    fn block(part: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut block = Vec::new();
+        block.try_reserve_exact(part.len().max(Self::ROOM)).map_err(|_| Error::Memory)?;
+        block.extend_from_slice(part);
+        Ok(block)
+    }
 }
 
 impl Cipher for Decryption {
@@ -192,16 +239,26 @@ impl Cipher for Decryption {
     }
 
     fn update(&mut self, input: &[u8], _output: &mut [u8]) -> Result<usize, Error> {
-        room::append(&mut self.collected, input)?;
+        self.collected.push(input)?;
         Ok(0)
     }
 
     fn finish_len(&self) -> usize {
-        self.once_len(self.collected.len())
+        self.once_len(self.collected.len)
     }
 
     fn finish(&mut self, output: &mut [u8]) -> Result<usize, Error> {
-        self.start.open(&self.collected, output)
+        let Self { start, collected } = self;
+        if let [whole] = &collected.blocks[..] {
+            return start.open(whole, output);
+        }
+        let len = collected.len.checked_sub(start.tag_len).ok_or(Error::CiphertextLength)?;
+        let output = output.get_mut(..len).ok_or(Error::OutputLength)?;
+        let good = start.open_blocks(&collected.blocks, output);
+        if good != Ok(true) {
+            output.fill(0);
+        }
+        if good? { Ok(len) } else { Err(Error::CiphertextInvalid) }
     }
 
     fn once_len(&self, len: usize) -> usize {

@@ -39,8 +39,8 @@ impl Context {
         Ok(context)
     }
 
-    /// GCM encryption. The nonce is not empty.
-    pub(super) fn gcm(key: &[u8], iv: &[u8], aad: &[u8]) -> Result<Self, Error> {
+    /// GCM. The nonce is not empty.
+    pub(super) fn gcm(key: &[u8], direction: Direction, iv: &[u8], aad: &[u8]) -> Result<Self, Error> {
         // SAFETY: these take nothing and return a static.
         let cipher = unsafe {
             match key.len() {
@@ -50,15 +50,16 @@ impl Context {
             }
         };
         let iv_len = c_int::try_from(iv.len()).map_err(|_| Error::Parameter)?;
+        let encrypting = c_int::from(direction == Direction::Encrypt);
         let mut context = Self::new()?;
-        context.init(cipher, Some(key), None, 1)?;
+        context.init(cipher, Some(key), None, encrypting)?;
         context.control(ffi::EVP_CTRL_AEAD_SET_IVLEN, iv_len, ptr::null_mut())?;
-        context.init(ptr::null(), None, Some(iv), 1)?;
+        context.init(ptr::null(), None, Some(iv), encrypting)?;
         for aad in aad.chunks(CALL) {
             let (mut put, len) = (0, c_int::try_from(aad.len()).map_err(|_| Error::Parameter)?);
             let context = context.0.as_mut_ptr();
             // SAFETY: no output means that the input, a slice of ours, is authenticated only.
-            done(unsafe { ffi::EVP_EncryptUpdate(context, ptr::null_mut(), &raw mut put, aad.as_ptr(), len) })?;
+            done(unsafe { ffi::EVP_CipherUpdate(context, ptr::null_mut(), &raw mut put, aad.as_ptr(), len) })?;
         }
         Ok(context)
     }
@@ -106,9 +107,20 @@ impl Context {
     /// Ends a GCM encryption; `tag` is as long as the tag shall be, at most a block.
     pub(super) fn tag(&mut self, tag: &mut [u8]) -> Result<(), Error> {
         let len = c_int::try_from(tag.len()).map_err(|_| Error::Fault)?;
+        self.end()?;
+        self.control(ffi::EVP_CTRL_AEAD_GET_TAG, len, tag.as_mut_ptr())
+    }
+
+    /// Ends a GCM decryption: whether `tag` is the one of what was decrypted.
+    pub(super) fn opens(mut self, tag: &mut [u8]) -> Result<bool, Error> {
+        let len = c_int::try_from(tag.len()).map_err(|_| Error::Fault)?;
+        self.control(ffi::EVP_CTRL_AEAD_SET_TAG, len, tag.as_mut_ptr())?;
+        Ok(self.end().is_ok())
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
         let (context, mut end, mut put) = (self.0.as_mut_ptr(), [0; 16], 0);
         // SAFETY: GCM has nothing to put out at the end, and if it had, it would be less than a block.
-        done(unsafe { ffi::EVP_EncryptFinal_ex(context, end.as_mut_ptr(), &raw mut put) })?;
-        self.control(ffi::EVP_CTRL_AEAD_GET_TAG, len, tag.as_mut_ptr())
+        done(unsafe { ffi::EVP_CipherFinal_ex(context, end.as_mut_ptr(), &raw mut put) })
     }
 }
