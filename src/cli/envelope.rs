@@ -314,8 +314,16 @@ fn opened(
     if !matches!(first, Err(Fault::Failed(_))) {
         return first;
     }
-    let older = key::older(engine, session, key)?;
-    older.iter().find_map(|version| by(version).ok()).map_or(first, Ok)
+    let mut barred = None;
+    for version in &key::older(engine, session, key)? {
+        match by(version) {
+            Ok(opened) => return Ok(opened),
+            // It may be what would open it.
+            Err(fault) if version.is_barred() => barred = Some(fault),
+            Err(_) => {}
+        }
+    }
+    barred.map_or(first, Err)
 }
 
 #[derive(Clone, Copy)]

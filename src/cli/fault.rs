@@ -64,8 +64,8 @@ const CURES: &[Cure] = &[
     Cure(|e| *e == Error::KeyUnextractable, "`strongroom key create --extractable` makes keys that may"),
     Cure(
         |e| *e == Error::KeyFunctionNotPermitted,
-        "`strongroom key show` says what it can, and its state; `--can` chooses when it is made, and `key enable` brings back one that \
-         is disabled",
+        "`strongroom key show` says what it can, and its state; `--can` chooses when it is made, `key enable` brings back one that \
+         is disabled, and `key versions` has the versions that do nothing any more",
     ),
     Cure(
         |e| *e == Error::ObjectDamaged,

@@ -16,7 +16,7 @@ use crate::{
     rotation::{self, Schedule},
     select::{self, Chosen, TokenChoice, UserLogin},
     series::date,
-    sight, transfer, usage,
+    sight, transfer, usage, versions,
 };
 
 #[derive(Subcommand)]
@@ -56,6 +56,10 @@ pub(crate) enum KeyVerb {
     Versions {
         #[command(flatten)]
         choice: KeyChoice,
+        /// Lets the versions before this one do nothing, by no program: what only they open stays closed. 1 lets all decrypt and verify
+        /// again.
+        #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
+        min_decrypt_version: Option<u64>,
     },
     /// Lets a key that was disabled be used again.
     Enable {
@@ -183,6 +187,8 @@ pub(crate) struct Key {
     local: bool,
     pub(crate) state: KeyState,
     pub(crate) version: u64,
+    /// The least version that does anything.
+    pub(crate) min_version: u64,
     pub(crate) schedule: Option<Schedule>,
     /// Until when a key can come in under it, if it is for that, in seconds since 1970.
     pub(crate) import_until: Option<u64>,
@@ -275,14 +281,7 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             Ok(Answer::new(text, told))
         }
         KeyVerb::Rotate(asked) => rotation::run(engine, asked),
-        KeyVerb::Versions { choice } => {
-            let (_, session, key) = choice.choose(engine)?;
-            let older = older(engine, session, &key)?;
-            let versions = || std::iter::once(&key).chain(&older);
-            let line = |key: &Key| format!("version {:<4}  {:11}  {}\n", key.version, key.state, key.can.join(", "));
-            let told = |key: &Key| json!({ "version": key.version, "state": key.state.to_string(), "can": key.can });
-            Ok(Answer::new(versions().map(line).collect::<String>(), versions().map(told).collect()))
-        }
+        KeyVerb::Versions { choice, min_decrypt_version } => versions::run(engine, choice, *min_decrypt_version),
         KeyVerb::Enable { choice } => set_state(engine, choice, KeyState::Enabled),
         KeyVerb::Disable { choice } => set_state(engine, choice, KeyState::Disabled),
         KeyVerb::Compromised { choice, yes } => {
@@ -394,8 +393,13 @@ pub(crate) fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, F
 
 /// The older versions of a key, the newest of them first.
 pub(crate) fn older(engine: &Engine, session: SessionHandle, key: &Key) -> Result<Vec<Key>, Fault> {
-    let named = || vec![(A::LABEL, Value::bytes(&*key.label)), (A::SR_KEY_STATE, KeyState::Retired.value())];
-    let mut versions: Vec<Key> = like(engine, session, named)?.into_iter().filter(|other| other.id == key.id).collect();
+    let mut versions = Vec::new();
+    // One that was retired may be compromised by now.
+    for state in [KeyState::Retired, KeyState::Compromised] {
+        let named = || vec![(A::LABEL, Value::bytes(&*key.label)), (A::SR_KEY_STATE, state.value())];
+        let before = |other: &Key| other.id == key.id && other.version < key.version;
+        versions.extend(like(engine, session, named)?.into_iter().filter(before));
+    }
     versions.sort_by_key(|key| std::cmp::Reverse(key.version));
     Ok(versions)
 }
@@ -451,6 +455,7 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
         sensitive: flag(A::SENSITIVE),
         local: flag(A::LOCAL),
         version: number(A::SR_KEY_VERSION).unwrap_or(1),
+        min_version: number(A::SR_MIN_VERSION).unwrap_or(1),
         schedule: Schedule::of(number(A::SR_ROTATE_EVERY), number(A::SR_ROTATE_AT)),
         import_until: number(A::SR_IMPORT_UNTIL),
         state: number(A::SR_KEY_STATE).map_or(KeyState::Enabled, KeyState::from_number),
@@ -556,6 +561,7 @@ impl Key {
             "objects": halves,
             "state": self.state.to_string(),
             "version": self.version,
+            "min_decrypt_version": self.min_version,
             "rotate_every": self.schedule.map(|schedule| schedule.every.0),
             "rotate_at": self.schedule.map(|schedule| schedule.at),
             "import_until": self.import_until,

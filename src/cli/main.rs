@@ -47,6 +47,7 @@ mod token;
 mod transfer;
 mod usage;
 mod uses;
+mod versions;
 
 use std::{
     ffi::OsString,

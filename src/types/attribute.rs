@@ -197,6 +197,7 @@ attributes! {
     SR_ROTATE_EVERY = 0xd3520004 Number,
     SR_ROTATE_AT = 0xd3520005 Number,
     SR_IMPORT_UNTIL = 0xd3520006 Number,
+    SR_MIN_VERSION = 0xd3520007 Number,
 }
 
 impl AttributeType {

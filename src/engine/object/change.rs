@@ -2,13 +2,16 @@ use types::{AttributeType, ObjectClass, Template, Value};
 
 use super::{
     Attributes, SessionRights,
-    rotation::schedule,
+    rotation::{schedule, version},
     rules::{self, Change},
     state::KeyState,
     template::{must_be_consistent, unique_id},
     uses,
 };
 use crate::{Error, alarms};
+
+/// What takes a key out of use.
+const OUT_OF_USE: [AttributeType; 2] = [AttributeType::SR_KEY_STATE, AttributeType::SR_MIN_VERSION];
 
 /// The object with other attributes (`C_SetAttributeValue`).
 ///
@@ -20,8 +23,8 @@ pub(crate) fn modify(object: &Attributes, changes: Template, rights: SessionRigh
     let sealed =
         object.class() == Some(ObjectClass::CERTIFICATE) && object.flag(AttributeType::TRUSTED) && !rights.officer;
     // A key that cannot be modified can be taken out of use all the same.
-    let only_state = changes.iter().all(|(name, _)| *name == AttributeType::SR_KEY_STATE);
-    if sealed || !(object.flag(AttributeType::MODIFIABLE) || only_state) {
+    let only_use = changes.iter().all(|(name, _)| OUT_OF_USE.contains(name));
+    if sealed || !(object.flag(AttributeType::MODIFIABLE) || only_use) {
         return Err(Error::ActionProhibited);
     }
     apply(object.duplicate(), changes, Change::Modify, rights)
@@ -69,6 +72,12 @@ fn apply(object: Attributes, changes: Template, change: Change, rights: SessionR
         uses::remember(&object, &mut so_far);
         if !allowed || !uses::may_change(&so_far, name, &value, rights) {
             return Err(Error::AttributeReadOnly(name));
+        }
+        let bars_itself = name == AttributeType::SR_MIN_VERSION
+            && matches!(KeyState::of(&object), KeyState::Enabled | KeyState::Disabled)
+            && value.as_number().is_some_and(|least| least > version(&object));
+        if bars_itself {
+            return Err(Error::AttributeValueInvalid(name));
         }
         match value.as_number().filter(|_| name == AttributeType::SR_ROTATE_EVERY) {
             Some(every) => schedule(&mut changed, every, alarms::now()),

@@ -23,7 +23,7 @@ use crate::{Error, key::Material};
 pub(crate) use attributes::{Attributes, Visibility};
 pub(crate) use change::{copy, modify};
 pub(crate) use reading::{matches, readable, size};
-pub(crate) use rotation::{schedule, unschedule};
+pub(crate) use rotation::{schedule, unschedule, version};
 pub(crate) use rules::Origin;
 pub use state::KeyState;
 pub(crate) use template::{ObjectBuilder, SessionRights, like};
@@ -73,7 +73,7 @@ impl Facts {
             class: attributes.class(),
             key_type: attributes.key_type(),
             visibility: attributes.visibility(),
-            state: KeyState::of(attributes),
+            state: KeyState::in_effect(attributes),
             dated: has_date(AttributeType::START_DATE) || has_date(AttributeType::END_DATE),
             import_until: attributes.number(AttributeType::SR_IMPORT_UNTIL),
             names_mechanisms: named.is_some_and(|named| !named.is_empty()),

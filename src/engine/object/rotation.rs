@@ -1,8 +1,18 @@
-//! When a key is to be rotated.
+//! Versions of keys, and when a key is to be rotated.
 
 use types::{AttributeType, Value};
 
 use super::Attributes;
+
+/// Which version of a key it is, from 1.
+pub(crate) fn version(key: &Attributes) -> u64 {
+    key.number(AttributeType::SR_KEY_VERSION).unwrap_or(1)
+}
+
+/// Whether it is below the least version that does anything (CKA_SR_MIN_VERSION).
+pub(crate) fn is_barred(key: &Attributes) -> bool {
+    key.number(AttributeType::SR_MIN_VERSION).is_some_and(|least| version(key) < least)
+}
 
 /// Gives a key a period (CKA_SR_ROTATE_EVERY, in seconds), which begins now; none by 0.
 pub(crate) fn schedule(key: &mut Attributes, every: u64, now: u64) {

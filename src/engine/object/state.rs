@@ -2,7 +2,7 @@
 
 use types::{AttributeType, ObjectClass, Value};
 
-use super::Attributes;
+use super::{Attributes, rotation::is_barred};
 
 /// What may be done with a key now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,11 @@ impl KeyState {
     #[must_use]
     pub(crate) fn of(attributes: &Attributes) -> Self {
         attributes.number(AttributeType::SR_KEY_STATE).map_or(Self::Enabled, Self::from_number)
+    }
+
+    /// What a key's uses are held against: one below the least version that does anything is as disabled.
+    pub(crate) fn in_effect(attributes: &Attributes) -> Self {
+        if is_barred(attributes) { Self::Disabled } else { Self::of(attributes) }
     }
 
     /// The state with this number.

@@ -33,7 +33,7 @@ use state::{EndedObjects, SessionCount, SlotState};
 pub(crate) use copies::Recent;
 pub use info::{SlotInfo, TokenInfo};
 pub(crate) use objects::Freshness;
-pub(crate) use pending::{asks_for_hidden, version};
+pub(crate) use pending::asks_for_hidden;
 pub(crate) use state::LoginNumber;
 
 /// The slots: one for each token, and one more for the next.

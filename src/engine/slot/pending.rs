@@ -8,7 +8,7 @@ use crate::{
     Error,
     alarms::{self, Alarm},
     hex::digits,
-    object::{Attributes, KeyState, Object, unschedule},
+    object::{Attributes, KeyState, Object, unschedule, version},
     token::Domain,
 };
 
@@ -22,11 +22,6 @@ const SECOND_LOOK: u64 = 86_400;
 fn is_key(attributes: &Attributes) -> bool {
     let keys = [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
     attributes.class().is_some_and(|class| keys.contains(&class))
-}
-
-/// The version of a key.
-pub(crate) fn version(attributes: &Attributes) -> u64 {
-    attributes.number(AttributeType::SR_KEY_VERSION).unwrap_or(1)
 }
 
 pub(super) fn is_pending(attributes: &Attributes) -> bool {

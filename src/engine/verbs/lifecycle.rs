@@ -6,7 +6,6 @@ use crate::{
     Engine, Error, alarms, mechanism,
     object::{self, Attributes, KeyState, Object, ObjectLocation, Origin},
     session::Session,
-    slot::version,
 };
 
 /// A key that was destroyed and can be restored.
@@ -62,9 +61,12 @@ impl Engine {
         let row = mechanism::all().filter(makes).max_by_key(|row| Some(row.id) == made_here);
         let row = row.ok_or(Error::KeyHandleInvalid)?;
         let mechanism = Mechanism { id: row.id, params: Params::None };
-        let next = version(&object.attributes).saturating_add(1);
+        let next = object::version(&object.attributes).saturating_add(1);
         let numbered = |mut attributes: Attributes| {
             attributes.set(AttributeType::SR_KEY_VERSION, Value::Number(next));
+            if let Some(least) = object.attributes.number(AttributeType::SR_MIN_VERSION) {
+                attributes.set(AttributeType::SR_MIN_VERSION, Value::Number(least));
+            }
             attributes
         };
         // The half that is rotated has the period.

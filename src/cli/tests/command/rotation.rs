@@ -107,3 +107,44 @@ fn a_key_that_is_disabled_is_not_due_and_one_that_cannot_be_rotated_does_not_sto
     assert!(made.as_array().unwrap().len() == 1 && made[0]["label"] == "later", "{answer}");
     assert!(failed.as_array().unwrap().len() == 1 && failed[0]["label"] == "signer", "{answer}");
 }
+
+#[test]
+fn versions_below_the_least_one_open_and_check_nothing_until_they_are_let_again() {
+    let store = Store::new("least-version");
+    let path = |name: &str| store.0.join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("text"), "once upon a time").unwrap();
+    let run = |arguments: &[&str]| store.run(&[arguments, &["--pin", "env:PIN"]].concat());
+    for (label, kind) in [("records", "aes-256"), ("signer", "p256")] {
+        said(&key(&store, &["create", label, "-k", kind]));
+    }
+    said(&run(&["encrypt", "records", &path("text"), "--out", &path("first")]));
+    said(&run(&["sign", "signer", &path("text"), "--out", &path("signature")]));
+    for label in ["records", "signer"] {
+        said(&key(&store, &["rotate", label]));
+    }
+    said(&run(&["encrypt", "records", &path("text"), "--out", &path("second")]));
+    let opens = |name: &str| run(&["decrypt", "records", &path(name), "--out", &path("opened")]);
+    let verify = || run(&["verify", "signer", &path("text"), "--signature", &path("signature"), "--key-version", "1"]);
+    let bar = |label: &str, least: &str| key(&store, &["versions", label, "--min-decrypt-version", least]);
+    said(&opens("first"));
+    said(&verify());
+
+    let listed = said(&bar("records", "2"));
+    assert!(listed.starts_with("version 2     enabled  ") && listed.contains("\nversion 1     barred  "), "{listed}");
+    said(&bar("signer", "2"));
+    assert!(refused(&opens("first")).1.contains("key versions"), "{:?}", opens("first"));
+    said(&opens("second"));
+    refused(&verify());
+    let versions = told(&store, &["versions", "records"]);
+    assert!(versions[1]["barred"] == true && versions[1]["state"] == "retired", "{versions}");
+    assert!(refused(&bar("records", "3")).1.contains("there is no version 3 yet"));
+    for wrong in ["0", "-1", "last"] {
+        assert_eq!(refused(&bar("records", wrong)).0, 2, "{wrong}");
+    }
+
+    for label in ["records", "signer"] {
+        said(&bar(label, "1"));
+    }
+    said(&opens("first"));
+    said(&verify());
+}

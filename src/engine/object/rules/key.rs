@@ -19,4 +19,5 @@ pub(super) const RULES: &[Rule] = &[
     rule(A::SR_DELETE_AT, &[2, 4, 6], Silent::Absent),
     rule(A::SR_KEY_VERSION, &[2, 4, 6], Silent::Absent),
     rule(A::SR_IMPORT_UNTIL, &[2, 6], Silent::Absent),
+    rule(A::SR_MIN_VERSION, &[2, 4, 6, 8], Silent::Absent),
 ];

@@ -228,3 +228,54 @@ fn when_a_key_is_due_is_said_by_nobody_but_the_token() {
     template.push((A::SR_ROTATE_EVERY, Value::Number(1)));
     assert_eq!(engine.create_object(session, template), Err(Error::AttributeReadOnly(A::SR_ROTATE_EVERY)));
 }
+
+fn bar(engine: &Engine, session: SessionHandle, keys: &[ObjectHandle], least: u64) -> Result<(), Error> {
+    engine.set_attributes_of_all(session, keys, &vec![(A::SR_MIN_VERSION, Value::Number(least))])
+}
+
+#[test]
+fn a_version_below_the_least_one_does_nothing_in_any_process_until_it_is_let_again() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let other = world.another_process();
+    let theirs = user_session(&other, SlotId(0));
+    let first = generated(engine, session);
+    let sealed = encrypt(engine, session, first).unwrap();
+    let second = engine.rotate_key(session, first).unwrap();
+    let third = engine.rotate_key(session, second).unwrap();
+    let same = find(&other, theirs, vec![(A::SR_KEY_VERSION, Value::Number(1))]).unwrap()[0];
+    let opens = || [decrypt(engine, session, first, &sealed), decrypt(&other, theirs, same, &sealed)];
+    assert_eq!(opens(), [Ok([1; 16]), Ok([1; 16])]);
+
+    let all = [first, second, third];
+    assert_eq!(bar(engine, session, &all, 4), Err(Error::AttributeValueInvalid(A::SR_MIN_VERSION)), "all or none");
+    assert_eq!(opens(), [Ok([1; 16]), Ok([1; 16])]);
+    bar(engine, session, &all, 2).unwrap();
+    assert_eq!(opens(), [Err(Error::KeyFunctionNotPermitted), Err(Error::KeyFunctionNotPermitted)]);
+    let block = encrypt(engine, session, third).unwrap();
+    assert!(decrypt(engine, session, second, &block).is_ok(), "this one is not barred");
+    let compromised = vec![(A::SR_KEY_STATE, KeyState::Compromised.value())];
+    engine.set_attributes(session, first, compromised).unwrap();
+    assert_eq!(opens(), [Err(Error::KeyFunctionNotPermitted), Err(Error::KeyFunctionNotPermitted)]);
+
+    let fourth = engine.rotate_key(session, third).unwrap();
+    let least = engine.object(session, fourth).unwrap().attribute(A::SR_MIN_VERSION).unwrap().as_number();
+    assert_eq!(least, Some(2), "the new version has it");
+    bar(engine, session, &[first, second, third, fourth], 1).unwrap();
+    assert_eq!(opens(), [Ok([1; 16]), Ok([1; 16])]);
+    assert_eq!(engine.check_token(session).unwrap().faults, Vec::<String>::new());
+}
+
+#[test]
+fn a_key_that_cannot_be_modified_can_be_barred_and_none_is_made_that_way() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let template = [aes(true, true), vec![flag(A::TOKEN, true), flag(A::MODIFIABLE, false)]].concat_templates();
+    let first = engine.create_object(session, template).unwrap();
+    let second = engine.rotate_key(session, first).unwrap();
+    bar(engine, session, &[first, second], 2).unwrap();
+    assert_eq!(engine.decrypt_init(session, &ecb(), first), Err(Error::KeyFunctionNotPermitted));
+    let mut template = aes(true, true);
+    template.push((A::SR_MIN_VERSION, Value::Number(1)));
+    assert_eq!(engine.create_object(session, template), Err(Error::AttributeReadOnly(A::SR_MIN_VERSION)));
+}
