@@ -18,6 +18,7 @@ use crate::{
     fault::Fault,
     flow::{self, Input, Outlet},
     key::{self, Key, KeyChoice, hex},
+    pump,
 };
 
 /// How much of a file is encrypted at a time, and what is added to it.
@@ -359,7 +360,7 @@ fn nonce(number: u64, last: bool) -> [u8; NONCE] {
 pub(crate) fn encrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
     let Crypt { choice, file, out, context } = asked;
     let context = context.canonical()?;
-    let mut input = Input::open(file.as_deref(), "encrypting")?;
+    let input = Input::open(file.as_deref(), "encrypting")?;
     let (_, session, key) = choice.choose(engine)?;
     let recipient = Recipient { engine, session, key: &key };
     let mut value = Zeroizing::new(vec![0; FILE_KEY]);
@@ -369,25 +370,14 @@ pub(crate) fn encrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
 
     let mut outlet = Outlet::open(out.as_deref())?;
     outlet.put(&blob)?;
-    let mut next = vec![0; CHUNK];
-    let mut this = vec![0; CHUNK];
-    let mut sealed = vec![0; CHUNK + TAG];
-    let mut len = input.fill(&mut this)?;
-    for number in 0.. {
-        let next_len = if len < CHUNK { 0 } else { input.fill(&mut next)? };
-        let last = next_len == 0;
+    let (name, mut number) = (input.name().to_owned(), 0);
+    let outlet = pump::through(input, outlet, CHUNK, |part, last, sealed| {
         engine.encrypt_init_with_own_nonce(session, &gcm(&nonce(number, last), &[]), file_key)?;
-        let written = engine.encrypt(session, this.get(..len).unwrap_or_default(), Output::Buffer(&mut sealed))?;
-        let OutputResult::Written(written) = written else { return Err(Fault::Failed("a part does not fit".into())) };
-        outlet.put(sealed.get(..written).unwrap_or_default())?;
-        if last {
-            break;
-        }
-        std::mem::swap(&mut this, &mut next);
-        len = next_len;
-    }
+        number += 1;
+        append(sealed, part.len() + TAG, |room| engine.encrypt(session, part, Output::Buffer(room)))
+    })?;
     outlet.finish()?;
-    done(format!("{} is encrypted for key {}.", input.name(), key.label))
+    done(format!("{name} is encrypted for key {}.", key.label))
 }
 
 pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
@@ -408,34 +398,40 @@ pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
     let value = opened(engine, session, &key, &blob, &context).map_err(|fault| named(fault, &name))?;
     let file_key = recipient.file_key(&value)?;
 
-    let mut outlet = Outlet::open_private(out.as_deref())?;
-    let mut next = vec![0; CHUNK + TAG];
-    let mut this = vec![0; CHUNK + TAG];
-    let mut opened = Zeroizing::new(vec![0; CHUNK]);
-    let mut len = input.fill(&mut this)?;
-    for number in 0.. {
-        let next_len = if len < CHUNK + TAG { 0 } else { input.fill(&mut next)? };
-        let last = next_len == 0;
+    let (outlet, mut number) = (Outlet::open_private(out.as_deref())?, 0);
+    let outlet = pump::through(input, outlet, CHUNK + TAG, |part, last, opened| {
         engine.decrypt_init(session, &gcm(&nonce(number, last), &[]), file_key)?;
-        let part = this.get(..len).unwrap_or_default();
-        let written =
-            engine.decrypt(session, part, Output::Buffer(&mut opened)).map_err(|error| match Rv::from(&error) {
-                Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE => Fault::Failed(format!(
-                    "{name} was changed or cut off; what is wrong begins at byte {}",
-                    number * CHUNK as u64
-                )),
-                _ => error.into(),
-            })?;
-        let OutputResult::Written(written) = written else { return Err(Fault::Failed("a part does not fit".into())) };
-        outlet.put(opened.get(..written).unwrap_or_default())?;
-        if last {
-            break;
-        }
-        std::mem::swap(&mut this, &mut next);
-        len = next_len;
-    }
+        let begins = number * CHUNK as u64;
+        number += 1;
+        let open = |room: &mut [u8]| engine.decrypt(session, part, Output::Buffer(room));
+        append(opened, part.len().saturating_sub(TAG), open).map_err(|fault| match fault {
+            Fault::Engine(error)
+                if matches!(Rv::from(&error), Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE) =>
+            {
+                Fault::Failed(format!("{name} was changed or cut off; what is wrong begins at byte {begins}"))
+            }
+            other => other,
+        })
+    })?;
     outlet.finish()?;
     done(format!("{name} is decrypted."))
+}
+
+/// Appends what is written into so much room.
+fn append(
+    to: &mut Vec<u8>,
+    room: usize,
+    write: impl FnOnce(&mut [u8]) -> Result<OutputResult, engine::Error>,
+) -> Result<(), Fault> {
+    let len = to.len();
+    to.resize(len + room, 0);
+    match write(to.get_mut(len..).unwrap_or_default())? {
+        OutputResult::Written(written) if written <= room => {
+            to.truncate(len + written);
+            Ok(())
+        }
+        _ => Err(Fault::Failed("a part does not fit".into())),
+    }
 }
 
 fn exactly(input: &mut Input, len: usize) -> Result<Vec<u8>, Fault> {

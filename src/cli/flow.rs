@@ -25,7 +25,7 @@ pub(crate) fn is_dash(path: &Path) -> bool {
 
 /// Data to read.
 pub(crate) struct Input {
-    reader: Box<dyn Read>,
+    reader: Box<dyn Read + Send>,
     name: String,
     bar: Option<ProgressBar>,
 }
@@ -34,7 +34,7 @@ impl Input {
     /// A file, or standard input for none and for `-`.
     pub(crate) fn open(path: Option<&Path>, doing: &'static str) -> Result<Self, Fault> {
         let Some(path) = path.filter(|path| !is_dash(path)) else {
-            return Ok(Self { reader: Box::new(io::stdin().lock()), name: "standard input".into(), bar: None });
+            return Ok(Self { reader: Box::new(io::stdin()), name: "standard input".into(), bar: None });
         };
         let name = path.display().to_string();
         let cannot = |why: io::Error| Fault::Usage(format!("{name} cannot be read: {why}"));
@@ -52,17 +52,28 @@ impl Input {
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
         let mut filled = 0;
         while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match self.reader.read(room) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
+            match self.some(room)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Reads what there is, and says how much; nothing at the end.
+    pub(crate) fn some(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
+        loop {
+            match self.reader.read(buffer) {
+                Ok(read) => {
+                    if let Some(bar) = &self.bar {
+                        bar.inc(read as u64);
+                    }
+                    return Ok(read);
+                }
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
                 Err(why) => return Err(Fault::Failed(format!("{} cannot be read on: {why}", self.name))),
             }
         }
-        if let Some(bar) = &self.bar {
-            bar.inc(filled as u64);
-        }
-        Ok(filled)
     }
 
     /// All of it, if it is not longer than `most` bytes.

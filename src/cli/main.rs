@@ -36,6 +36,7 @@ mod openssh;
 mod pending;
 mod pin;
 mod progress;
+mod pump;
 mod report;
 mod rotation;
 mod select;

@@ -40,6 +40,57 @@ fn some(len: usize) -> Vec<u8> {
 }
 
 #[test]
+fn data_longer_than_what_is_worked_on_at_a_time_comes_back_from_files_and_from_slow_pipes() {
+    let store = Store::new("blocks");
+    said(&run(&store, &["key", "create", "k", "--kind", "aes-256"]));
+    let path = |name: &str| store.0.join(name).to_str().unwrap().to_owned();
+    for len in [16 * CHUNK - 1, 16 * CHUNK, 16 * CHUNK + 1, 17 * CHUNK, 100 * CHUNK + 7] {
+        let plain = some(len);
+        fs::write(path("plain"), &plain).unwrap();
+        said(&run(&store, &["encrypt", "k", &path("plain"), "--out", &path("sealed")]));
+        said(&run(&store, &["decrypt", "k", &path("sealed"), "--out", &path("opened")]));
+        assert!(fs::read(path("opened")).unwrap() == plain, "{len}, files");
+        let sealed = encrypted(&store, "k", &plain);
+        assert!(sealed.len() == fs::read(path("sealed")).unwrap().len());
+        assert!(piped(&store, &["decrypt", "k"], &sealed).stdout == plain, "{len}, pipes");
+    }
+
+    let mut child = store.command(&["encrypt", "k", "--pin", "env:PIN"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, plain) = (child.stdin.take().unwrap(), some(3 * CHUNK + 9));
+    for part in plain.chunks(50_001) {
+        stdin.write_all(part).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    drop(stdin);
+    let sealed = child.wait_with_output().unwrap();
+    assert!(sealed.status.success());
+    assert!(piped(&store, &["decrypt", "k"], &sealed.stdout).stdout == plain, "a part at a time");
+}
+
+#[test]
+fn what_cannot_be_written_or_read_on_ends_the_command_with_an_error_and_no_file() {
+    let store = Store::new("pump-errors");
+    said(&run(&store, &["key", "create", "k", "--kind", "aes-256"]));
+    let path = |name: &str| store.0.join(name).to_str().unwrap().to_owned();
+    fs::write(path("plain"), some(40 * CHUNK)).unwrap();
+    let (code, why) = refused(&run(&store, &["encrypt", "k", &path("plain"), "--out", "/dev/full"]));
+    assert!(code == 1 && why.contains("/dev/full cannot be written"), "{why}");
+    said(&run(&store, &["encrypt", "k", &path("plain"), "--out", &path("sealed")]));
+    let mut sealed = fs::read(path("sealed")).unwrap();
+    let at = sealed.len() - 20 * CHUNK;
+    sealed[at] ^= 1;
+    fs::write(path("sealed"), &sealed).unwrap();
+    let (code, why) = refused(&run(&store, &["decrypt", "k", &path("sealed"), "--out", &path("opened")]));
+    assert!(code == 1 && why.contains("what is wrong begins at byte"), "{why}");
+    let left = fs::read_dir(&store.0).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_str().is_some_and(|name| name == "opened" || name.starts_with(".strongroom-"))
+    });
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
 fn what_is_encrypted_for_a_key_of_each_kind_is_decrypted_by_it_whatever_its_length() {
     let store = Store::new("kinds");
     for kind in ["aes-128", "aes-256", "rsa-2048", "p256", "p384", "p521", "x25519"] {
