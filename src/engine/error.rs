@@ -60,6 +60,12 @@ pub enum Error {
     ActionProhibited,
     /// The token keeps keys that are destroyed for so many days: it is not emptied at once.
     DeletionWindow(u16),
+    /// The rules of the token come from a signed policy, and this is none.
+    PolicySigned,
+    /// The policy is not signed by whom it has to be.
+    PolicySignature,
+    /// The policy is no newer than the last one, which had this version.
+    PolicyVersion(u64),
     /// The attribute may not be set here, or not any more.
     AttributeReadOnly(AttributeType),
     /// The attribute's value may not be seen.
@@ -167,7 +173,9 @@ impl From<&Error> for Rv {
             Error::WrappingKeyHandleInvalid => Self::WRAPPING_KEY_HANDLE_INVALID,
             Error::UnwrappingKeyHandleInvalid => Self::UNWRAPPING_KEY_HANDLE_INVALID,
             Error::ActionProhibited => Self::ACTION_PROHIBITED,
-            Error::DeletionWindow(_) => Self::FUNCTION_FAILED,
+            Error::DeletionWindow(_) | Error::PolicySigned | Error::PolicySignature | Error::PolicyVersion(_) => {
+                Self::FUNCTION_FAILED
+            }
             Error::AttributeReadOnly(_) => Self::ATTRIBUTE_READ_ONLY,
             Error::AttributeSensitive(_) => Self::ATTRIBUTE_SENSITIVE,
             Error::AttributeTypeInvalid(_) => Self::ATTRIBUTE_TYPE_INVALID,
@@ -255,6 +263,9 @@ impl fmt::Display for Error {
             Self::DeletionWindow(days) => {
                 write!(f, "the token keeps keys that are destroyed for {days} days, so this is not done at once")
             }
+            Self::PolicyVersion(last) => {
+                write!(f, "the policy is no newer than the last one that was applied, which had version {last}")
+            }
             Self::AttributeReadOnly(name) => write!(f, "{name} may not be set here"),
             Self::AttributeSensitive(name) => write!(f, "{name} may not be seen"),
             Self::AttributeTypeInvalid(name) => write!(f, "such an object has no {name}"),
@@ -319,6 +330,8 @@ impl Error {
             Self::KeyHandleInvalid => "there is no such key, or it may not be seen",
             Self::WrappingKeyHandleInvalid => "there is no such wrapping key, or it may not be seen",
             Self::UnwrappingKeyHandleInvalid => "there is no such unwrapping key, or it may not be seen",
+            Self::PolicySigned => "the rules of the token come from a signed policy",
+            Self::PolicySignature => "the policy is not signed by whom it has to be",
             Self::ActionProhibited => "the object says that this may not be done to it",
             Self::MechanismInvalid => {
                 "there is no such mechanism, or it does not do this, or the key or the token does not allow it"
@@ -365,6 +378,7 @@ impl Error {
             | Self::Tampered(_)
             | Self::UseNotWritten(_)
             | Self::DeletionWindow(_)
+            | Self::PolicyVersion(_)
             | Self::Internal(_) => "",
         }
     }

@@ -52,7 +52,8 @@ pub use softhsm::{Config as SoftHsmConfig, LogLevel};
 pub use store::sqlite::{ForkGuard, HeldFiles, fork_guard, held_files};
 pub use store::{UseEntry, UseTotal};
 pub use token::{
-    Lifecycle, NewRules, Pins, Profile, Recovery, Report, Rotated, Start, Summary, USES, UsesHead, UsesVerifier,
+    Lifecycle, NewRules, Pins, PolicySigner, Profile, Recovery, Report, Rotated, SignedPolicy, Start, Summary, USES,
+    UsesHead, UsesVerifier,
 };
 pub use uses::UseAudit;
 

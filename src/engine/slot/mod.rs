@@ -24,7 +24,7 @@ use crate::{
     Access, Compatibility, Error, Profile, Report, Settings, Summary,
     alarms::{Alarm, Alarms},
     object::{Attributes, Object, ObjectLocation, Visibility},
-    token::{Login, NewRules, Pins, Role, Rotated, Token},
+    token::{Login, NewRules, Pins, Role, Rotated, SignedPolicy, Token},
 };
 
 use objects::{Entry, Objects, Place};
@@ -452,8 +452,13 @@ impl Slot {
     ///
     /// # Errors
     /// Those of [`Token::change_rules`].
-    pub(crate) fn change_rules(&self, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
-        self.watched(self.token.change_rules(pins, rules))
+    pub(crate) fn change_rules(
+        &self,
+        pins: &Pins<'_>,
+        rules: NewRules,
+        policy: Option<&SignedPolicy<'_>>,
+    ) -> Result<(), Error> {
+        self.watched(self.token.change_rules(pins, rules, policy))
     }
 
     /// Gives the token other keys.

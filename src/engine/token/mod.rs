@@ -33,6 +33,7 @@ mod rules;
 mod seal;
 mod sealed_header;
 mod sections;
+mod signer;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,7 @@ pub use people::Pins;
 pub use policy::{Profile, Recovery};
 pub use rotation::{Rotated, Start};
 pub use rules::NewRules;
+pub use signer::{PolicySigner, SignedPolicy};
 pub(crate) use standing::{accepted, epoch, forgive, seen};
 pub use uses::{USES, UsesHead, UsesVerifier};
 
@@ -184,6 +186,8 @@ pub struct Summary {
     pub lifecycle: Lifecycle,
     /// What is written down of uses of keys.
     pub uses: UseAudit,
+    /// Who signs what changes these rules, if it has to be signed.
+    pub signer: Option<PolicySigner>,
     /// Whether the PINs need a store secret beside them.
     pub needs_store_secret: bool,
 }
@@ -474,6 +478,7 @@ impl Token {
             profile: token_header.policy.profile,
             recovery: token_header.policy.recovery,
             lifecycle: token_header.lifecycle,
+            signer: token_header.policy.signer,
             uses: token_header.policy.uses,
             write_protected: !self.store.writable(),
             pin_len: usize::from(token_header.pins.shortest)..=usize::from(token_header.pins.longest),

@@ -66,7 +66,7 @@ impl Token {
         people: &[Person],
         rings: &[Ring],
         whose: Whose,
-        edit: impl Fn(&mut TokenHeader),
+        edit: impl Fn(&mut TokenHeader) -> Result<(), Error>,
         event: &Event,
     ) -> Result<Option<Vec<Person>>, Error> {
         let (secret, cost) = (self.secret()?, self.token_header()?.pins.cost);
@@ -93,7 +93,7 @@ impl Token {
             let header = self.under_new_keys(&current, &old.login.keys, &new.login.keys)?;
             let (mut token_header, head) = (current.token_header, current.head);
             fresh.iter().for_each(|person| token_header.set_wrap(person.role(), person.wrap.clone()));
-            edit(&mut token_header);
+            edit(&mut token_header)?;
             self.commit_headers(&new.login.keys, head.revision, &token_header, header, Vec::new(), event).map(Some)
         })?;
         Ok(committed.map(|_| fresh))

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::bytes::Reader;
+use super::{bytes::Reader, signer::PolicySigner};
 use crate::uses::UseAudit;
 
 /// What holds for a token as a whole.
@@ -12,6 +12,8 @@ pub(super) struct Policy {
     pub(super) recovery: Recovery,
     /// A section of its own.
     pub(super) uses: UseAudit,
+    /// Another, if what changes this has to be signed.
+    pub(super) signer: Option<PolicySigner>,
 }
 
 /// Which uses of keys a token allows.
@@ -41,7 +43,7 @@ impl Policy {
             Profile::Compatible => UseAudit::Off,
             Profile::Strict => UseAudit::Counted,
         };
-        Self { profile, recovery, uses }
+        Self { profile, recovery, uses, signer: None }
     }
 
     pub(super) fn encode(self) -> [u8; 2] {
@@ -68,7 +70,7 @@ impl Policy {
             2 => Recovery::Never,
             _ => return None,
         };
-        Some(Self { profile, recovery, uses: UseAudit::Off })
+        Some(Self { profile, recovery, uses: UseAudit::Off, signer: None })
     }
 }
 

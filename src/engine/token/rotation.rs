@@ -95,7 +95,7 @@ impl Token {
                 &people,
                 &crypto::keys(|| with_new_keys(&people))?,
                 Whose::All,
-                |_| {},
+                |_| Ok(()),
                 &Event::new("token-keys-exchanged"),
             )? {
                 Some(begun) => break begun,
@@ -182,7 +182,7 @@ impl Token {
         let mut again;
         let mut people = people;
         let event = Event::new("old-token-keys-gone");
-        while self.exchange(people, &without(people), Whose::All, |_| {}, &event)?.is_none() {
+        while self.exchange(people, &without(people), Whose::All, |_| Ok(()), &event)?.is_none() {
             // Somebody has changed a PIN. What he has put in its place is tried with what was given.
             again = self.try_all(pins)?;
             people = &again;

@@ -6,8 +6,11 @@ use super::{
     pin::least_cost,
     policy::{Profile, Recovery},
     ring::{KeyId, Purpose, Ring, RingKey},
+    signer::{PolicySigner, SignedPolicy},
 };
-use crate::{Error, audit::Event, settings::PinCost, uses::UseAudit};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, audit::Event, hex::digits, settings::PinCost, uses::UseAudit};
 
 /// Which rules of a token are to be others. `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub struct NewRules {
 
 impl NewRules {
     /// What is written down of them.
-    fn event(&self) -> Event {
+    fn event(&self, policy: Option<&SignedPolicy<'_>>) -> Event {
         let Self { label, profile, recovery, deletion_days, lock_deletion, dates, uses, pin_tries, pin_cost } = self;
         let facts = [
             label.map(|label| ("label", String::from_utf8_lossy(&label).trim_end().to_owned())),
@@ -47,7 +50,18 @@ impl NewRules {
             pin_tries.map(|tries| ("pin_tries", tries.to_string())),
             pin_cost.map(|cost| ("pin_cost", format!("{} KiB, {} passes", cost.memory_kib, cost.passes))),
         ];
-        facts.into_iter().flatten().fold(Event::new("rules-changed"), |event, (name, value)| event.with(name, value))
+        let event = match policy {
+            Some(SignedPolicy { text, version, signer, .. }) => Event::new("policy-applied")
+                .with("version", *version)
+                .with("sha256", digits(&Sha256::digest(text)))
+                .with("signer", digits(signer)),
+            None => Event::new("rules-changed"),
+        };
+        facts.into_iter().flatten().fold(event, |event, (name, value)| event.with(name, value))
+    }
+
+    fn is_name_only(self) -> bool {
+        Self { label: None, ..self } == Self::default()
     }
 }
 
@@ -56,8 +70,14 @@ impl Token {
     ///
     /// # Errors
     /// [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user's PIN is missing where it is
-    /// needed or a value is out of bounds, and the store's.
-    pub(crate) fn change_rules(&self, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
+    /// needed or a value is out of bounds, [`Error::PolicySigned`], [`Error::PolicySignature`], [`Error::PolicyVersion`], and
+    /// the store's.
+    pub(crate) fn change_rules(
+        &self,
+        pins: &Pins<'_>,
+        rules: NewRules,
+        policy: Option<&SignedPolicy<'_>>,
+    ) -> Result<(), Error> {
         let NewRules { label, profile, recovery, deletion_days, lock_deletion, dates, uses, pin_tries, pin_cost } =
             rules;
         let bounded = pin_cost.is_none_or(|cost| cost.is_bounded());
@@ -65,8 +85,15 @@ impl Token {
             return Err(Error::ArgumentsBad);
         }
         pin_cost.map_or(Ok(()), |cost| self.must_be_affordable(cost))?;
+        // What a token is called is no rule.
+        let signer_after = |now| match rules {
+            NewRules { label: Some(_), .. } if policy.is_none() && rules.is_name_only() => Ok(now),
+            _ => PolicySigner::after(now, policy),
+        };
         loop {
-            let lifecycle = self.token_header()?.lifecycle;
+            let header = self.token_header()?;
+            signer_after(header.policy.signer)?;
+            let lifecycle = header.lifecycle;
             if lifecycle.locked && deletion_days.is_some_and(|days| days < lifecycle.deletion_days) {
                 return Err(Error::DeletionWindow(lifecycle.deletion_days));
             }
@@ -81,6 +108,7 @@ impl Token {
                 &rings,
                 whose,
                 |header| {
+                    header.policy.signer = signer_after(header.policy.signer)?;
                     header.label = label.unwrap_or(header.label);
                     header.policy.profile = profile.unwrap_or(header.policy.profile);
                     header.policy.recovery = recovery.unwrap_or(header.policy.recovery);
@@ -94,8 +122,9 @@ impl Token {
                     };
                     header.pins.tries = pin_tries.unwrap_or(header.pins.tries);
                     header.pins.cost = pin_cost.unwrap_or(header.pins.cost).max(least_cost(header.policy.profile));
+                    Ok(())
                 },
-                &rules.event(),
+                &rules.event(policy),
             )?;
             if exchanged.is_some() {
                 return Ok(());

@@ -43,10 +43,13 @@ fn with_section(header: &TokenHeader, section: &Section) -> Vec<u8> {
 
 #[test]
 fn a_header_is_read_as_it_was_written() {
-    let header = header();
-    let again = TokenHeader::decode(&header.encode(), &serial()).unwrap();
-    assert_eq!(again.encode(), header.encode());
-    assert_eq!((again.policy, again.pins), (header.policy, header.pins));
+    let mut header = header();
+    for signer in [None, Some(PolicySigner { public_key: [7; 32], version: u64::MAX })] {
+        header.policy.signer = signer;
+        let again = TokenHeader::decode(&header.encode(), &serial()).unwrap();
+        assert_eq!(again.encode(), header.encode());
+        assert_eq!((again.policy, again.pins), (header.policy, header.pins));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::{
     pin::{PinPolicy, Wrap},
     seal,
     sections::{Section, Unknown},
+    signer::PolicySigner,
 };
 use crate::{Error, RELEASE, uses::UseAudit};
 
@@ -25,6 +26,7 @@ mod kind {
     pub(super) const PERSON: u16 = 5;
     pub(super) const LIFECYCLE: u16 = 6;
     pub(super) const USES: u16 = 7;
+    pub(super) const SIGNER: u16 = 8;
 }
 
 /// What a token says of itself before anybody has logged in. Its checksum is against accidents; who logs
@@ -120,6 +122,9 @@ impl TokenHeader {
         if policy.uses != UseAudit::Off {
             Section::required(kind::USES, vec![policy.uses.number()]).write(&mut bytes);
         }
+        if let Some(signer) = policy.signer {
+            Section::required(kind::SIGNER, signer.encode()).write(&mut bytes);
+        }
         unknown.iter().for_each(|section| section.write(&mut bytes));
         let checksum = checksum(&bytes);
         bytes.put(&checksum);
@@ -158,7 +163,8 @@ impl TokenHeader {
     fn of_sections(sections: Vec<Section>) -> Result<Self, Error> {
         let nonsense = || damaged("its header makes no sense");
         let mut release = (0, 0);
-        let (mut identity, mut pins, mut policy, mut lifecycle, mut uses) = (None, None, None, None, None);
+        let (mut identity, mut pins, mut policy, mut lifecycle, mut uses, mut signer) =
+            (None, None, None, None, None, None);
         let (mut people, mut unknown) = (Vec::<Person>::new(), Vec::new());
         for section in sections {
             let mut reader = Reader::new(&section.value);
@@ -183,7 +189,12 @@ impl TokenHeader {
                     let rule = reader.u8().and_then(UseAudit::of_number).filter(|rule| *rule != UseAudit::Off);
                     uses = Some(rule.ok_or_else(nonsense)?);
                 }
-                kind::IDENTITY | kind::PINS | kind::POLICY | kind::LIFECYCLE | kind::USES => return Err(nonsense()),
+                kind::SIGNER if signer.is_none() => {
+                    signer = Some(PolicySigner::read(&mut reader).ok_or_else(nonsense)?);
+                }
+                kind::IDENTITY | kind::PINS | kind::POLICY | kind::LIFECYCLE | kind::USES | kind::SIGNER => {
+                    return Err(nonsense());
+                }
                 _ if section.unknown == Unknown::Keep => {
                     unknown.push(section);
                     continue;
@@ -198,7 +209,7 @@ impl TokenHeader {
             return Err(nonsense());
         };
         let lifecycle = lifecycle.unwrap_or_default();
-        let policy = Policy { uses: uses.unwrap_or_default(), ..policy };
+        let policy = Policy { uses: uses.unwrap_or_default(), signer, ..policy };
         let header = Self { serial, epoch, salt, label, pins, policy, lifecycle, people, unknown };
         if header.wrap(Role::Officer).is_some() { Ok(header) } else { Err(nonsense()) }
     }

@@ -3,7 +3,7 @@ use types::{MechanismType, SessionHandle, SlotId};
 use crate::{
     Engine, Error, RELEASE, Report, SlotInfo, Summary, TokenInfo,
     mechanism::{self, Mechanism},
-    token::{NewRules, Pins, Role, Rotated, Tries},
+    token::{NewRules, Pins, Role, Rotated, SignedPolicy, Tries},
 };
 
 /// The `CKF_` bits of a token (PKCS#11, `CK_TOKEN_INFO`).
@@ -220,8 +220,24 @@ impl Engine {
     /// # Errors
     /// [`Error::SlotIdInvalid`], [`Error::PinIncorrect`], [`Error::PinLocked`], [`Error::ArgumentsBad`] if the user's PIN is
     /// missing or a value is out of bounds, and the store's.
+    /// [`Error::PolicySigned`] if what changes them has to be signed.
     pub fn change_rules(&self, slot: SlotId, pins: &Pins<'_>, rules: NewRules) -> Result<(), Error> {
-        self.slots.open(slot, &self.settings)?.change_rules(pins, rules)
+        self.slots.open(slot, &self.settings)?.change_rules(pins, rules, None)
+    }
+
+    /// Changes rules of a token to what a signed policy says, which the caller has read. From then on what changes them has to be
+    /// signed, and be newer.
+    ///
+    /// # Errors
+    /// As [`Engine::change_rules`]; [`Error::PolicySignature`], [`Error::PolicyVersion`].
+    pub fn apply_policy(
+        &self,
+        slot: SlotId,
+        pins: &Pins<'_>,
+        rules: NewRules,
+        policy: &SignedPolicy<'_>,
+    ) -> Result<(), Error> {
+        self.slots.open(slot, &self.settings)?.change_rules(pins, rules, Some(policy))
     }
 
     /// Gives a token other keys and seals everything in it anew, or goes on where that was interrupted. Every login of before

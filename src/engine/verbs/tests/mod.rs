@@ -11,6 +11,7 @@ mod initialisation;
 mod logins;
 mod objects;
 mod pins;
+mod policies;
 mod profiles;
 mod rings;
 mod rotation;
