@@ -22,6 +22,7 @@ mod message;
 mod object;
 mod operation;
 pub mod profile;
+pub mod replay;
 mod saved;
 mod session;
 pub mod settings;

@@ -152,6 +152,13 @@ impl Profile {
     }
 }
 
+impl Risk {
+    /// What it is, in words.
+    pub(crate) fn words(self) -> &'static str {
+        ROWS.iter().find(|Row(known, ..)| *known == self).map_or("", |Row(_, words, ..)| words)
+    }
+}
+
 /// The table as it stands in the README.
 #[must_use]
 pub fn table() -> String {

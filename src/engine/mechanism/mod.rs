@@ -161,6 +161,13 @@ pub(crate) trait Verifier: Send {
     }
 }
 
+impl Mechanism {
+    /// Whether what it encrypts is open if a nonce comes twice.
+    pub(crate) fn takes_nonce(&self) -> bool {
+        self.message.is_some() || self.shape == Shape::Ctr
+    }
+}
+
 /// The row of a mechanism, if it is offered.
 #[must_use]
 pub fn find(id: MechanismType) -> Option<&'static Mechanism> {

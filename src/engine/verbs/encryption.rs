@@ -1,4 +1,4 @@
-use types::{Mechanism, ObjectHandle, Output, OutputResult, Params, SessionHandle};
+use types::{Mechanism, ObjectHandle, Output, OutputResult, SessionHandle};
 
 use crate::{
     Engine, Error, mechanism,
@@ -48,8 +48,7 @@ impl Engine {
         operations.encryption.must_be_idle()?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.encrypt.ok_or(Error::MechanismInvalid)?;
-        let callers = row.message.is_some() || matches!(mechanism.params, Params::Ctr { .. });
-        if callers && nonce == Nonce::Anybodys {
+        if row.takes_nonce() && nonce == Nonce::Anybodys {
             session.must_take_nonces()?;
         }
         let key = session.key(key, &ENCRYPT, row)?;

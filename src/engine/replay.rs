@@ -1,0 +1,66 @@
+//! What a profile refuses of uses of keys that were written down.
+
+use crate::{
+    Profile,
+    mechanism::{self, Integrity, Mechanism},
+    profile::Risk,
+};
+
+/// Why a use is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is refused, in the words of the README's table.
+    pub what: &'static str,
+    /// Whether every such use is. What was written down does not say all: not whose nonce it was, nor what the key allows.
+    pub is_certain: bool,
+}
+
+/// Why a token with this profile would refuse a use: an operation and the name of a mechanism, as the book of uses has them. `None` if it
+/// would not, or if what it goes by is not in the book.
+#[must_use]
+pub fn refusal(profile: Profile, operation: &str, mechanism: &str) -> Option<Refusal> {
+    let row = mechanism::all().find(|row| row.id.name() == Some(mechanism))?;
+    let (risk, is_certain) = risk(row, operation)?;
+    profile.refuses(risk).then(|| Refusal { what: risk.words(), is_certain })
+}
+
+fn risk(row: &Mechanism, operation: &str) -> Option<(Risk, bool)> {
+    let unless_named = |risk| (risk, risk != Risk::CbcPadDecryption);
+    let of_operation = match operation {
+        "decrypt" => row.oracle.map(unless_named),
+        "wrap" | "unwrap" if row.integrity == Integrity::Unchecked => Some((Risk::OpenWrapping, true)),
+        "encrypt" if row.takes_nonce() => Some((Risk::CallersNonce, row.message.is_none())),
+        _ => None,
+    };
+    let outdated = row.outdated.filter(|_| matches!(operation, "encrypt" | "wrap" | "sign"));
+    outdated.map(|risk| (risk, true)).or(of_operation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strict_refuses_of_a_use_is_what_it_refuses_when_it_happens() {
+        let certain = |operation, mechanism| refusal(Profile::Strict, operation, mechanism).map(|why| why.is_certain);
+        for (operation, mechanism, expected) in [
+            ("decrypt", "CKM_RSA_PKCS", Some(true)),
+            ("decrypt", "CKM_AES_CBC_PAD", Some(false)),
+            ("encrypt", "CKM_AES_CBC_PAD", None),
+            ("encrypt", "CKM_AES_CTR", Some(true)),
+            ("encrypt", "CKM_AES_GCM", Some(false)),
+            ("decrypt", "CKM_AES_GCM", None),
+            ("wrap", "CKM_AES_CBC_PAD", Some(true)),
+            ("unwrap", "CKM_RSA_PKCS", Some(true)),
+            ("wrap", "CKM_AES_KEY_WRAP_KWP", None),
+            ("encrypt", "CKM_DES3_CBC", Some(true)),
+            ("decrypt", "CKM_DES3_CBC", None),
+            ("sign", "CKM_RSA_PKCS", None),
+            ("sign", "CKM_NOBODYS", None),
+            ("copied", "", None),
+        ] {
+            assert_eq!(certain(operation, mechanism), expected, "{operation} {mechanism}");
+            assert_eq!(refusal(Profile::Compatible, operation, mechanism), None, "{operation} {mechanism}");
+        }
+    }
+}
