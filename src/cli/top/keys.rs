@@ -72,6 +72,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("arrows, PgUp, PgDn", "scroll; Home and End too"),
     ("p", "pauses, and goes on"),
     ("?", "shows this, and the table again"),
+    ("", "7 !2 of USES: seven were allowed, and two refused"),
 ];
 
 /// What a key means; nothing if it means nothing here.

@@ -20,7 +20,6 @@ use ratatui::{
     backend::TestBackend,
     buffer::Buffer,
     crossterm::event::{self, Event, KeyEventKind},
-    layout::Size,
 };
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -70,18 +69,16 @@ const NOTICES: usize = 12;
 const PULSE: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(engine: &Engine, asked: &Top) -> Result<Answer, Fault> {
-    // Before somebody types a PIN, so that no signal leaves the terminal as it is then.
-    let asked_to_end = if asked.once { None } else { Some(Ending::catch()?) };
     let mut watched = Watched::log_in(engine, &asked.login)?;
     let first = watched.look(engine)?;
     let before = watched.before(engine, &first)?;
     let mut model = Model::new(first, before);
-    let Some(ending) = asked_to_end else {
+    if asked.once {
         model.mode = Mode::Printed;
         return Ok(Answer::new(printed(&model), model.told()));
-    };
+    }
     let every = Duration::from_secs(asked.every);
-    let end = live(engine, &mut watched, &mut model, every, &ending)?;
+    let end = live(engine, &mut watched, &mut model, every)?;
     Ok(Answer { silent: true, code: Some(end), ..Answer::new("", json!({})) })
 }
 
@@ -147,42 +144,38 @@ fn broken(why: &io::Error) -> Fault {
 }
 
 /// Draws and looks until somebody has seen enough.
-fn live(
-    engine: &Engine,
-    watched: &mut Watched,
-    model: &mut Model,
-    every: Duration,
-    ending: &Ending,
-) -> Result<u8, Fault> {
+fn live(engine: &Engine, watched: &mut Watched, model: &mut Model, every: Duration) -> Result<u8, Fault> {
+    // Not before: whoever is asked for a PIN ends that as he is used to.
+    let ending = Ending::catch()?;
     let mut screen = Screen::open()?;
     let mut looked = Instant::now();
     loop {
-        let Size { width, height } =
-            screen.0.draw(|frame| view::draw(model, frame)).map_err(|why| broken(&why))?.area.as_size();
-        let page = view::page(model, ratatui::layout::Rect::new(0, 0, width, height));
-        loop {
+        let drawn = screen.0.draw(|frame| view::draw(model, frame)).map_err(|why| broken(&why))?;
+        let page = view::page(model, drawn.area);
+        let flow = loop {
             if let Some(code) = ending.code() {
                 return Ok(code);
             }
-            let left = every.saturating_sub(looked.elapsed());
-            if left.is_zero() && !model.paused {
+            let left = if model.paused { PULSE } else { every.saturating_sub(looked.elapsed()) };
+            if left.is_zero() {
                 model.seen(watched.look(engine)?);
                 looked = Instant::now();
-                break;
+                break Flow::On;
             }
-            if event::poll(left.clamp(Duration::from_millis(1), PULSE)).map_err(|why| broken(&why))? {
-                match event::read().map_err(|why| broken(&why))? {
-                    Event::Key(key) if key.kind != KeyEventKind::Release => {
-                        let action = keys::action(model.mode, key);
-                        if action.is_some_and(|action| model.act(action, page) == Flow::End) {
-                            return Ok(0);
-                        }
-                        break;
-                    }
-                    Event::Resize(..) => break,
-                    _ => {}
+            if !event::poll(left.min(PULSE)).map_err(|why| broken(&why))? {
+                continue;
+            }
+            match event::read().map_err(|why| broken(&why))? {
+                Event::Key(key) if key.kind != KeyEventKind::Release => {
+                    let action = keys::action(model.mode, key);
+                    break action.map_or(Flow::On, |action| model.act(action, page));
                 }
+                Event::Resize(..) => break Flow::On,
+                _ => {}
             }
+        };
+        if flow == Flow::End {
+            return Ok(0);
         }
     }
 }

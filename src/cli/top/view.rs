@@ -11,7 +11,7 @@ use ratatui::{
 
 use super::{
     keys::{HELP, Mode},
-    model::{COLUMNS, Column, Model, Notice, Row},
+    model::{COLUMNS, Column, Model, Notice, Row, Tally},
 };
 use crate::{
     label,
@@ -201,7 +201,10 @@ fn cell(model: &Model, row: &Row, column: Column) -> (String, Style) {
             let number = model.rate(row);
             (rate(number), if number.is_some_and(|number| number > 0.0) { BOLD } else { QUIET })
         }
-        Column::Uses => plain(uses.map(|uses| uses.allowed.to_string()).unwrap_or_default()),
+        Column::Uses => match uses.unwrap_or_default() {
+            Tally { allowed, refused: 0 } => plain(allowed.to_string()),
+            Tally { allowed, refused } => (format!("{allowed} !{refused}"), BAD),
+        },
         Column::Last => match &row.last {
             Some(last) => plain(format!("{} {}", ago(model.look.at, last.at), label::line(&last.program))),
             None if uses.is_none() => ("not written down".to_owned(), QUIET),

@@ -46,7 +46,10 @@ fn one_picture_is_printed_with_keys_uses_what_is_due_and_alarms() {
     assert!(line("uses: each, ").ends_with("3 in all, 1 refused"), "{text}");
     assert!(line("PIN: set") == "PIN: set" && line("audit: ").contains("are as they were written"), "{text}");
     let payroll = line("payroll ");
-    assert!(payroll.contains("disabled") && payroll.contains(" 3 ") && payroll.contains(" s strongroom"), "{text}");
+    assert!(
+        payroll.contains("disabled") && payroll.contains("  3 !1  ") && payroll.contains(" s strongroom"),
+        "{text}"
+    );
     assert!(line("old        p384 ").contains("pending, gone 20") && line("web ").contains("rotation 20"), "{text}");
     let alarm = "key-state by strongroom: CKA_SIGN was wanted of the key 'payroll'";
     for words in ["key is to be rotated: web", "deleted key is gone for good: old", alarm] {
@@ -204,6 +207,16 @@ fn asked_to_end_by_a_signal_it_gives_the_terminal_back() {
         let end = rest(session);
         assert_ended(&end, code, &before);
     }
+}
+
+#[test]
+fn an_interrupt_at_the_prompt_for_the_pin_ends_it_without_a_picture() {
+    let store = Store::new("top-interrupt");
+    let mut session = Session::spawn(store.command(&["top"])).unwrap();
+    session.set_expect_timeout(Some(Duration::from_secs(30)));
+    session.expect("PIN: ").unwrap();
+    session.send(expectrl::ControlCode::EndOfText).unwrap();
+    assert!(!rest(session).contains(SCREEN));
 }
 
 /// The file with the number of the process that has asked for a PIN.
