@@ -18,8 +18,9 @@ use engine::Engine;
 use ratatui::{
     DefaultTerminal, Terminal,
     backend::TestBackend,
-    buffer::Buffer,
+    buffer::{Buffer, Cell},
     crossterm::event::{self, Event, KeyEventKind},
+    text::Span,
 };
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -62,6 +63,9 @@ impl Top {
 /// How wide a picture is that is printed, if nobody says so.
 const WIDTH: u16 = 100;
 
+/// Nobody reads wider ones.
+const WIDEST: u16 = 500;
+
 /// More notices are not printed.
 const NOTICES: usize = 12;
 
@@ -85,7 +89,7 @@ pub(crate) fn run(engine: &Engine, asked: &Top) -> Result<Answer, Fault> {
 /// A picture of everything, as text.
 fn printed(model: &Model) -> String {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let width = columns.filter(|columns| *columns > 0).unwrap_or(WIDTH);
+    let width = columns.filter(|columns| *columns > 0).unwrap_or(WIDTH).min(WIDEST);
     let Ok(mut terminal) = Terminal::new(TestBackend::new(width, view::height(model, NOTICES)));
     let Ok(_) = terminal.draw(|frame| view::draw(model, frame));
     plain(terminal.backend().buffer()).trim_end().to_owned()
@@ -93,8 +97,17 @@ fn printed(model: &Model) -> String {
 
 /// What is in a buffer, without its colours.
 fn plain(buffer: &Buffer) -> String {
-    let line = |cells: &[ratatui::buffer::Cell]| {
-        let line: String = cells.iter().map(|cell| cell.symbol()).collect();
+    let line = |cells: &[Cell]| {
+        let mut line = String::new();
+        let mut covered = 0;
+        for cell in cells {
+            // Behind a letter that is two wide is a cell with nothing of its own.
+            if covered == 0 {
+                line.push_str(cell.symbol());
+                covered = Span::raw(cell.symbol()).width();
+            }
+            covered = covered.saturating_sub(1);
+        }
         format!("{}\n", line.trim_end())
     };
     buffer.content().chunks(usize::from(buffer.area().width).max(1)).map(line).collect()

@@ -251,6 +251,7 @@ fn keys(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let all = model.look.rows.len();
     let title = match (rows.len(), &*model.filter) {
         (_, "") if all == 0 => "no key yet: `strongroom key create` makes one".to_owned(),
+        (_, "") if all == 1 => "1 key".to_owned(),
         (_, "") => format!("{all} keys"),
         (shown, filter) => format!("{shown} of {all} keys, with '{}'", label::line(filter)),
     };
@@ -430,6 +431,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn letters_that_are_two_wide_do_not_move_the_columns() {
+        let mut model = busy();
+        model.look.rows[1].label = "鍵と鍵".to_owned().into();
+        let text = drawn(&model, 80, 24);
+        let line = |label: &str| text.lines().find(|line| line.starts_with(label)).unwrap();
+        let before = |line: &str, word: &str| Span::raw(&line[..line.find(word).unwrap()]).width();
+        assert_eq!(before(line("鍵と鍵"), "disabled"), before(line("a "), "enabled"), "{text}");
     }
 
     #[test]
