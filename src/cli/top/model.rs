@@ -128,6 +128,8 @@ pub(super) struct Model {
     past: VecDeque<(Duration, Tallies)>,
     /// When keys were used, and how often.
     times: VecDeque<(u64, u64)>,
+    /// What is the matter with the token, in words. A PIN counts as wrong while it is tried, so this is what two looks have seen.
+    pub(super) matter: Vec<&'static str>,
     /// Since the book of uses went back, which it never does by itself.
     pub(super) went_back: Option<u64>,
     pub(super) sort: Sort,
@@ -149,6 +151,7 @@ impl Model {
         let by = if look.rule == UseAudit::Off { Column::Label } else { Column::Rate };
         Self {
             past: VecDeque::from([(look.clock.saturating_sub(MINUTE), tallies)]),
+            matter: look.token.matter(),
             look,
             times: times.into(),
             went_back: None,
@@ -163,6 +166,8 @@ impl Model {
     /// Takes what was seen next.
     pub(super) fn seen(&mut self, look: Look) {
         let before = std::mem::replace(&mut self.look, look);
+        let known = before.token.matter();
+        self.matter = self.look.token.matter().into_iter().filter(|words| known.contains(words)).collect();
         let more = |(id, now): (&String, &Tally)| {
             let was = before.tallies.get(id).copied().unwrap_or_default();
             now.allowed.saturating_sub(was.allowed)
@@ -491,6 +496,27 @@ pub(super) mod tests {
         assert_eq!(model.whole_rate(), Some(2.0), "it goes on from there");
         model.seen(look(UseAudit::Each, 6, &[]));
         assert_eq!((model.whole_rate(), model.went_back), (None, Some(NOW + 6)), "it was removed");
+    }
+
+    #[test]
+    fn a_pin_that_is_being_tried_is_not_told_as_wrong_and_one_that_was_wrong_is() {
+        let tried = |seconds, flags: &[&str]| {
+            let mut look = look(UseAudit::Each, seconds, &[]);
+            look.token.told = Ok(json!({ "flags": flags }));
+            look
+        };
+        let mut model = model(tried(0, &[]));
+        let wrong = ["the user's PIN was wrong since it was right"];
+        for (seconds, flags, matter) in [
+            (2, &["CKF_USER_PIN_COUNT_LOW"][..], &[][..]),
+            (4, &[], &[]),
+            (6, &["CKF_USER_PIN_COUNT_LOW"], &[]),
+            (8, &["CKF_USER_PIN_COUNT_LOW"], &wrong),
+            (10, &[], &[]),
+        ] {
+            model.seen(tried(seconds, flags));
+            assert_eq!(model.matter, matter, "after {seconds} s");
+        }
     }
 
     #[test]

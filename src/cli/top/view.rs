@@ -124,7 +124,7 @@ fn facts(model: &Model) -> Vec<Line<'static>> {
     let about = [token.text("profile"), "serial", token.text("serial")].join(" ");
     first.push(Span::raw(format!("  {}  {}", clock(look.at), label::line(&about))));
     let mut pins = vec![Span::raw(if token.has("CKF_USER_PIN_INITIALIZED") { "PIN: set" } else { "PIN: not set" })];
-    pins.extend(token.matter().into_iter().map(|words| Span::styled(format!("; {words}"), WARN)));
+    pins.extend(model.matter.iter().map(|words| Span::styled(format!("; {words}"), WARN)));
     let audit = Span::styled(
         format!("audit: {}", label::line(&look.audit.words())),
         if look.audit.broken.is_some() { BAD } else { Style::new() },
