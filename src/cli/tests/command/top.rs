@@ -225,13 +225,20 @@ fn pid(store: &Store) -> String {
 }
 
 #[test]
-fn a_login_that_is_lost_ends_it_with_the_reason_below_the_picture() {
-    let store = used("top-lost");
-    let mut session = live(&store, &["--pin", "env:PIN"]);
-    let before = settings(&mut session);
-    session.expect("3 keys").unwrap();
-    said(&store.rotate("env:PIN"));
-    let end = rest(session);
-    assert!(end.contains("strongroom: token 'mine': ") && end.contains("CKR_USER_NOT_LOGGED_IN"), "{end:?}");
-    assert_ended(&end, 5, &before);
+fn a_login_that_is_lost_and_a_token_that_is_gone_end_it_with_the_reason_below_the_picture() {
+    let officer = ["--so-pin", "env:SO_PIN"];
+    for (change, code, words) in [
+        (&["token", "rotate-keys", "--pin", "env:PIN"][..], 5, "CKR_USER_NOT_LOGGED_IN"),
+        (&["token", "delete", "--label", "mine"], 1, "there is no such token [CKR_DEVICE_REMOVED]"),
+    ] {
+        let store = used("top-lost");
+        said(&store.run(&[&["token", "set", "--deletion-days", "0"], &officer[..]].concat()));
+        let mut session = live(&store, &["--pin", "env:PIN"]);
+        let before = settings(&mut session);
+        session.expect("3 keys").unwrap();
+        said(&store.run(&[change, &officer].concat()));
+        let end = rest(session);
+        assert!(end.contains("strongroom: token 'mine': ") && end.contains(words), "{end:?}");
+        assert_ended(&end, code, &before);
+    }
 }
