@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -148,7 +149,10 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        // Of a panic, the terminal was given back before its words were said: once more, and they were written over.
+        if !thread::panicking() {
+            ratatui::restore();
+        }
     }
 }
 
