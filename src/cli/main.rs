@@ -45,6 +45,7 @@ mod share;
 mod sight;
 mod sign;
 mod token;
+mod top;
 mod transfer;
 mod usage;
 mod uses;
@@ -160,6 +161,9 @@ enum Noun {
     /// Makes a page of HTML for a browser or a printer: the tokens, what is due, the alarms; with --pin also what is in one of
     /// them and how its keys were used. It has no script and asks for nothing from elsewhere.
     Report(report::Report),
+    /// Shows a token in the terminal, live: its keys, how often each is used now and by whom, what is due, the alarms. `q` ends it,
+    /// and `?` says what other keys do.
+    Top(top::Top),
     /// Lists the alarms: who looked for a deleted key, or used it. `look` looks for more.
     Alarms {
         #[command(subcommand)]
@@ -209,6 +213,16 @@ impl Noun {
     }
 }
 
+impl Noun {
+    /// Why a verb cannot answer in the way that is asked for.
+    fn refusal(&self, json: bool) -> Option<Fault> {
+        match self {
+            Self::Top(asked) => asked.refusal(json),
+            _ => None,
+        }
+    }
+}
+
 /// What the manual page says beside the verbs.
 const MANUAL: &str = r#".SH "EXIT STATUS"
 0 done; 1 failed, or faults were found; 2 wrong usage or a wrong setting; 3 not found; 4 a PIN is wrong or locked; 5 not allowed; 6 the store is damaged or of another version; 8 done, but for what is named. \fBexec\fR ends as its command did.
@@ -224,7 +238,8 @@ fn main() -> ExitCode {
     engine::use_heap();
     let Arguments { json, noun } = Arguments::parse();
     let is_data = noun.is_data();
-    let (code, written) = match run(noun) {
+    let refusal = noun.refusal(json);
+    let (code, written) = match refusal.map_or_else(|| run(noun), Err) {
         // What else there is to say would be taken for a part of it.
         Ok(Answer { bytes, .. }) if is_data => (0, write(io::stdout(), &bytes)),
         Ok(Answer { text, bytes, data, silent, found, code }) => {
@@ -311,6 +326,7 @@ fn answer(engine: &Engine, noun: Noun) -> Result<Answer, Fault> {
         Noun::Migrate(verb) => migrate::run(engine, verb),
         Noun::Metrics { token, pin } => metrics::run(engine, &token, pin.as_ref()),
         Noun::Report(asked) => report::run(engine, &asked),
+        Noun::Top(asked) => top::run(engine, &asked),
         Noun::Alarms { verb: None } => pending::alarms(engine),
         Noun::Alarms { verb: Some(verb) } => look::run(engine, &verb),
         Noun::Env { .. } => ephemeral::env(),

@@ -4,13 +4,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use engine::{Engine, PendingKey};
 use serde_json::{Value as Json, json};
-use types::{AttributeType as A, SessionHandle, Value};
+use types::{AttributeType as A, KeyType, SessionHandle, Value};
 use x509_cert::der::DateTime;
 
 use crate::{
     answer::{Answer, done},
     fault::Fault,
     key::{self, Hex, hex},
+    kind,
     label::{self, Label},
     select::UserLogin,
 };
@@ -19,9 +20,10 @@ use crate::{
 pub(crate) struct Row {
     key: PendingKey,
     pub(crate) label: Label,
-    id: Vec<u8>,
-    unique: String,
+    pub(crate) id: Vec<u8>,
+    pub(crate) unique: String,
     pub(crate) class: &'static str,
+    pub(crate) kind: String,
     /// When it goes for good, in seconds since 1970.
     pub(crate) gone_at: u64,
 }
@@ -36,6 +38,12 @@ impl Row {
             id: bytes(A::ID),
             unique: text(A::UNIQUE_ID),
             class: number(A::CLASS).map_or("key", |class| key::word(types::ObjectClass(class))),
+            kind: kind::name_of(
+                number(A::KEY_TYPE).map(KeyType),
+                number(A::VALUE_LEN),
+                Some(bytes(A::MODULUS).len() as u64 * 8).filter(|bits| *bits > 0),
+                &bytes(A::EC_PARAMS),
+            ),
             gone_at: number(A::SR_DELETE_AT).unwrap_or(0),
             key,
         }
@@ -71,6 +79,12 @@ pub(crate) fn moment(seconds: u64) -> String {
 /// What of keys was deleted and can be restored.
 pub(crate) fn rows(engine: &Engine, session: SessionHandle) -> Result<Vec<Row>, Fault> {
     Ok(engine.pending_keys(session)?.into_iter().map(Row::of).collect())
+}
+
+/// The first half of each key: both go together.
+pub(crate) fn keys(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    let first = |at: usize, row: &Row| !rows.iter().take(at).any(|other| other.is_of_same_key(row));
+    rows.iter().enumerate().filter(move |(at, row)| first(*at, row)).map(|(_, row)| row)
 }
 
 pub(crate) fn list(engine: &Engine, login: &UserLogin) -> Result<Answer, Fault> {

@@ -51,17 +51,6 @@ struct Contents {
     keys: Json,
 }
 
-/// The words for what is the matter with a token, by its flags.
-const FLAGS: [(&str, &str); 7] = [
-    ("CKF_USER_PIN_LOCKED", "the user's PIN is locked"),
-    ("CKF_SO_PIN_LOCKED", "the security officer's PIN is locked"),
-    ("CKF_USER_PIN_FINAL_TRY", "the user's PIN has one try left"),
-    ("CKF_SO_PIN_FINAL_TRY", "the security officer's PIN has one try left"),
-    ("CKF_USER_PIN_COUNT_LOW", "the user's PIN was wrong since it was right"),
-    ("CKF_SO_PIN_COUNT_LOW", "the security officer's PIN was wrong since it was right"),
-    ("CKF_WRITE_PROTECTED", "this user cannot write it"),
-];
-
 /// So many alarms are shown, the newest.
 const ALARMS: usize = 50;
 
@@ -103,14 +92,13 @@ impl Contents {
 
     fn told(&self) -> Json {
         let Self { inside, certificates, usage, due, keys } = self;
-        let event = |Due { event, label, at }: &Due| json!({ "event": event.words().0, "label": &**label, "at": at });
         json!({
             "keys": keys,
             "pending": inside.pending.iter().map(|row| row.told()).collect::<Json>(),
             "certificates": certificates.iter().map(Found::told).collect::<Json>(),
             "audit": inside.audit.told(),
             "uses": usage.told(),
-            "due": due.iter().map(event).collect::<Json>(),
+            "due": due.iter().map(Due::told).collect::<Json>(),
         })
     }
 }
@@ -236,7 +224,7 @@ fn token_section(token: &Token, contents: Option<&Contents>, now: u64) -> Markup
 }
 
 fn facts(token: &Token) -> Markup {
-    let wrong: Vec<&str> = FLAGS.iter().filter(|(flag, _)| token.has(flag)).map(|(_, words)| *words).collect();
+    let wrong = token.matter();
     let recovery = match token.text("recovery") {
         "never" => "never: what was private is lost with the user's PIN",
         _ => "the security officer sets a new user's PIN, and nothing is lost",

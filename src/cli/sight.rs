@@ -49,6 +49,7 @@ pub(crate) struct Inside {
 }
 
 /// What was written down of a token.
+#[derive(Clone)]
 pub(crate) struct Audit {
     pub(crate) entries: u64,
     /// The number of the last entry that is a checkpoint.
@@ -57,6 +58,17 @@ pub(crate) struct Audit {
     pub(crate) broken: Option<String>,
 }
 
+/// The words for what is the matter with a token, by its flags.
+const FLAGS: [(&str, &str); 7] = [
+    ("CKF_USER_PIN_LOCKED", "the user's PIN is locked"),
+    ("CKF_SO_PIN_LOCKED", "the security officer's PIN is locked"),
+    ("CKF_USER_PIN_FINAL_TRY", "the user's PIN has one try left"),
+    ("CKF_SO_PIN_FINAL_TRY", "the security officer's PIN has one try left"),
+    ("CKF_USER_PIN_COUNT_LOW", "the user's PIN was wrong since it was right"),
+    ("CKF_SO_PIN_COUNT_LOW", "the security officer's PIN was wrong since it was right"),
+    ("CKF_WRITE_PROTECTED", "this user cannot write it"),
+];
+
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -64,16 +76,22 @@ pub(crate) fn now() -> u64 {
 
 impl Outside {
     pub(crate) fn of(engine: &Engine) -> Result<Self, Fault> {
-        let seen = |(slot, told): select::Listed| {
-            let kept = engine.token_summary(slot).map(|summary| token::kept(&summary.lifecycle)).unwrap_or_default();
-            Token { slot, told: told.map_err(|fault| fault.to_string()), kept }
-        };
-        let tokens = select::tokens(engine)?.into_iter().map(seen).collect();
+        let tokens = select::tokens(engine)?.into_iter().map(|listed| Token::of(engine, listed)).collect();
         Ok(Self { at: now(), tokens, alarms: pending::raised(engine)? })
     }
 }
 
 impl Token {
+    pub(crate) fn of(engine: &Engine, (slot, told): select::Listed) -> Self {
+        let kept = engine.token_summary(slot).map(|summary| token::kept(&summary.lifecycle)).unwrap_or_default();
+        Self { slot, told: told.map_err(|fault| fault.to_string()), kept }
+    }
+
+    /// What is the matter with it, in words.
+    pub(crate) fn matter(&self) -> Vec<&'static str> {
+        FLAGS.iter().filter(|(flag, _)| self.has(flag)).map(|(_, words)| *words).collect()
+    }
+
     pub(crate) fn text(&self, name: &str) -> &str {
         self.told.as_ref().ok().and_then(|told| told.get(name)?.as_str()).unwrap_or_default()
     }
@@ -95,15 +113,21 @@ impl Inside {
         let serial = audit::serial(engine, &chosen)?;
         let keys = key::all(engine, session)?;
         let pending = pending::rows(engine, session)?;
-        let mut entries = 0;
-        let found = engine.audit(session, &mut |entry| entries = entry.number)?;
-        let broken = found.as_ref().err().map(audit::words);
-        let checkpoint = found.ok().and_then(|found| found.checkpoint);
-        Ok(Self { chosen, session, serial, keys, pending, audit: Audit { entries, checkpoint, broken } })
+        let audit = Audit::of(engine, session)?;
+        Ok(Self { chosen, session, serial, keys, pending, audit })
     }
 }
 
 impl Audit {
+    /// Reads all of it.
+    pub(crate) fn of(engine: &Engine, session: SessionHandle) -> Result<Self, Fault> {
+        let mut entries = 0;
+        let found = engine.audit(session, &mut |entry| entries = entry.number)?;
+        let broken = found.as_ref().err().map(audit::words);
+        let checkpoint = found.ok().and_then(|found| found.checkpoint);
+        Ok(Self { entries, checkpoint, broken })
+    }
+
     pub(crate) fn told(&self) -> Json {
         let Self { entries, checkpoint, broken } = self;
         json!({ "whole": broken.is_none(), "entries": entries, "checkpoint": checkpoint, "broken": broken })
@@ -151,15 +175,27 @@ impl Event {
     }
 }
 
+impl Due {
+    /// As it is told to programs.
+    pub(crate) fn told(&self) -> Json {
+        let Self { event, label, at } = self;
+        json!({ "event": event.words().0, "label": &**label, "at": at })
+    }
+}
+
 /// How far ahead one looks.
 const AHEAD: u64 = 90 * DAY;
 
 /// What is due in a token within 90 days, and each key that was deleted, the first thing first.
 pub(crate) fn due(inside: &Inside, certificates: &[Found], now: u64) -> Vec<Due> {
+    due_of(&inside.keys, &inside.pending, certificates, now)
+}
+
+/// The same, of what there is.
+pub(crate) fn due_of(keys: &[Key], pending: &[Row], certificates: &[Found], now: u64) -> Vec<Due> {
     let until = now.saturating_add(AHEAD);
     let rotation = |key: &&Key| rotation::is_due(key, until);
-    let rotations = inside
-        .keys
+    let rotations = keys
         .iter()
         .filter(rotation)
         .filter_map(|key| Some(Due { event: Event::Rotation, label: key.label.clone(), at: key.schedule?.at }));
@@ -168,9 +204,7 @@ pub(crate) fn due(inside: &Inside, certificates: &[Found], now: u64) -> Vec<Due>
         Some(Due { event: Event::Expiry, label: found.label.clone(), at })
     };
     let loss = |row: &Row| Due { event: Event::Loss, label: row.label.clone(), at: row.gone_at };
-    // Both halves of a pair go together.
-    let first = |at: &usize, row: &Row| !inside.pending.iter().take(*at).any(|other| other.is_of_same_key(row));
-    let losses = inside.pending.iter().enumerate().filter(|(at, row)| first(at, row)).map(|(_, row)| loss(row));
+    let losses = pending::keys(pending).map(loss);
     let mut all: Vec<Due> = rotations.chain(certificates.iter().filter_map(expiry)).chain(losses).collect();
     all.sort_by(|one, other| (one.at, &one.label).cmp(&(other.at, &other.label)));
     all

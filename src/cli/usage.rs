@@ -10,6 +10,7 @@ use crate::{
     audit,
     fault::Fault,
     key::{self, Key},
+    label::Label,
     select::Chosen,
     series::{DAY, HOUR, Series, date},
 };
@@ -84,6 +85,14 @@ impl Entry {
     }
 }
 
+impl Last {
+    /// As it is told to programs.
+    pub(crate) fn told(&self) -> Json {
+        let Self { at, program, operation } = self;
+        json!({ "at": at, "program": program, "operation": operation })
+    }
+}
+
 impl Counts {
     fn new(part: u64, parts: usize, now: u64) -> Self {
         let empty = Series::new(part, parts, now);
@@ -120,10 +129,7 @@ impl Uses {
     }
 
     pub(crate) fn told(&self) -> Json {
-        let last = self
-            .last
-            .as_ref()
-            .map(|Last { at, program, operation }| json!({ "at": at, "program": program, "operation": operation }));
+        let last = self.last.as_ref().map(Last::told);
         json!({ "days": self.days.told(), "last": last })
     }
 }
@@ -131,12 +137,7 @@ impl Uses {
 impl Usage {
     /// Of keys of a token. What is the matter with the book is a part of it.
     pub(crate) fn of(engine: &Engine, session: SessionHandle, keys: &[Key], now: u64) -> Result<Self, Fault> {
-        let mut owners: BTreeMap<String, usize> = BTreeMap::new();
-        for version in key::all_older(engine, session)?.iter().chain(keys) {
-            if let Some(at) = keys.iter().position(|key| (&key.label, &key.id) == (&version.label, &version.id)) {
-                owners.extend(version.unique_ids().map(|unique_id| (unique_id.to_owned(), at)));
-            }
-        }
+        let owners = owners(engine, session, keys)?;
         let (mut days, mut hours) = (Counts::new(DAY, DAYS, now), Counts::new(HOUR, HOURS, now));
         let mut by_key = vec![Uses::new(now); keys.len()];
         let mut programs: BTreeMap<String, Uses> = BTreeMap::new();
@@ -177,8 +178,58 @@ impl Usage {
     }
 }
 
+/// Which key, by its place, has the objects with these unique ids. Those of older versions are the key's.
+pub(crate) fn owners(engine: &Engine, session: SessionHandle, keys: &[Key]) -> Result<BTreeMap<String, usize>, Fault> {
+    let mut places: BTreeMap<(&Label, &[u8]), usize> = BTreeMap::new();
+    for (at, key) in keys.iter().enumerate() {
+        places.entry((&key.label, &key.id)).or_insert(at);
+    }
+    let mut owners = BTreeMap::new();
+    for version in key::all_older(engine, session)? {
+        if let Some(at) = places.get(&(&version.label, version.id.as_slice())) {
+            owners.extend(version.unique_ids().map(|unique_id| (unique_id.to_owned(), *at)));
+        }
+    }
+    // Each has its own, also where two are called the same.
+    for (at, key) in keys.iter().enumerate() {
+        owners.extend(key.unique_ids().map(|unique_id| (unique_id.to_owned(), at)));
+    }
+    Ok(owners)
+}
+
 /// So many entries of a key are asked for at first.
 const PAGE: usize = 1000;
+
+/// The entries of an object from a time on, and some before it, the newest first. The rest of the book is not read.
+fn entries_since(
+    engine: &Engine,
+    session: SessionHandle,
+    unique_id: &str,
+    from: u64,
+) -> Result<impl Iterator<Item = Entry> + use<>, Fault> {
+    let mut limit = PAGE;
+    let entries = loop {
+        let entries = engine.uses_of(session, unique_id, limit)?;
+        // The newest come first.
+        let oldest = entries.last().and_then(|entry| Entry::of(&entry.text));
+        if entries.len() < limit || oldest.is_some_and(|entry| entry.at < from) {
+            break entries;
+        }
+        limit = limit.saturating_mul(4);
+    };
+    Ok(entries.into_iter().filter_map(|entry| Entry::of(&entry.text)))
+}
+
+/// When an object was used from a time on, and how often.
+pub(crate) fn times_since(
+    engine: &Engine,
+    session: SessionHandle,
+    unique_id: &str,
+    from: u64,
+) -> Result<Vec<(u64, u64)>, Fault> {
+    let entries = entries_since(engine, session, unique_id, from)?;
+    Ok(entries.filter(|entry| !entry.is_refused && entry.at >= from).map(|entry| (entry.at, entry.uses)).collect())
+}
 
 /// How often a key of a token and its older versions were used on each of the last 30 days; `None` where nobody writes that
 /// down, and nobody did.
@@ -191,19 +242,11 @@ pub(crate) fn lately(
     let mut days = Series::new(DAY, 30, now);
     let mut known = engine.token_summary(token.slot)?.uses != UseAudit::Off;
     for unique_id in versions.iter().flat_map(|key| key.unique_ids()) {
-        let mut limit = PAGE;
-        let entries = loop {
-            let entries = engine.uses_of(session, unique_id, limit)?;
-            // The newest come first.
-            let oldest = entries.last().and_then(|entry| Entry::of(&entry.text));
-            if entries.len() < limit || oldest.is_some_and(|entry| entry.at < days.first()) {
-                break entries;
+        for entry in entries_since(engine, session, unique_id, days.first())? {
+            known = true;
+            if !entry.is_refused {
+                days.add(entry.at, entry.uses);
             }
-            limit = limit.saturating_mul(4);
-        };
-        known |= !entries.is_empty();
-        for entry in entries.iter().filter_map(|entry| Entry::of(&entry.text)).filter(|entry| !entry.is_refused) {
-            days.add(entry.at, entry.uses);
         }
     }
     Ok(known.then_some(days))

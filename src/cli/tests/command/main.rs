@@ -24,6 +24,7 @@ mod settings;
 mod signing;
 mod strangers;
 mod token;
+mod top;
 mod transfer;
 mod uses;
 mod words;
