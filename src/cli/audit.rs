@@ -155,11 +155,7 @@ pub(crate) fn run(engine: &Engine, verb: &AuditVerb) -> Result<Answer, Fault> {
         AuditVerb::Uses(verb) => uses::run(engine, verb),
         AuditVerb::Key { login } => {
             let (_, session) = login.log_in(engine)?;
-            let key = engine.audit_key(session)?;
-            let bits = BitString::from_bytes(&key).map_err(|why| Fault::Failed(why.to_string()))?;
-            let algorithm = AlgorithmIdentifierOwned { oid: ED25519, parameters: None };
-            let info = SubjectPublicKeyInfoOwned { algorithm, subject_public_key: bits }.to_der();
-            let pem = cert::pem("PUBLIC KEY", &info.map_err(|why| Fault::Failed(why.to_string()))?)?;
+            let pem = ed25519_pem(&engine.audit_key(session)?)?;
             Ok(Answer::new(pem.clone(), json!({ "pem": pem })))
         }
     }
@@ -390,12 +386,25 @@ fn cannot_be_read(path: &Path, why: &io::Error) -> Fault {
 pub(crate) fn read_key(path: &Path) -> Result<Vec<u8>, Fault> {
     let name = path.display();
     let text = fs::read(path).map_err(|why| Fault::Usage(format!("{name} cannot be read: {why}")))?;
-    let der = pem_rfc7468::decode_vec(&text).ok().filter(|(kind, _)| *kind == "PUBLIC KEY").map(|(_, der)| der);
-    let info = der.and_then(|der| SubjectPublicKeyInfoOwned::from_der(&der).ok());
-    let key = info
-        .filter(|info| info.algorithm.oid == ED25519)
-        .and_then(|info| Some(info.subject_public_key.as_bytes()?.to_vec()));
+    let key = ed25519_key(&text).map(Vec::from);
     key.ok_or_else(|| Fault::Usage(format!("{name} is not what `audit key` prints: an Ed25519 public key in PEM")))
+}
+
+/// An Ed25519 public key as PEM.
+pub(crate) fn ed25519_pem(key: &[u8]) -> Result<String, Fault> {
+    let failed = |why: der::Error| Fault::Failed(why.to_string());
+    let subject_public_key = BitString::from_bytes(key).map_err(failed)?;
+    let algorithm = AlgorithmIdentifierOwned { oid: ED25519, parameters: None };
+    let info = SubjectPublicKeyInfoOwned { algorithm, subject_public_key }.to_der().map_err(failed)?;
+    cert::pem("PUBLIC KEY", &info)
+}
+
+/// The Ed25519 public key of a PEM.
+pub(crate) fn ed25519_key(pem: &[u8]) -> Option<[u8; 32]> {
+    let der = pem_rfc7468::decode_vec(pem).ok().filter(|(kind, _)| *kind == "PUBLIC KEY").map(|(_, der)| der);
+    let info = der.and_then(|der| SubjectPublicKeyInfoOwned::from_der(&der).ok());
+    let key = info.filter(|info| info.algorithm.oid == ED25519)?;
+    key.subject_public_key.as_bytes()?.try_into().ok()
 }
 
 fn export(engine: &Engine, login: &UserLogin, format: Format, after: u64, out: Option<&Path>) -> Result<Answer, Fault> {

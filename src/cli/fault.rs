@@ -61,6 +61,12 @@ const CURES: &[Cure] = &[
         "the security officer shortens that with `strongroom token set --deletion-days`, unless it is locked; delete the keys and wait \
          if it is",
     ),
+    Cure(|e| *e == Error::PolicySigned, "`strongroom policy apply` takes a newer one; `policy show` says who signs"),
+    Cure(
+        |e| *e == Error::PolicySignature,
+        "`strongroom policy show` says who signs; the file must not have changed since",
+    ),
+    Cure(|e| matches!(e, Error::PolicyVersion(_)), "give it a higher version, and have it signed"),
     Cure(|e| *e == Error::KeyUnextractable, "`strongroom key create --extractable` makes keys that may"),
     Cure(
         |e| *e == Error::KeyFunctionNotPermitted,
@@ -94,7 +100,7 @@ impl Fault {
             Self::NotFound(_) => 3,
             Self::Pin(_) => 4,
             Self::Failed(_) => 1,
-            Self::Engine(Error::DeletionWindow(_)) => 5,
+            Self::Engine(Error::DeletionWindow(_) | Error::PolicySigned) => 5,
             Self::Engine(error) | Self::Explained(_, error) => match Rv::from(error) {
                 Rv::SLOT_ID_INVALID => 3,
                 Rv::PIN_INCORRECT | Rv::PIN_LOCKED | Rv::PIN_LEN_RANGE | Rv::USER_PIN_NOT_INITIALIZED => 4,

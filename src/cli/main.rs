@@ -35,6 +35,7 @@ mod object;
 mod openssh;
 mod pending;
 mod pin;
+mod policy;
 mod progress;
 mod pump;
 mod report;
@@ -150,6 +151,9 @@ enum Noun {
     /// Moves tokens of other software here.
     #[command(subcommand)]
     Migrate(migrate::MigrateVerb),
+    /// The rules of a token as a file, which can be signed.
+    #[command(subcommand)]
+    Policy(policy::PolicyVerb),
     /// Prints numbers about the tokens for Prometheus (its text format); with --pin also about the keys of one.
     Metrics {
         #[command(flatten)]
@@ -324,6 +328,7 @@ fn answer(engine: &Engine, noun: Noun) -> Result<Answer, Fault> {
         Noun::Audit(verb) => audit::run(engine, &verb),
         Noun::Backup(verb) => backup::run(engine, &verb),
         Noun::Migrate(verb) => migrate::run(engine, verb),
+        Noun::Policy(verb) => policy::run(engine, &verb),
         Noun::Metrics { token, pin } => metrics::run(engine, &token, pin.as_ref()),
         Noun::Report(asked) => report::run(engine, &asked),
         Noun::Top(asked) => top::run(engine, &asked),

@@ -13,6 +13,7 @@ mod node;
 mod openssl;
 mod other_modules;
 mod pkcs11_tool;
+mod policy;
 mod python;
 mod softhsm;
 mod store;

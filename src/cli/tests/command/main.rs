@@ -17,6 +17,7 @@ mod labels;
 mod metrics;
 mod migrating;
 mod modules;
+mod policy;
 mod prompts;
 mod report;
 mod rotation;
