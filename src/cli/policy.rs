@@ -7,7 +7,9 @@ use std::{
 };
 
 use clap::Subcommand;
-use engine::{Engine, Lifecycle, NewRules, PinCost, Pins, PolicySigner, SignedPolicy, Summary, UseAudit, replay};
+use engine::{
+    Engine, Lifecycle, NewRules, PinCost, Pins, PolicySigner, Profile, SignedPolicy, Summary, UseAudit, replay,
+};
 use serde_json::{Value as Json, json};
 
 use toml::Value;
@@ -252,6 +254,19 @@ impl Policy {
             let Some(value) = self.rules.get(row.name) else { continue };
             (row.set)(&mut rules, token, value).map_err(|why| Fault::Usage(format!("{} {why}", row.name)))?;
         }
+        // The token would take the least that its profile has, and be another than the file says.
+        let least = match rules.profile.unwrap_or(token.profile) {
+            Profile::Compatible => PinCost::FLOOR,
+            Profile::Strict => PinCost::STRICT,
+        };
+        for (name, given, least) in [
+            ("pin-memory-kib", rules.pin_cost.map(|cost| cost.memory_kib), least.memory_kib),
+            ("pin-passes", rules.pin_cost.map(|cost| cost.passes), least.passes),
+        ] {
+            if self.rules.contains_key(name) && given.is_some_and(|given| given < least) {
+                return Err(Fault::Usage(format!("{name} must be {least} at least in a strict token")));
+            }
+        }
         Ok(rules)
     }
 
@@ -425,7 +440,7 @@ fn test(engine: &Engine, policy: &Policy, file: Option<&Path>, login: &UserLogin
 
 /// What holds the uses against a policy.
 struct Judge {
-    profile: engine::Profile,
+    profile: Profile,
     dates: bool,
     /// Of each key, by its unique id: its label, and its dates.
     keys: HashMap<String, (String, Dates)>,

@@ -74,6 +74,10 @@ fn what_is_no_policy_is_refused_with_what_can_be_said() {
         ("[rules]\ndeletion-days = 99999\n", "deletion-days must be a number from 0 to 3650"),
         ("[rules]\ndates = true\n", "dates must be \"hold\" or \"reference\""),
         ("[rules]\nlock-deletion = true\n", "has nothing to lock"),
+        (
+            "[rules]\nprofile = \"strict\"\npin-memory-kib = 19456\n",
+            "pin-memory-kib must be 65536 at least in a strict token",
+        ),
         ("token = \"another\"\n[rules]\n", "the policy is for token 'another', and not for 'mine'"),
         ("version = 0\n", "version must be a number from 1"),
         ("signer = \"nobody\"\nversion = 1\n", "signer must be an Ed25519 public key in PEM"),
