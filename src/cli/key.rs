@@ -172,9 +172,6 @@ struct Half {
     unique_id: String,
 }
 
-/// A first and a last day.
-pub(crate) type Dates = (Option<String>, Option<String>);
-
 /// A key as people count: a secret key, or both halves of a pair.
 pub(crate) struct Key {
     pub(crate) label: Label,
@@ -193,8 +190,6 @@ pub(crate) struct Key {
     /// The least version that does anything.
     pub(crate) min_version: u64,
     pub(crate) schedule: Option<Schedule>,
-    /// The first and the last day on which it may be used, if it has them: YYYY-MM-DD.
-    pub(crate) dates: Dates,
     /// Until when a key can come in under it, if it is for that, in seconds since 1970.
     pub(crate) import_until: Option<u64>,
     /// Its public half (SubjectPublicKeyInfo); empty for a secret key.
@@ -443,13 +438,6 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
     let number = |name| object.attribute(name).ok().and_then(Value::as_number);
     let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default().to_vec();
     let flag = |name| object.attribute(name).ok().and_then(Value::as_flag).unwrap_or(false);
-    let date = |name| match object.attribute(name) {
-        Ok(Value::Date(Some(date))) => {
-            let digits = String::from_utf8_lossy(&date.0).into_owned();
-            Some(format!("{}-{}-{}", digits.get(..4)?, digits.get(4..6)?, digits.get(6..)?))
-        }
-        _ => None,
-    };
     let class = ObjectClass(number(A::CLASS).unwrap_or(u64::MAX));
     let bits = bytes(A::MODULUS).len() * 8;
     let modulus = Some(bits as u64).filter(|bits| *bits > 0);
@@ -469,7 +457,6 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
         version: number(A::SR_KEY_VERSION).unwrap_or(1),
         min_version: number(A::SR_MIN_VERSION).unwrap_or(1),
         schedule: Schedule::of(number(A::SR_ROTATE_EVERY), number(A::SR_ROTATE_AT)),
-        dates: (date(A::START_DATE), date(A::END_DATE)),
         import_until: number(A::SR_IMPORT_UNTIL),
         state: number(A::SR_KEY_STATE).map_or(KeyState::Enabled, KeyState::from_number),
         info: bytes(A::PUBLIC_KEY_INFO),

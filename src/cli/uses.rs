@@ -311,7 +311,7 @@ fn verify_file(path: &Path, key: Option<&[u8]>) -> Result<Answer, Fault> {
 }
 
 /// The last line of an export.
-fn end(line: &str) -> Option<(String, UsesHead)> {
+pub(crate) fn end(line: &str) -> Option<(String, UsesHead)> {
     let json: Json = serde_json::from_str(line).ok()?;
     let text = |name: &str| json.get(name).and_then(Json::as_str);
     let bytes = |name: &str| data_encoding::HEXLOWER.decode(text(name)?.as_bytes()).ok();

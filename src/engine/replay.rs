@@ -1,5 +1,7 @@
 //! What a profile refuses of uses of keys that were written down.
 
+use types::{KeyType, Shape};
+
 use crate::{
     Profile,
     mechanism::{self, Integrity, Mechanism},
@@ -16,7 +18,7 @@ pub struct Refusal {
 }
 
 /// Why a token with this profile would refuse a use: an operation and the name of a mechanism, as the book of uses has them. `None` if it
-/// would not, or if what it goes by is not in the book.
+/// would not.
 #[must_use]
 pub fn refusal(profile: Profile, operation: &str, mechanism: &str) -> Option<Refusal> {
     let row = mechanism::all().find(|row| row.id.name() == Some(mechanism))?;
@@ -28,7 +30,14 @@ fn risk(row: &Mechanism, operation: &str) -> Option<(Risk, bool)> {
     let unless_named = |risk| (risk, risk != Risk::CbcPadDecryption);
     let of_operation = match operation {
         "decrypt" => row.oracle.map(unless_named),
-        "wrap" | "unwrap" if row.integrity == Integrity::Unchecked => Some((Risk::OpenWrapping, true)),
+        // `C_WrapKeyAuthenticated` has a nonce of the token's.
+        "wrap" | "wrapped" | "unwrap" if row.integrity == Integrity::Unchecked => {
+            Some((Risk::OpenWrapping, row.message.is_none()))
+        }
+        // Whether the key was weaker than what it wrapped is not in the book.
+        "wrap" | "wrapped" if row.keys.contains(&KeyType::RSA) => Some((Risk::WeakWrapping, false)),
+        // Neither is the length of a MAC.
+        "sign" | "verify" if row.shape == Shape::OutputLength => Some((Risk::ShortMac, false)),
         "encrypt" if row.takes_nonce() => Some((Risk::CallersNonce, row.message.is_none())),
         _ => None,
     };
@@ -51,6 +60,13 @@ mod tests {
             ("encrypt", "CKM_AES_GCM", Some(false)),
             ("decrypt", "CKM_AES_GCM", None),
             ("wrap", "CKM_AES_CBC_PAD", Some(true)),
+            ("wrapped", "CKM_AES_CBC_PAD", Some(true)),
+            ("wrap", "CKM_AES_GCM", Some(false)),
+            ("unwrap", "CKM_AES_GCM", Some(false)),
+            ("wrap", "CKM_RSA_PKCS_OAEP", Some(false)),
+            ("unwrap", "CKM_RSA_PKCS_OAEP", None),
+            ("sign", "CKM_SHA256_HMAC_GENERAL", Some(false)),
+            ("sign", "CKM_SHA256_HMAC", None),
             ("unwrap", "CKM_RSA_PKCS", Some(true)),
             ("wrap", "CKM_AES_KEY_WRAP_KWP", None),
             ("encrypt", "CKM_DES3_CBC", Some(true)),

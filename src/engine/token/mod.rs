@@ -368,6 +368,11 @@ impl Token {
             if now.epoch.saturating_add(1) != token_header.epoch {
                 return Err(Error::TokenReplaced);
             }
+            // What the officer, or a policy, has changed since must not be undone by this.
+            let rules = |header: &TokenHeader| (header.pins, header.policy, header.lifecycle);
+            if rules(&now) != rules(token_header) {
+                return Err(Error::TokenReplaced);
+            }
             // A key may have been made since the PIN was tried.
             self.must_not_keep_keys()?;
             let mut header = SealedHeader::blank(keys, next(head.revision), &clear)?;

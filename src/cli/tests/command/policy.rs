@@ -78,7 +78,7 @@ fn what_is_no_policy_is_refused_with_what_can_be_said() {
             "[rules]\nprofile = \"strict\"\npin-memory-kib = 19456\n",
             "pin-memory-kib must be 65536 at least in a strict token",
         ),
-        ("token = \"another\"\n[rules]\n", "the policy is for token 'another', and not for 'mine'"),
+        ("token = \"another\"\n[rules]\n", "the policy is for token 'another', and not for '"),
         ("version = 0\n", "version must be a number from 1"),
         ("signer = \"nobody\"\nversion = 1\n", "signer must be an Ed25519 public key in PEM"),
         ("[rules", ""),
@@ -94,7 +94,11 @@ fn what_is_no_policy_is_refused_with_what_can_be_said() {
 /// A policy that a key of the token signs, with its signature.
 fn signed(store: &Store, version: u32, signer: &str, by: &str) -> (String, String) {
     let pem = said(&store.run(&["key", "export", signer, "--pin", "env:PIN"]));
-    let text = format!("version = {version}\nsigner = \"\"\"\n{pem}\"\"\"\n[rules]\npin-tries = {}\n", 3 + version);
+    let serial = shown(store)["token"].as_str().unwrap().to_owned();
+    let text = format!(
+        "version = {version}\ntoken = \"{serial}\"\nsigner = \"\"\"\n{pem}\"\"\"\n[rules]\npin-tries = {}\n",
+        3 + version
+    );
     let file = write(store, "signed.toml", &text);
     let signature = store.0.join("signed.sig").to_str().unwrap().to_owned();
     said(&store.run(&["sign", by, &file, "--out", &signature, "--pin", "env:PIN"]));
@@ -108,6 +112,15 @@ fn after_a_signed_policy_only_a_newer_one_of_the_same_signer_changes_the_rules()
         said(&store.run(&["key", "create", label, "--kind", "ed25519", "--pin", "env:PIN"]));
     }
     let (file, signature) = signed(&store, 2, "board", "board");
+    let differs = run(&store, &["diff", &file]);
+    assert!(
+        differs.status.code() == Some(1) && String::from_utf8(differs.stdout).unwrap().contains("signer: \"none\"")
+    );
+    let of_any = write(&store, "any.toml", &fs::read_to_string(&file).unwrap().replace("token = ", "# token = "));
+    assert!(refused(&apply(&store, &of_any, &["--signature", &signature])).1.contains("by its serial number"));
+    let serial = shown(&store)["token"].as_str().unwrap().to_owned();
+    let named = write(&store, "named.toml", &fs::read_to_string(&file).unwrap().replace(&serial, "mine"));
+    assert!(refused(&apply(&store, &named, &["--signature", &signature])).1.contains("the policy is for token 'mine'"));
     assert!(refused(&apply(&store, &file, &[])).1.contains("--signature names the file"));
     let words = said(&apply(&store, &file, &["--signature", &signature]));
     assert!(words.starts_with("Version 2 of the policy holds for token mine"), "{words}");
@@ -134,20 +147,22 @@ fn after_a_signed_policy_only_a_newer_one_of_the_same_signer_changes_the_rules()
     let next = said(&run(&store, &["show"]));
     assert!(next.contains("version = 5\n") && next.contains("-----BEGIN PUBLIC KEY-----"), "{next}");
     let file = write(&store, "next.toml", &next);
-    assert_eq!(said(&run(&store, &["diff", &file])), "the token is as the policy says\n");
+    let differs = String::from_utf8(run(&store, &["diff", &file]).stdout).unwrap();
+    assert_eq!(differs, "version: 4, and the policy says 5\n");
 }
 
 #[test]
 fn a_policy_is_tried_on_the_uses_that_were_written_down_before_it_holds() {
     let store = Store::new("policy-replay");
+    let strict = write(&store, "strict.toml", "[rules]\nprofile = \"strict\"\n");
+    let test = |file: &str, more: &[&str]| run(&store, &[&["test", file, "--pin", "env:PIN"], more].concat());
+    assert!(refused(&test(&strict, &[])).1.contains("no use was written down"));
     said(&store.run(&["token", "set", "--use-audit", "each", "--so-pin", "env:SO_PIN"]));
     said(&store.run(&["key", "create", "signer", "--kind", "p256", "--pin", "env:PIN"]));
     said(&store.run(&["key", "create", "old", "--kind", "aes-256", "--pin", "env:PIN"]));
     let text = write(&store, "text", "once upon a time");
     said(&store.run(&["sign", "signer", &text, "--out", "/dev/null", "--pin", "env:PIN"]));
     said(&store.run(&["encrypt", "old", &text, "--out", "/dev/null", "--pin", "env:PIN"]));
-    let strict = write(&store, "strict.toml", "[rules]\nprofile = \"strict\"\n");
-    let test = |file: &str, more: &[&str]| run(&store, &[&["test", file, "--pin", "env:PIN"], more].concat());
     let tried = test(&strict, &[]);
     let words = String::from_utf8(tried.stdout).unwrap();
     assert_eq!(tried.status.code(), Some(1), "{words}");
@@ -160,7 +175,7 @@ fn a_policy_is_tried_on_the_uses_that_were_written_down_before_it_holds() {
     said(&store.run(&["audit", "uses", "export", "--out", &export, "--pin", "env:PIN"]));
     let replayed = String::from_utf8(test(&strict, &["--replay", &export]).stdout).unwrap();
     assert_eq!(replayed, words, "an export says the same");
-    assert!(refused(&test(&strict, &["--replay", &text])).1.contains("has no use of a key"));
+    assert!(refused(&test(&strict, &["--replay", &text])).1.contains("line 1 of "));
 
     let engine = store.engine();
     let session = engine.open_session(types::SlotId(0), engine::Access::ReadWrite).unwrap();

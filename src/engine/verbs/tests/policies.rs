@@ -98,6 +98,19 @@ fn of_two_policies_of_one_version_at_once_one_is_applied() {
 }
 
 #[test]
+fn a_policy_that_comes_while_the_token_is_emptied_is_not_undone_by_that() {
+    let world = World::new();
+    let signer = Signer(1);
+    let other = world.another_process();
+    world.plan.meanwhile(Verb::Commit, 1, move || Signer(1).apply(&other, 1, &Signer(1)).unwrap());
+    assert_eq!(world.engine.init_token(SLOT, SO_PIN, &[b'e'; 32]), Err(Error::TokenReplaced));
+    let summary = world.another_process().token_summary(SLOT).unwrap();
+    assert_eq!((summary.profile, summary.signer.unwrap().version), (Profile::Strict, 1));
+    world.engine.init_token(SLOT, SO_PIN, &[b'e'; 32]).unwrap();
+    signer.apply(&world.engine, 2, &signer).unwrap();
+}
+
+#[test]
 fn an_emptied_token_still_asks_for_the_signature_and_its_audit_says_what_was_applied() {
     let world = World::new();
     let signer = Signer(1);
