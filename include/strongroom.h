@@ -35,7 +35,7 @@
 #define CKA_SR_IMPORT_UNTIL (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0006UL)
 
 /* CK_ULONG. The least version of a key that does anything: a version below it is as disabled, whatever its state. Set on each version by
- * C_SetAttributeValue, also where CKA_MODIFIABLE is false; 1 or less bars none. The newest version is not barred:
+ * C_SetAttributeValue, also where CKA_MODIFIABLE is false; 1 or less bars none. A key that is enabled or disabled is not barred:
  * CKR_ATTRIBUTE_VALUE_INVALID. A new version has it from the old one. */
 #define CKA_SR_MIN_VERSION (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0007UL)
 

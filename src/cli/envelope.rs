@@ -315,16 +315,18 @@ fn opened(
     if !matches!(first, Err(Fault::Failed(_))) {
         return first;
     }
-    let mut barred = None;
-    for version in &key::older(engine, session, key)? {
-        match by(version) {
-            Ok(opened) => return Ok(opened),
-            // It may be what would open it.
-            Err(fault) if version.is_barred() => barred = Some(fault),
-            Err(_) => {}
-        }
+    let (barred, older): (Vec<_>, Vec<_>) =
+        key::older(engine, session, key)?.into_iter().partition(|version| version.is_barred());
+    if let Some(opened) = older.iter().find_map(|version| by(version).ok()) {
+        return Ok(opened);
     }
-    barred.map_or(first, Err)
+    if barred.is_empty() {
+        return first;
+    }
+    Err(Fault::Failed(
+        "it was changed, or encrypted with another context, or by a version that does nothing any more (`strongroom key versions`)"
+            .into(),
+    ))
 }
 
 #[derive(Clone, Copy)]

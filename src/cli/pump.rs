@@ -2,7 +2,7 @@
 
 use std::{
     sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use zeroize::Zeroizing;
@@ -17,6 +17,8 @@ type Block = Zeroizing<Vec<u8>>;
 
 /// How many parts a block has at most: with parts of 64 KiB it takes much longer to work on it than to hand it over.
 const PARTS: usize = 16;
+/// So much longer a part may become.
+const MORE: usize = 64;
 /// So many blocks wait to be worked on, and as many to be written.
 const WAITING: usize = 2;
 
@@ -34,29 +36,33 @@ pub(crate) fn through(
     let (filled, blocks) = sync_channel(WAITING);
     let (give_back, empty) = channel();
     // Nobody waits for it: after an error it may be waiting for data itself.
-    thread::spawn(move || read(input, len, &filled, &empty));
+    spawn(move || read(input, len, &filled, &empty))?;
     let (written, results) = sync_channel(WAITING);
-    let (wiped, free) = channel();
-    let writer = thread::spawn(move || write(outlet, &results, &wiped));
+    let (done_with, free) = channel();
+    let writer = spawn(move || write(outlet, &results, &done_with))?;
 
     let mut all = || {
-        let mut this: Block = first(&blocks)?;
+        let mut this = receive(&blocks)?;
         loop {
-            let next: Option<Block> = blocks.recv().ok().transpose()?;
+            let next = if this.ended { None } else { Some(receive(&blocks)?) };
+            // What comes with the end may be nothing.
+            let last = next.as_ref().is_none_or(|next| next.ended && next.block.is_empty());
             let mut result: Block = free.try_recv().unwrap_or_default();
-            let mut parts = this.chunks(len).peekable();
+            // At once: what grows leaves copies behind.
+            result.reserve_exact(PARTS * (len + MORE));
+            let mut parts = this.block.chunks(len).peekable();
             if parts.peek().is_none() {
                 work(&[], true, &mut result)?;
             }
             while let Some(part) = parts.next() {
-                work(part, next.is_none() && parts.peek().is_none(), &mut result)?;
+                work(part, last && parts.peek().is_none(), &mut result)?;
             }
             // If it cannot be written, the writer says why.
             if written.send(result).is_err() {
                 return Ok(());
             }
-            let Some(next) = next else { return Ok(()) };
-            let _ = give_back.send(std::mem::replace(&mut this, next));
+            let Some(next) = next.filter(|_| !last) else { return Ok(()) };
+            let _ = give_back.send(std::mem::replace(&mut this, next).block);
         }
     };
     let done: Result<(), Fault> = all();
@@ -65,35 +71,40 @@ pub(crate) fn through(
     done.and(outlet)
 }
 
+fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Fault> {
+    thread::Builder::new().spawn(run).map_err(|why| Fault::Failed(format!("there is no thread for it: {why}")))
+}
+
 fn ended() -> Fault {
     Fault::Failed("a thread of the command ended before its time".into())
 }
 
-fn first(blocks: &Receiver<Result<Block, Fault>>) -> Result<Block, Fault> {
+/// A block as it was read.
+struct Read {
+    block: Block,
+    /// Nothing follows. Without this, a reader that is gone would be taken for the end.
+    ended: bool,
+}
+
+fn receive(blocks: &Receiver<Result<Read, Fault>>) -> Result<Read, Fault> {
     blocks.recv().map_err(|_| ended())?
 }
 
-/// Sends blocks of whole parts, and what is left at the end. One block at least.
-fn read(mut input: Input, len: usize, to: &SyncSender<Result<Block, Fault>>, empty: &Receiver<Block>) {
+/// Sends blocks of whole parts, and at the end what is left, which may be nothing.
+fn read(mut input: Input, len: usize, to: &SyncSender<Result<Read, Fault>>, empty: &Receiver<Block>) {
     let mut rest = Block::default();
-    let mut sent = false;
+    rest.reserve_exact(len);
     loop {
         let mut block = empty.try_recv().unwrap_or_default();
-        let filled = fill(&mut input, len, &mut block, &rest);
-        let ended = matches!(filled, Ok(Filled { ended: true, .. }));
-        let block = filled.map(|Filled { len: filled, ended }| {
+        let filled = fill(&mut input, len, &mut block, &rest).map(|Filled { len: filled, ended }| {
             let whole = if ended { filled } else { filled / len * len };
             rest.clear();
             rest.extend_from_slice(block.get(whole..filled).unwrap_or_default());
             block.truncate(whole);
-            block
+            Read { block, ended }
         });
-        if ended && sent && block.as_ref().is_ok_and(|block| block.is_empty()) {
-            return;
-        }
-        sent = true;
-        let failed = block.is_err();
-        if to.send(block).is_err() || ended || failed {
+        let goes_on = filled.as_ref().is_ok_and(|read| !read.ended);
+        if to.send(filled).is_err() || !goes_on {
             return;
         }
     }

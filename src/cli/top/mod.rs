@@ -73,6 +73,9 @@ const NOTICES: usize = 12;
 /// How soon it notices that it is asked to end.
 const PULSE: Duration = Duration::from_millis(100);
 
+/// How long it has to end by itself.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 pub(crate) fn run(engine: &Engine, asked: &Top) -> Result<Answer, Fault> {
     let mut watched = Watched::log_in(engine, &asked.login)?;
     let first = watched.look(engine)?;
@@ -125,7 +128,24 @@ impl Ending {
             signal_hook::flag::register_usize(signal, Arc::clone(&asked), number)
                 .map_err(|why| Fault::Failed(format!("signals cannot be caught: {why}")))?;
         }
+        let insisting = Self(Arc::clone(&asked));
+        thread::spawn(move || insisting.insist());
         Ok(Self(asked))
+    }
+
+    /// Ends the process where it does not do so itself soon after it was asked: with a terminal that is gone, what reads from it does not
+    /// return.
+    fn insist(&self) {
+        let code = loop {
+            thread::sleep(PULSE);
+            if let Some(code) = self.code() {
+                break code;
+            }
+        };
+        thread::sleep(PATIENCE);
+        // Where it is gone, that fails.
+        let _ = ratatui::try_restore();
+        signal_hook::low_level::exit(code.into());
     }
 
     /// The exit code, as a shell has it, if somebody has.
@@ -175,7 +195,9 @@ fn live(engine: &Engine, watched: &mut Watched, model: &mut Model, every: Durati
             }
             let left = if model.paused { PULSE } else { every.saturating_sub(looked.elapsed()) };
             if left.is_zero() {
-                model.seen(watched.look(engine)?);
+                // Somebody may have destroyed a key in the middle of it.
+                let look = watched.look(engine).or_else(|_| watched.look(engine));
+                model.seen(look?);
                 looked = Instant::now();
                 break Flow::On;
             }

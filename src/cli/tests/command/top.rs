@@ -12,7 +12,8 @@ const SCREEN: &str = "\u{1b}[?1049h";
 const BACK: &str = "\u{1b}[?1049l";
 
 fn run(store: &Store, arguments: &[&str]) -> String {
-    said(&store.run(&[arguments, &["--pin", "env:PIN"]].concat()))
+    let mut command = store.command(&[arguments, &["--pin", "env:PIN"]].concat());
+    said(&command.env_remove("COLUMNS").output().unwrap())
 }
 
 /// A token with a key that was used three times and refused once, one that is due in 60 days, and one that was deleted.
@@ -46,10 +47,7 @@ fn one_picture_is_printed_with_keys_uses_what_is_due_and_alarms() {
     assert!(line("uses: each, ").ends_with("3 in all, 1 refused"), "{text}");
     assert!(line("PIN: set") == "PIN: set" && line("audit: ").contains("are as they were written"), "{text}");
     let payroll = line("payroll ");
-    assert!(
-        payroll.contains("disabled") && payroll.contains("  3 !1  ") && payroll.contains(" s strongroom"),
-        "{text}"
-    );
+    assert!(payroll.contains("disabled") && payroll.contains("  3 !1  ") && payroll.contains(" strongroom"), "{text}");
     assert!(line("old        p384 ").contains("pending, gone 20") && line("web ").contains("rotation 20"), "{text}");
     let alarm = "key-state by strongroom: CKA_SIGN was wanted of the key 'payroll'";
     for words in ["key is to be rotated: web", "deleted key is gone for good: old", alarm] {
@@ -72,8 +70,8 @@ fn programs_are_told_the_same_numbers() {
     let key = |label: &str| data["keys"].as_array().unwrap().iter().find(|key| key["label"] == label).unwrap();
     let payroll = key("payroll");
     assert_eq!((&payroll["uses"]["total"], &payroll["uses"]["refused"]), (&3.into(), &1.into()), "{payroll}");
-    // Three within the minute before.
-    assert_eq!((&payroll["uses"]["per_second"], &payroll["state"]), (&0.05.into(), &"disabled".into()), "{payroll}");
+    // Three within the minute before, unless this took longer.
+    assert!(payroll["uses"]["per_second"].as_f64().unwrap() <= 0.05 && payroll["state"] == "disabled", "{payroll}");
     assert_eq!(payroll["uses"]["last"]["program"], "strongroom");
     assert!(key("old")["gone_at"].is_u64() && key("old")["state"] == "pending deletion", "{data}");
     assert_eq!(key("web")["due"]["event"], "rotation");
