@@ -373,10 +373,10 @@ pub(crate) fn encrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
     let mut outlet = Outlet::open(out.as_deref())?;
     outlet.put(&blob)?;
     let (name, mut number) = (input.name().to_owned(), 0);
-    let outlet = pump::through(input, outlet, CHUNK, |part, last, sealed| {
+    let outlet = pump::through(input, outlet, CHUNK, |part, last, room| {
         engine.encrypt_init_with_own_nonce(session, &gcm(&nonce(number, last), &[]), file_key)?;
         number += 1;
-        append(sealed, part.len() + TAG, |room| engine.encrypt(session, part, Output::Buffer(room)))
+        written(engine.encrypt(session, part, Output::Buffer(room))?)
     })?;
     outlet.finish()?;
     done(format!("{name} is encrypted for key {}.", key.label))
@@ -401,38 +401,27 @@ pub(crate) fn decrypt(engine: &Engine, asked: &Crypt) -> Result<Answer, Fault> {
     let file_key = recipient.file_key(&value)?;
 
     let (outlet, mut number) = (Outlet::open_private(out.as_deref())?, 0);
-    let outlet = pump::through(input, outlet, CHUNK + TAG, |part, last, opened| {
+    let outlet = pump::through(input, outlet, CHUNK + TAG, |part, last, room| {
         engine.decrypt_init(session, &gcm(&nonce(number, last), &[]), file_key)?;
         let begins = number * CHUNK as u64;
         number += 1;
-        let open = |room: &mut [u8]| engine.decrypt(session, part, Output::Buffer(room));
-        append(opened, part.len().saturating_sub(TAG), open).map_err(|fault| match fault {
-            Fault::Engine(error)
-                if matches!(Rv::from(&error), Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE) =>
-            {
+        let opened = engine.decrypt(session, part, Output::Buffer(room)).map_err(|error| match Rv::from(&error) {
+            Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE => {
                 Fault::Failed(format!("{name} was changed or cut off; what is wrong begins at byte {begins}"))
             }
-            other => other,
-        })
+            _ => error.into(),
+        })?;
+        written(opened)
     })?;
     outlet.finish()?;
     done(format!("{name} is decrypted."))
 }
 
-/// Appends what is written into so much room.
-fn append(
-    to: &mut Vec<u8>,
-    room: usize,
-    write: impl FnOnce(&mut [u8]) -> Result<OutputResult, engine::Error>,
-) -> Result<(), Fault> {
-    let len = to.len();
-    to.resize(len + room, 0);
-    match write(to.get_mut(len..).unwrap_or_default())? {
-        OutputResult::Written(written) if written <= room => {
-            to.truncate(len + written);
-            Ok(())
-        }
-        _ => Err(Fault::Failed("a part does not fit".into())),
+/// How much was written.
+fn written(result: OutputResult) -> Result<usize, Fault> {
+    match result {
+        OutputResult::Written(len) => Ok(len),
+        OutputResult::Length(_) | OutputResult::TooSmall(_) => Err(Fault::Failed("a part does not fit".into())),
     }
 }
 

@@ -440,13 +440,11 @@ pub(crate) fn describe(engine: &Engine, session: SessionHandle, handle: ObjectHa
     let flag = |name| object.attribute(name).ok().and_then(Value::as_flag).unwrap_or(false);
     let class = ObjectClass(number(A::CLASS).unwrap_or(u64::MAX));
     let bits = bytes(A::MODULUS).len() * 8;
-    let modulus = Some(bits as u64).filter(|bits| *bits > 0);
     let key_type = number(A::KEY_TYPE).map(KeyType);
-    let kind = kind::name_of(key_type, number(A::VALUE_LEN), modulus, &bytes(A::EC_PARAMS));
     Ok(Key {
         label: Label::of(&bytes(A::LABEL)),
         id: bytes(A::ID),
-        kind,
+        kind: kind::of(&object),
         key_type,
         bits,
         halves: vec![Half { class, handle, unique_id: String::from_utf8_lossy(&bytes(A::UNIQUE_ID)).into_owned() }],

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use engine::View;
 use types::{AttributeType as A, KeyType, Mechanism, MechanismType as M, ObjectClass, Params, Template, Value};
 
 use crate::fault::Fault;
@@ -204,8 +205,16 @@ impl Kind {
     }
 }
 
+/// What an object that is a key is called.
+pub(crate) fn of(object: &View) -> String {
+    let number = |name| object.attribute(name).ok().and_then(Value::as_number);
+    let bytes = |name| object.attribute(name).ok().and_then(Value::as_bytes).unwrap_or_default();
+    let modulus = Some(bytes(A::MODULUS).len() as u64 * 8).filter(|bits| *bits > 0);
+    name_of(number(A::KEY_TYPE).map(KeyType), number(A::VALUE_LEN), modulus, bytes(A::EC_PARAMS))
+}
+
 /// What a key is called: its kind as far as its attributes tell.
-pub(crate) fn name_of(key_type: Option<KeyType>, len: Option<u64>, bits: Option<u64>, params: &[u8]) -> String {
+fn name_of(key_type: Option<KeyType>, len: Option<u64>, bits: Option<u64>, params: &[u8]) -> String {
     let fits = |kind: &&Kind| match kind.recipe {
         Recipe::Rsa(known) => key_type == Some(KeyType::RSA) && bits == Some(known),
         // Curves of newer forms have names too (CKA_EC_PARAMS as a PrintableString).

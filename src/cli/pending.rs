@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use engine::{Engine, PendingKey};
 use serde_json::{Value as Json, json};
-use types::{AttributeType as A, KeyType, SessionHandle, Value};
+use types::{AttributeType as A, SessionHandle, Value};
 use x509_cert::der::DateTime;
 
 use crate::{
@@ -38,12 +38,7 @@ impl Row {
             id: bytes(A::ID),
             unique: text(A::UNIQUE_ID),
             class: number(A::CLASS).map_or("key", |class| key::word(types::ObjectClass(class))),
-            kind: kind::name_of(
-                number(A::KEY_TYPE).map(KeyType),
-                number(A::VALUE_LEN),
-                Some(bytes(A::MODULUS).len() as u64 * 8).filter(|bits| *bits > 0),
-                &bytes(A::EC_PARAMS),
-            ),
+            kind: kind::of(&key.view),
             gone_at: number(A::SR_DELETE_AT).unwrap_or(0),
             key,
         }

@@ -13,7 +13,22 @@ use crate::{
 };
 
 /// Some parts of one length, the last of which may be shorter. What is read or written may be secret.
-type Block = Zeroizing<Vec<u8>>;
+#[derive(Default)]
+struct Block {
+    /// Made once, and never longer or shorter: what grows leaves copies behind.
+    buffer: Zeroizing<Vec<u8>>,
+    len: usize,
+}
+
+impl Block {
+    fn filled(&self) -> &[u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+
+    fn room(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.len..).unwrap_or_default()
+    }
+}
 
 /// How many parts a block has at most: with parts of 64 KiB it takes much longer to work on it than to hand it over.
 const PARTS: usize = 16;
@@ -23,7 +38,8 @@ const MORE: usize = 64;
 const WAITING: usize = 2;
 
 /// Reads parts of `len` bytes until the data ends, and writes what `work` makes of each: it is given the part, whether it is the
-/// last, and where to append. There is always a last part; it may be shorter, and is empty only if there is no data.
+/// last, and where the result goes, and says how long that is. There is always a last part; it may be shorter, and is empty only if
+/// there is no data.
 ///
 /// # Errors
 /// The first of reading, of `work` and of writing.
@@ -31,7 +47,7 @@ pub(crate) fn through(
     input: Input,
     outlet: Outlet,
     len: usize,
-    mut work: impl FnMut(&[u8], bool, &mut Vec<u8>) -> Result<(), Fault>,
+    mut work: impl FnMut(&[u8], bool, &mut [u8]) -> Result<usize, Fault>,
 ) -> Result<Outlet, Fault> {
     let (filled, blocks) = sync_channel(WAITING);
     let (give_back, empty) = channel();
@@ -46,16 +62,16 @@ pub(crate) fn through(
         loop {
             let next = if this.ended { None } else { Some(receive(&blocks)?) };
             // What comes with the end may be nothing.
-            let last = next.as_ref().is_none_or(|next| next.ended && next.block.is_empty());
+            let last = next.as_ref().is_none_or(|next| next.ended && next.block.len == 0);
             let mut result: Block = free.try_recv().unwrap_or_default();
-            // At once: what grows leaves copies behind.
-            result.reserve_exact(PARTS * (len + MORE));
-            let mut parts = this.block.chunks(len).peekable();
+            result.buffer.resize(PARTS * (len + MORE), 0);
+            result.len = 0;
+            let mut parts = this.block.filled().chunks(len).peekable();
             if parts.peek().is_none() {
-                work(&[], true, &mut result)?;
+                result.len = work(&[], true, result.room())?;
             }
             while let Some(part) = parts.next() {
-                work(part, last && parts.peek().is_none(), &mut result)?;
+                result.len += work(part, last && parts.peek().is_none(), result.room())?;
             }
             // If it cannot be written, the writer says why.
             if written.send(result).is_err() {
@@ -92,51 +108,43 @@ fn receive(blocks: &Receiver<Result<Read, Fault>>) -> Result<Read, Fault> {
 
 /// Sends blocks of whole parts, and at the end what is left, which may be nothing.
 fn read(mut input: Input, len: usize, to: &SyncSender<Result<Read, Fault>>, empty: &Receiver<Block>) {
-    let mut rest = Block::default();
+    let mut rest = Zeroizing::new(Vec::new());
     rest.reserve_exact(len);
     loop {
-        let mut block = empty.try_recv().unwrap_or_default();
-        let filled = fill(&mut input, len, &mut block, &rest).map(|Filled { len: filled, ended }| {
-            let whole = if ended { filled } else { filled / len * len };
+        let read = fill(&mut input, len, empty.try_recv().unwrap_or_default(), &rest).map(|mut read| {
+            let whole = if read.ended { read.block.len } else { read.block.len / len * len };
             rest.clear();
-            rest.extend_from_slice(block.get(whole..filled).unwrap_or_default());
-            block.truncate(whole);
-            Read { block, ended }
+            rest.extend_from_slice(read.block.filled().get(whole..).unwrap_or_default());
+            read.block.len = whole;
+            read
         });
-        let goes_on = filled.as_ref().is_ok_and(|read| !read.ended);
-        if to.send(filled).is_err() || !goes_on {
+        let goes_on = read.as_ref().is_ok_and(|read| !read.ended);
+        if to.send(read).is_err() || !goes_on {
             return;
         }
     }
 }
 
-struct Filled {
-    len: usize,
-    /// Nothing follows.
-    ended: bool,
-}
-
 /// Fills a block behind what was left of the last one, with a part at least unless the data ends. A pipe gives little at a time,
 /// and somebody may wait for what is made of it.
-fn fill(input: &mut Input, part: usize, block: &mut Vec<u8>, rest: &[u8]) -> Result<Filled, Fault> {
-    block.resize(part * PARTS, 0);
-    let mut len = rest.len();
-    block.get_mut(..len).ok_or_else(ended)?.copy_from_slice(rest);
+fn fill(input: &mut Input, part: usize, mut block: Block, rest: &[u8]) -> Result<Read, Fault> {
+    block.buffer.resize(part * PARTS, 0);
+    block.buffer.get_mut(..rest.len()).ok_or_else(ended)?.copy_from_slice(rest);
+    block.len = rest.len();
     loop {
-        match input.some(block.get_mut(len..).unwrap_or_default())? {
-            0 => return Ok(Filled { len, ended: true }),
-            read => len += read,
+        match input.some(block.room())? {
+            0 => return Ok(Read { block, ended: true }),
+            read => block.len += read,
         }
-        if len >= part {
-            return Ok(Filled { len, ended: false });
+        if block.len >= part {
+            return Ok(Read { block, ended: false });
         }
     }
 }
 
 fn write(mut outlet: Outlet, from: &Receiver<Block>, back: &Sender<Block>) -> Result<Outlet, Fault> {
-    for mut block in from {
-        outlet.put(&block)?;
-        block.clear();
+    for block in from {
+        outlet.put(block.filled())?;
         let _ = back.send(block);
     }
     Ok(outlet)

@@ -368,7 +368,7 @@ fn of_version(engine: &Engine, session: SessionHandle, key: Key, version: Option
 }
 
 /// What hexadecimal digits or base64 stand for.
-fn from_text(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn from_text(text: &[u8]) -> Option<Vec<u8>> {
     let text: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let hex = data_encoding::HEXLOWER_PERMISSIVE.decode(&text);
     hex.or_else(|_| data_encoding::BASE64.decode(&text)).ok()

@@ -1,14 +1,14 @@
 //! A policy as a file, and its rules.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use engine::{Lifecycle, NewRules, PinCost, PolicySigner, Profile, Summary, UseAudit};
 use toml::Value;
 
-use crate::{audit::ed25519_key, fault::Fault, key::hex};
+use crate::{audit::ed25519_key, fault::Fault, flow::Input, key::hex};
 
 /// No policy file is longer.
-const LONGEST: u64 = 65_536;
+const LONGEST: usize = 65_536;
 
 /// A policy as a file says it.
 #[derive(Debug)]
@@ -167,12 +167,8 @@ impl Policy {
     }
 
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
-        let name = path.display();
-        let cannot = |why: std::io::Error| Fault::Usage(format!("{name} cannot be read: {why}"));
-        if fs::metadata(path).map_err(cannot)?.len() > LONGEST {
-            return Err(Fault::Usage(format!("{name} is longer than any policy")));
-        }
-        Self::read(fs::read(path).map_err(cannot)?).map_err(|why| Fault::Usage(format!("{name}: {why}")))
+        let mut input = Input::open(Some(path), "")?;
+        Self::read(input.whole(LONGEST)?).map_err(|why| Fault::Usage(format!("{}: {why}", input.name())))
     }
 
     /// The rules for a token, if the policy is for it. A signed one names its token by what nobody can change: who brings it may

@@ -19,6 +19,7 @@ use crate::{
     key::hex,
     pin::Source,
     select::{Chosen, TokenChoice, UserLogin},
+    sign::from_text,
     token::{OFFICERS, USERS},
 };
 
@@ -169,8 +170,6 @@ fn read_signature(path: &Path) -> Result<Vec<u8>, Fault> {
     if bytes.len() == 64 {
         return Ok(bytes);
     }
-    let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let decoded = data_encoding::HEXLOWER_PERMISSIVE.decode(&text).or_else(|_| data_encoding::BASE64.decode(&text));
-    decoded
-        .map_err(|_| Fault::Usage(format!("{} has no Ed25519 signature: raw, base64 or hexadecimal", path.display())))
+    let none = || Fault::Usage(format!("{} has no Ed25519 signature: raw, base64 or hexadecimal", path.display()));
+    from_text(&bytes).ok_or_else(none)
 }

@@ -28,7 +28,7 @@ const TIMELESS: [&str; 3] = [COPIED, "wrapped", "digest"];
 /// A key as the book's entries are told of it.
 struct Known {
     label: String,
-    /// The first and the last day on which it may be used, if it has them: YYYY-MM-DD.
+    /// The first and the last day on which it may be used, if it has them and they hold: YYYY-MM-DD.
     dates: [Option<String>; 2],
 }
 
@@ -70,7 +70,8 @@ pub(super) fn run(engine: &Engine, policy: &Policy, file: Option<&Path>, login: 
     };
     for key in key::all(engine, session)?.into_iter().chain(key::all_older(engine, session)?) {
         for (handle, id) in key.handles().into_iter().zip(key.unique_ids()) {
-            let known = Known { label: (*key.label).to_owned(), dates: dates(engine, session, handle)? };
+            let dates = if judge.dates { dates(engine, session, handle)? } else { [None, None] };
+            let known = Known { label: (*key.label).to_owned(), dates };
             judge.keys.insert(id.to_owned(), known);
         }
     }
@@ -142,7 +143,7 @@ impl Judge {
         if used.operation == COPIED && self.uses == UseAudit::Forced {
             return Some(("a copy of a token key in a session, whose uses nobody writes down", true));
         }
-        let timed = self.dates && !TIMELESS.contains(&used.operation.as_str());
+        let timed = !TIMELESS.contains(&used.operation.as_str());
         if let Some(Known { dates: [start, end], .. }) = self.keys.get(&used.key).filter(|_| timed) {
             let day = date(used.at);
             if start.as_ref().is_some_and(|start| day < *start) || end.as_ref().is_some_and(|end| day > *end) {
