@@ -1,6 +1,6 @@
 //! What a profile refuses of uses of keys that were written down.
 
-use types::{KeyType, Shape};
+use types::{AttributeType, KeyType, Shape};
 
 use crate::{
     Profile,
@@ -26,10 +26,21 @@ pub fn refusal(profile: Profile, operation: &str, mechanism: &str) -> Option<Ref
     profile.refuses(risk).then(|| Refusal { what: risk.words(), is_certain })
 }
 
+/// The operations that a key's attributes allow, as the book calls them, and have risks of their own.
+const USES: [(&str, AttributeType); 4] = [
+    ("encrypt", AttributeType::ENCRYPT),
+    ("decrypt", AttributeType::DECRYPT),
+    ("sign", AttributeType::SIGN),
+    ("wrap", AttributeType::WRAP),
+];
+
 fn risk(row: &Mechanism, operation: &str) -> Option<(Risk, bool)> {
-    let unless_named = |risk| (risk, risk != Risk::CbcPadDecryption);
-    let of_operation = match operation {
-        "decrypt" => row.oracle.map(unless_named),
+    let usage = USES.into_iter().find(|(word, _)| *word == operation);
+    if let Some(risk) = usage.and_then(|(_, usage)| row.risks(usage).next()) {
+        // CBC with padding is what a key may name.
+        return Some((risk, risk != Risk::CbcPadDecryption));
+    }
+    match operation {
         // `C_WrapKeyAuthenticated` has a nonce of the token's.
         "wrap" | "wrapped" | "unwrap" if row.integrity == Integrity::Unchecked => {
             Some((Risk::OpenWrapping, row.message.is_none()))
@@ -40,9 +51,7 @@ fn risk(row: &Mechanism, operation: &str) -> Option<(Risk, bool)> {
         "sign" | "verify" if row.shape == Shape::OutputLength => Some((Risk::ShortMac, false)),
         "encrypt" if row.takes_nonce() => Some((Risk::CallersNonce, row.message.is_none())),
         _ => None,
-    };
-    let outdated = row.outdated.filter(|_| matches!(operation, "encrypt" | "wrap" | "sign"));
-    outdated.map(|risk| (risk, true)).or(of_operation)
+    }
 }
 
 #[cfg(test)]

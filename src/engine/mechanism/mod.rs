@@ -162,6 +162,13 @@ pub(crate) trait Verifier: Send {
 }
 
 impl Mechanism {
+    /// What is at risk in one of its uses.
+    pub(crate) fn risks(&self, usage: AttributeType) -> impl Iterator<Item = Risk> {
+        let protects = [AttributeType::ENCRYPT, AttributeType::WRAP, AttributeType::SIGN].contains(&usage);
+        let oracle = self.oracle.filter(|_| usage == AttributeType::DECRYPT);
+        oracle.into_iter().chain(self.outdated.filter(|_| protects))
+    }
+
     /// Whether what it encrypts is open if a nonce comes twice.
     pub(crate) fn takes_nonce(&self) -> bool {
         self.message.is_some() || self.shape == Shape::Ctr

@@ -61,7 +61,7 @@ impl NewRules {
     }
 
     fn is_name_only(self) -> bool {
-        Self { label: None, ..self } == Self::default()
+        self.label.is_some() && Self { label: None, ..self } == Self::default()
     }
 }
 
@@ -86,10 +86,8 @@ impl Token {
         }
         pin_cost.map_or(Ok(()), |cost| self.must_be_affordable(cost))?;
         // What a token is called is no rule.
-        let signer_after = |now| match rules {
-            NewRules { label: Some(_), .. } if policy.is_none() && rules.is_name_only() => Ok(now),
-            _ => PolicySigner::after(now, policy),
-        };
+        let named = policy.is_none() && rules.is_name_only();
+        let signer_after = |now| if named { Ok(now) } else { PolicySigner::after(now, policy) };
         loop {
             let header = self.token_header()?;
             signer_after(header.policy.signer)?;

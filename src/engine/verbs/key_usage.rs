@@ -82,18 +82,12 @@ impl Session {
             return Err(Error::KeyFunctionNotPermitted);
         }
         must_be_allowed(key, row.id)?;
-        if let Some(risk) = row.oracle.filter(|_| usage.attribute == AttributeType::DECRYPT) {
+        for risk in row.risks(usage.attribute) {
             // Who names CBC with padding for a key knows what it answers.
             let named = risk == Risk::CbcPadDecryption && is_named(key, row.id);
             if !named && self.profile()?.refuses(risk) {
                 return Err(Error::MechanismInvalid);
             }
-        }
-        let protects = [AttributeType::ENCRYPT, AttributeType::WRAP, AttributeType::SIGN].contains(&usage.attribute);
-        if let Some(risk) = row.outdated.filter(|_| protects)
-            && self.profile()?.refuses(risk)
-        {
-            return Err(Error::MechanismInvalid);
         }
         Ok(())
     }
