@@ -39,4 +39,12 @@
  * CKR_ATTRIBUTE_VALUE_INVALID. A new version has it from the old one. */
 #define CKA_SR_MIN_VERSION (CKA_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0007UL)
 
+/* Mechanism of C_Encrypt, C_Decrypt, C_WrapKey and C_UnwrapKey with an AES key, in one part. What comes out is a blob that says by
+ * which key and how it was sealed, as `strongroom datakey generate` puts it out (docs/format-blob.md): AES-GCM with a nonce that
+ * the token makes. The parameter is the encryption context: any bytes, or none. What `--context` gives is the form in
+ * docs/format-blob.md. At most 65,507 bytes are sealed: CKR_DATA_LEN_RANGE, CKR_KEY_SIZE_RANGE. A blob that was made by an older
+ * version of the key is opened by naming the newest one. One that is none, or was changed, or has another context:
+ * CKR_ENCRYPTED_DATA_INVALID, CKR_WRAPPED_KEY_INVALID. */
+#define CKM_SR_ENVELOPE (CKM_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0001UL)
+
 #endif

@@ -370,3 +370,62 @@ fn mac(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> [u8; 32] {
     assert_eq!(p11!(C_Sign(session, text(b"message"), 7, out.as_mut_ptr(), &raw mut len)), CKR_OK);
     out
 }
+
+/// `CKM_SR_ENVELOPE` (`include/strongroom.h`) with a context of so many bytes.
+fn envelope(context: *const u8, len: CK_ULONG) -> CK_MECHANISM {
+    CK_MECHANISM {
+        mechanism: CKM_VENDOR_DEFINED | 0x5352_0001,
+        pParameter: context.cast_mut().cast(),
+        ulParameterLen: len,
+    }
+}
+
+#[test]
+fn an_envelope_is_made_and_opened_through_the_c_abi_and_its_return_values_are_those_of_the_header() {
+    let module = Module::new();
+    let session = module.session();
+    let key = secret_key(session, CKM_AES_KEY_GEN);
+    let mut info = CK_MECHANISM_INFO::default();
+    assert_eq!(p11!(C_GetMechanismInfo(module.slot, envelope(ptr::null(), 0).mechanism, &raw mut info)), CKR_OK);
+    assert_eq!(info.flags, CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP);
+    assert_eq!((info.ulMinKeySize, info.ulMaxKeySize), (16, 32));
+
+    let context = b"any bytes";
+    let mut with = envelope(context.as_ptr(), length(context));
+    assert_eq!(p11!(C_EncryptInit(session, &raw mut with, key)), CKR_OK);
+    let mut len = 0;
+    assert_eq!(p11!(C_Encrypt(session, text(b"data key"), 8, ptr::null_mut(), &raw mut len)), CKR_OK);
+    let mut blob = vec![0; len as usize];
+    let mut short = len - 1;
+    let rv = p11!(C_Encrypt(session, text(b"data key"), 8, blob.as_mut_ptr(), &raw mut short));
+    assert_eq!((rv, short), (CKR_BUFFER_TOO_SMALL, len));
+    assert_eq!(p11!(C_Encrypt(session, text(b"data key"), 8, blob.as_mut_ptr(), &raw mut len)), CKR_OK);
+    assert_eq!(len as usize, blob.len());
+    assert!(blob.starts_with(b"SRB\x01\x01\x01"));
+
+    let open = |with: &mut CK_MECHANISM, blob: &[u8]| {
+        let mut out = [0xaa_u8; 64];
+        let mut len = 64;
+        assert_eq!(p11!(C_DecryptInit(session, with, key)), CKR_OK);
+        let rv = p11!(C_Decrypt(session, text(blob), length(blob), out.as_mut_ptr(), &raw mut len));
+        (rv, out[..if rv == CKR_OK { len as usize } else { 0 }].to_vec())
+    };
+    assert_eq!(open(&mut with, &blob), (CKR_OK, b"data key".to_vec()));
+    assert_eq!(open(&mut envelope(ptr::null(), 0), &blob).0, CKR_ENCRYPTED_DATA_INVALID);
+    assert_eq!(open(&mut with, &blob[1..]).0, CKR_ENCRYPTED_DATA_INVALID);
+    assert_eq!(open(&mut with, b"").0, CKR_ENCRYPTED_DATA_INVALID);
+
+    let long = vec![0_u8; 65_508];
+    let mut room = vec![0_u8; 70_000];
+    let mut len = 70_000;
+    assert_eq!(p11!(C_EncryptInit(session, &raw mut with, key)), CKR_OK);
+    let rv = p11!(C_Encrypt(session, text(&long), length(&long), room.as_mut_ptr(), &raw mut len));
+    assert_eq!(rv, CKR_DATA_LEN_RANGE);
+    let too_long = vec![0_u8; (16 << 20) + 1];
+    for (context, len) in [(ptr::null(), 1), (context.as_ptr(), CK_ULONG::MAX), (too_long.as_ptr(), length(&too_long))]
+    {
+        let mut with = envelope(context, len);
+        let rv = p11!(C_EncryptInit(session, &raw mut with, key));
+        assert_eq!(rv, CKR_MECHANISM_PARAM_INVALID, "{len}");
+    }
+}

@@ -52,6 +52,8 @@ unsafe fn parameter(shape: Shape, ptr: *const CK_BYTE, len: CK_ULONG) -> Result<
         // SAFETY: by our caller's promise.
         Shape::OptionalEddsa => unsafe { eddsa(bytes) },
         Shape::PublicValue => public_value(bytes),
+        Shape::Context if bytes.len() > NESTED_MAX => Err(INVALID),
+        Shape::Context => memory::owned(bytes).map(Params::Context).map_err(Fault::of(INVALID)),
         // SAFETY: by our caller's promise.
         Shape::RsaAesWrap => unsafe { rsa_aes_wrap(plain(bytes)?) },
     }

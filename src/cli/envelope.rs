@@ -1,11 +1,13 @@
-//! Files and data keys, encrypted by a key of a token: envelope encryption. Each file has a key of its own, and only that
-//! is encrypted by the token's key.
+//! Files that are encrypted by a key of a token: envelope encryption. Each file has a key of its own, and only that is
+//! encrypted by the token's key.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-use engine::{Engine, KeyState};
-use serde_json::json;
+use clap::Args;
+use engine::{
+    Engine, KeyState,
+    blob::{Blob, Content, Wrap},
+};
 use types::{
     AttributeType as A, Kdf, KeyType, Mechanism, MechanismType as M, Mgf, ObjectClass, ObjectHandle, Output,
     OutputResult, Params, Rv, SessionHandle, Template, Value,
@@ -14,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     answer::{Answer, done},
-    blob::{Blob, Content, Context, Pair, Wrap},
+    context::{Context, Pair},
     fault::Fault,
     flow::{self, Input, Outlet},
     key::{self, Key, KeyChoice, hex},
@@ -27,10 +29,6 @@ const TAG: usize = 16;
 const NONCE: usize = 12;
 /// Length of the key of a file.
 const FILE_KEY: usize = 32;
-/// The longest data key.
-const MOST_DATA_KEY: u32 = 1024;
-/// More than any blob has.
-const MOST_BLOB: usize = 70_000;
 
 #[derive(Args)]
 pub(crate) struct Crypt {
@@ -50,47 +48,7 @@ pub(crate) struct Crypt {
 pub(crate) struct Given {
     /// NAME=VALUE, as often as you like: what was encrypted with it is decrypted with the same only. It is not kept with the data.
     #[arg(long)]
-    context: Vec<Pair>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum DataKeyVerb {
-    /// Makes a data key, and prints it (base64) and the blob (base64) of which `decrypt` makes it again.
-    Generate {
-        #[command(flatten)]
-        choice: KeyChoice,
-        /// How many bytes it has.
-        #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DATA_KEY)))]
-        bytes: u32,
-        /// Prints the blob only, for whoever will use the key later.
-        #[arg(long)]
-        no_plaintext: bool,
-        #[command(flatten)]
-        context: Given,
-    },
-    /// Prints the data key (base64) of a blob.
-    Decrypt {
-        #[command(flatten)]
-        choice: KeyChoice,
-        /// The file with the blob, base64 or raw; standard input if none is given.
-        file: Option<PathBuf>,
-        #[command(flatten)]
-        context: Given,
-    },
-    /// Prints a blob (base64) for another key of the token, which holds the same data key. The data key is shown to nobody.
-    Reencrypt {
-        #[command(flatten)]
-        choice: KeyChoice,
-        /// The key for which it is encrypted now: its label, or id:HEX.
-        to: String,
-        /// The file with the blob, base64 or raw; standard input if none is given.
-        file: Option<PathBuf>,
-        #[command(flatten)]
-        context: Given,
-        /// The context of the new blob; the same if none is given.
-        #[arg(long)]
-        new_context: Vec<Pair>,
-    },
+    pub(crate) context: Vec<Pair>,
 }
 
 impl Crypt {
@@ -101,7 +59,7 @@ impl Crypt {
 }
 
 impl Given {
-    fn canonical(&self) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn canonical(&self) -> Result<Vec<u8>, Fault> {
         Ok(Context::of(&self.context).map_err(Fault::Usage)?.canonical())
     }
 }
@@ -113,10 +71,10 @@ impl From<String> for Fault {
 }
 
 /// A key of a token for which something is encrypted.
-struct Recipient<'a> {
-    engine: &'a Engine,
-    session: SessionHandle,
-    key: &'a Key,
+pub(crate) struct Recipient<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) session: SessionHandle,
+    pub(crate) key: &'a Key,
 }
 
 fn gcm(nonce: &[u8], aad: &[u8]) -> Mechanism {
@@ -131,7 +89,7 @@ fn oaep(label: &[u8]) -> Mechanism {
 
 impl Recipient<'_> {
     /// How keys are wrapped for it.
-    fn wrap(&self) -> Result<Wrap, Fault> {
+    pub(crate) fn wrap(&self) -> Result<Wrap, Fault> {
         match (self.key.key_type, self.key.coordinate_len()) {
             (Some(KeyType::AES), _) => Ok(Wrap::AesGcm),
             (Some(KeyType::RSA), _) => Ok(Wrap::RsaOaep),
@@ -168,7 +126,7 @@ impl Recipient<'_> {
     }
 
     /// Wraps a key for it.
-    fn seal(&self, content: Content, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn seal(&self, content: Content, plain: &[u8], context: &[u8]) -> Result<Vec<u8>, Fault> {
         let wrap = self.wrap()?;
         // A secret key is refused below, where it is written down; a public key would do.
         if wrap != Wrap::AesGcm && self.key.state != KeyState::Enabled {
@@ -302,7 +260,7 @@ impl Recipient<'_> {
 }
 
 /// The key that a blob holds, opened by the key or by a version of it that was current once.
-fn opened(
+pub(crate) fn opened(
     engine: &Engine,
     session: SessionHandle,
     key: &Key,
@@ -428,62 +386,4 @@ fn written(result: OutputResult) -> Result<usize, Fault> {
 fn exactly(input: &mut Input, len: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = vec![0; len];
     if input.fill(&mut bytes)? == len { Ok(bytes) } else { Err(Fault::Failed("it is cut off".into())) }
-}
-
-/// A data key's blob, from a file or from what comes in.
-fn blob_of(file: &Option<PathBuf>) -> Result<Blob, Fault> {
-    let mut input = Input::open(file.as_deref(), "")?;
-    let bytes = input.whole(MOST_BLOB * 2)?;
-    let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let bytes = data_encoding::BASE64.decode(&text).unwrap_or(bytes);
-    let mut rest = &*bytes;
-    let blob = Blob::read(|len| {
-        let (taken, after) = rest.split_at_checked(len).ok_or_else(|| "it is cut off".to_owned())?;
-        rest = after;
-        Ok::<_, String>(taken.to_vec())
-    });
-    let named = |why: String| Fault::Failed(format!("{} is no blob of a data key: {why}", input.name()));
-    let blob = blob.map_err(named)?;
-    match (blob.content, rest.is_empty()) {
-        (Content::DataKey, true) => Ok(blob),
-        (Content::DataKey, false) => Err(named("something follows it".into())),
-        (Content::File, _) => Err(Fault::Usage(format!("{} is a file: `strongroom decrypt` opens it", input.name()))),
-    }
-}
-
-pub(crate) fn run(engine: &Engine, verb: &DataKeyVerb) -> Result<Answer, Fault> {
-    let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
-    match verb {
-        DataKeyVerb::Generate { choice, bytes, no_plaintext, context } => {
-            let context = context.canonical()?;
-            let (_, session, key) = choice.choose(engine)?;
-            let mut value = Zeroizing::new(vec![0; usize::try_from(*bytes).unwrap_or(0)]);
-            engine.random(session, &mut value)?;
-            let blob = base64(&Recipient { engine, session, key: &key }.seal(Content::DataKey, &value, &context)?);
-            if *no_plaintext {
-                return Ok(Answer::new(blob.clone(), json!({ "blob": blob })));
-            }
-            let value = Zeroizing::new(base64(&value));
-            Ok(Answer::new(format!("key   {}\nblob  {blob}", *value), json!({ "key": *value, "blob": blob })))
-        }
-        DataKeyVerb::Decrypt { choice, file, context } => {
-            let (context, blob) = (context.canonical()?, blob_of(file)?);
-            let (_, session, key) = choice.choose(engine)?;
-            let value = Zeroizing::new(base64(&opened(engine, session, &key, &blob, &context)?));
-            Ok(Answer::new(value.as_str(), json!({ "key": *value })))
-        }
-        DataKeyVerb::Reencrypt { choice, to, file, context, new_context } => {
-            let (context, blob) = (context.canonical()?, blob_of(file)?);
-            let new = if new_context.is_empty() {
-                context.clone()
-            } else {
-                Given { context: new_context.clone() }.canonical()?
-            };
-            let (token, session, key) = choice.choose(engine)?;
-            let to = key::choose_in(engine, session, &token, to)?;
-            let value = opened(engine, session, &key, &blob, &context)?;
-            let blob = base64(&Recipient { engine, session, key: &to }.seal(Content::DataKey, &value, &new)?);
-            Ok(Answer::new(blob.clone(), json!({ "blob": blob })))
-        }
-    }
 }

@@ -9,12 +9,13 @@ mod anomalies;
 mod answer;
 mod audit;
 mod backup;
-mod blob;
 mod byok;
 mod carrier;
 mod cert;
 mod chart;
 mod child;
+mod context;
+mod datakey;
 mod ecdsa;
 mod envelope;
 mod ephemeral;
@@ -101,7 +102,7 @@ enum Noun {
     Decrypt(envelope::Crypt),
     /// Makes keys for data that is encrypted elsewhere, and opens them again.
     #[command(subcommand, name = "datakey")]
-    DataKey(envelope::DataKeyVerb),
+    DataKey(datakey::DataKeyVerb),
     /// Signs a file or what comes in, with a private key.
     Sign(sign::Sign),
     /// Says whether a signature is right: exit code 0 if it is, 1 if it is wrong.
@@ -316,7 +317,7 @@ fn answer(engine: &Engine, noun: Noun) -> Result<Answer, Fault> {
         Noun::Cert(verb) => cert::run(engine, &verb),
         Noun::Encrypt(asked) => envelope::encrypt(engine, &asked),
         Noun::Decrypt(asked) => envelope::decrypt(engine, &asked),
-        Noun::DataKey(verb) => envelope::run(engine, &verb),
+        Noun::DataKey(verb) => datakey::run(engine, &verb),
         Noun::Sign(asked) => sign::sign(engine, &asked),
         Noun::Verify(asked) => sign::verify(engine, &asked),
         Noun::Mac(asked) => sign::mac(engine, &asked),

@@ -8,6 +8,7 @@
 mod alarms;
 pub mod audit;
 pub mod backup;
+pub mod blob;
 mod compatibility;
 mod curve;
 mod der;

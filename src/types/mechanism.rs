@@ -466,5 +466,6 @@ numbers! {
         ECDH_X_AES_KEY_WRAP = 0x00004038,
         ECDH_COF_AES_KEY_WRAP = 0x00004039,
         PUB_KEY_FROM_PRIV_KEY = 0x0000403a,
+        SR_ENVELOPE = 0xd3520001,
     }
 }

@@ -36,6 +36,8 @@ pub enum Shape {
     RsaAesWrap,
     /// The peer's public value, a number of any length.
     PublicValue,
+    /// None, or an encryption context: bytes, as many as the caller likes.
+    Context,
 }
 
 /// The parameters of a mechanism. Nothing is checked yet but that they could be read.
@@ -99,6 +101,8 @@ pub enum Params {
     },
     /// Diffie-Hellman: the peer's public value.
     PublicValue(Vec<u8>),
+    /// An encryption context.
+    Context(Vec<u8>),
     /// A key wrapped by an AES key that is wrapped by RSA-OAEP.
     RsaAesWrap {
         /// Size of the AES key in bits.

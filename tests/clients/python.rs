@@ -115,3 +115,33 @@ fn what_the_command_has_encrypted_is_opened_by_the_python_of_its_page() {
     let here = strongroom("datakey decrypt aes-256 blob --context year=2026 --context project=payroll");
     assert!(here.contains(&cell("data key")), "{here}");
 }
+
+#[test]
+fn a_data_key_of_the_command_is_opened_by_the_program_of_its_page_through_the_module_whatever_its_version() {
+    let store = Store::with_token("envelope");
+    fs::write(store.0.join("envelope.py"), program("format-blob.md", "envelope.py")).unwrap();
+    let strongroom = |arguments: &str| {
+        let pin = ["--token", "test", "--pin", "env:PIN"];
+        let mut command = store.command(commands().join("strongroom").to_str().unwrap());
+        succeeded(command.env("PIN", USER_PIN).args(arguments.split(' ')).args(pin))
+    };
+    strongroom("key create kek --kind aes-256");
+    let made = strongroom("datakey generate kek --context project=payroll");
+    let line = |name: &str| made.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    fs::write(store.0.join("blob"), line("blob")).unwrap();
+    for _ in 0..3 {
+        let opened = store
+            .command("timeout")
+            .arg("60")
+            .arg(python())
+            .args(["-B", "envelope.py"])
+            .arg(crate::store::module())
+            .args([USER_PIN, "kek"])
+            .stdin(fs::File::open(store.0.join("blob")).unwrap())
+            .output()
+            .unwrap();
+        assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+        assert_eq!(String::from_utf8(opened.stdout).unwrap().trim(), line("key"));
+        strongroom("key rotate kek");
+    }
+}

@@ -114,7 +114,7 @@ pub(super) static MECHANISMS: &[Mechanism] = &[
     key_wrap!(AES_KEY_WRAP_KWP, Shape::OptionalIv(4), kwp, Padding::None),
 ];
 
-fn aes(key: &Object) -> Result<&Arc<dyn AesKey>, Error> {
+pub(super) fn aes(key: &Object) -> Result<&Arc<dyn AesKey>, Error> {
     Ok(key.material()?.aes()?.key())
 }
 

@@ -7,6 +7,7 @@ mod dh;
 mod digest;
 mod dsa;
 mod ec;
+mod envelope;
 mod hmac;
 mod mac;
 mod rsa;
@@ -64,6 +65,8 @@ pub struct Mechanism {
     pub(crate) padding: Padding,
     /// Whether a wrapped key that somebody has changed is noticed.
     pub(crate) integrity: Integrity,
+    /// With which versions of a key it decrypts and unwraps.
+    pub(crate) versions: Versions,
     /// What decrypting with it lets be asked, if it does.
     pub(crate) oracle: Option<Risk>,
     /// What is wrong with protecting anything by it from now on, if something is.
@@ -77,6 +80,15 @@ pub(crate) enum Integrity {
     Checked,
     /// It unwraps what it gets.
     Unchecked,
+}
+
+/// With which versions of a key something is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Versions {
+    /// With the one that the caller names.
+    Named,
+    /// With that one, or an older one of the same key, if that can still be used so.
+    All,
 }
 
 /// The parameter for a message with this nonce, this associated data and a tag of so many bits.
@@ -202,7 +214,7 @@ pub fn all() -> impl ExactSizeIterator<Item = &'static Mechanism> {
 fn table() -> &'static [&'static Mechanism] {
     static TABLE: std::sync::OnceLock<Vec<&'static Mechanism>> = std::sync::OnceLock::new();
     TABLE.get_or_init(|| {
-        let families: [&'static [Mechanism]; 9] = [
+        let families: [&'static [Mechanism]; 10] = [
             rsa::MECHANISMS,
             ec::MECHANISMS,
             dh::MECHANISMS,
@@ -212,6 +224,7 @@ fn table() -> &'static [&'static Mechanism] {
             secret::MECHANISMS,
             hmac::MECHANISMS,
             digest::MECHANISMS,
+            envelope::MECHANISMS,
         ];
         let mut rows: Vec<_> = families.into_iter().flatten().collect();
         rows.sort_by_key(|row| row.id);
@@ -293,6 +306,7 @@ impl Mechanism {
         wraps: &[],
         padding: Padding::None,
         integrity: Integrity::Unchecked,
+        versions: Versions::Named,
         oracle: None,
         outdated: None,
     };

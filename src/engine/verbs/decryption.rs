@@ -19,6 +19,7 @@ impl Engine {
         let begin = row.decrypt.ok_or(Error::MechanismInvalid)?;
         let key = session.key(key, &DECRYPT, row)?;
         let run = crypto::keys(|| begin(&key, &mechanism.params))?;
+        let run = crypto::keys(|| session.with_older(run, &key, row, (begin, &mechanism.params)))?;
         operations.decryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }

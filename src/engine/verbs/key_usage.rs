@@ -62,6 +62,14 @@ impl Session {
         checked.map(|()| UsableKey { object: key, login })
     }
 
+    /// The same without a word about it.
+    pub(super) fn usable(&self, handle: ObjectHandle, usage: &KeyUsage, row: &Mechanism) -> Result<UsableKey, Error> {
+        let login = self.now();
+        let object = self.slot.key(&self.recent, handle, &usage.no_key)?;
+        self.must_allow(&object, usage, row)?;
+        Ok(UsableKey { object, login })
+    }
+
     fn must_allow(&self, key: &Object, usage: &KeyUsage, row: &Mechanism) -> Result<(), Error> {
         let (attributes, facts) = (&key.attributes, &key.facts);
         let key_type = facts.key_type.ok_or_else(|| usage.no_key.clone())?;
@@ -110,6 +118,11 @@ pub(super) struct UsableKey {
 }
 
 impl UsableKey {
+    /// The key itself.
+    pub(super) fn object(&self) -> &Arc<Object> {
+        &self.object
+    }
+
     /// Refuses a key that asks for the PIN before each use (CKA_ALWAYS_AUTHENTICATE), where there is no
     /// operation that a login could release.
     pub(super) fn must_not_ask_for_pin(&self) -> Result<(), Error> {

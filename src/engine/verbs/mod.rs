@@ -23,6 +23,7 @@ mod slots;
 mod tests;
 mod uses;
 mod verification;
+mod versions;
 mod wrap;
 
 pub use adoption::{Adoptable, Witness};

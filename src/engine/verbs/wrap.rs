@@ -196,7 +196,7 @@ impl Session {
         // A key of another kind, or none, is no import that is refused.
         let once = self.slot.object(unwrapping_key).ok().filter(|by| by.facts.import_until.is_some());
         let by = self.key(unwrapping_key, &UNWRAP, row);
-        let opened = by.and_then(|by| self.opened(row, params, &by, wrapped, template));
+        let opened = by.and_then(|by| self.opened_by_any(row, params, &by, wrapped, template));
         let Some(by) = once else { return self.place(opened?) };
         match opened.and_then(|key| self.placed_once(unwrapping_key, &by, key)) {
             Ok(key) => {
@@ -231,6 +231,30 @@ impl Session {
         if let Err(fault) = self.slot.note(event) {
             tracing::warn!(%fault, "what became of an import is not written down");
         }
+    }
+
+    /// What a wrapped key is to become, opened by a key or an older version of it.
+    fn opened_by_any(
+        &self,
+        row: &mechanism::Mechanism,
+        params: &Params,
+        newest: &UsableKey,
+        wrapped: &[u8],
+        template: Template,
+    ) -> Result<Attributes, Error> {
+        let again = || template.iter().map(|(name, value)| (*name, value.duplicate())).collect();
+        let first = self.opened(row, params, newest, wrapped, again());
+        if !matches!(first, Err(Error::WrappedKeyInvalid)) {
+            return first;
+        }
+        for version in self.older(newest, &UNWRAP, row)? {
+            if let Ok(key) = self.opened(row, params, &version, wrapped, again()) {
+                let way = (Operation::By(UNWRAP.attribute), Some(row.id), Outcome::Allowed);
+                self.slot.note_use(&self.tally, version.object(), way)?;
+                return Ok(key);
+            }
+        }
+        first
     }
 
     /// What a wrapped key is to become, checked and kept nowhere.

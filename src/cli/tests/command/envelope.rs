@@ -309,3 +309,43 @@ fn a_strict_token_encrypts_files_too_because_no_nonce_of_the_commands_comes_twic
         assert!(opened.status.success() && opened.stdout == plain, "{kind}: {opened:?}");
     }
 }
+
+#[test]
+fn a_pair_of_data_keys_is_one_that_others_know_and_comes_back_as_its_private_half() {
+    let store = Store::new("datakey-pair");
+    said(&run(&store, &["key", "create", "curve", "--kind", "p256", "--can", "derive"]));
+    for (key, kind) in [("k", "aes-256"), ("rsa", "rsa-2048")] {
+        said(&run(&store, &["key", "create", key, "--kind", kind]));
+    }
+    let openssl = |arguments: &[&str]| {
+        let output = std::process::Command::new("openssl").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (by, kind) in [("k", "rsa-2048"), ("k", "p256"), ("curve", "p384"), ("k", "ed25519"), ("curve", "x25519")] {
+        let context = ["--context", "app=x"];
+        let generate = ["--json", "datakey", "generate", by, "--pair", kind];
+        let made = said(&run(&store, &[&generate[..], &context].concat()));
+        let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+        let text = |name: &str| made["data"][name].as_str().unwrap().to_owned();
+        let (value, blob, pem) = (text("key"), text("blob"), text("pem"));
+        let opened = piped(&store, &[&["datakey", "decrypt", by], &context[..]].concat(), blob.as_bytes());
+        assert_eq!(said(&opened).trim(), value, "{kind}");
+        assert_eq!(refused(&piped(&store, &["datakey", "decrypt", by], blob.as_bytes())).0, 1);
+        let der = store.0.join("private.der");
+        fs::write(&der, data_encoding::BASE64.decode(value.as_bytes()).unwrap()).unwrap();
+        let public = openssl(&["pkey", "-inform", "DER", "-in", der.to_str().unwrap(), "-pubout"]);
+        assert_eq!(public, pem, "{kind}: the private half is that of the public one");
+
+        let only = said(&run(&store, &["datakey", "generate", by, "--pair", kind, "--no-plaintext"]));
+        assert!(only.starts_with("blob  ") && only.contains("-----BEGIN PUBLIC KEY-----"), "{only}");
+        assert!(!only.contains("key   "), "{only}");
+    }
+    let listed = said(&run(&store, &["--json", "key", "list"]));
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 3, "nothing of the pairs is left in the token");
+    let (code, why) = refused(&run(&store, &["datakey", "generate", "rsa", "--pair", "p256"]));
+    assert!(code == 2 && why.contains("does not fit into what RSA key rsa encrypts"), "{why}");
+    let (code, why) = refused(&run(&store, &["datakey", "generate", "k", "--pair", "aes-256"]));
+    assert!(code == 2 && why.contains("no kind of pair"), "{why}");
+}

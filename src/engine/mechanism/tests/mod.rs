@@ -96,6 +96,7 @@ const OFFERED: &[(&str, u64)] = &[
     ("SHA256", DIGEST),
     ("SHA384", DIGEST),
     ("SHA512", DIGEST),
+    ("SR_ENVELOPE", CRYPT | WRAPPING),
 ];
 
 /// The name of a row, which every row has.

@@ -174,6 +174,9 @@ pub(super) fn encrypted(row: &Mechanism, params: &Params, key: &Object, message:
 
 /// The message of a ciphertext that differs each time.
 pub(super) fn decrypted(params: &Params, key: &Object, ciphertext: &[u8]) -> Vec<u8> {
+    if let Params::Context(context) = params {
+        return enveloped(context, key, ciphertext);
+    }
     let key = rsa_private(key);
     match params {
         Params::Oaep { hash, label, .. } => {
@@ -182,6 +185,22 @@ pub(super) fn decrypted(params: &Params, key: &Object, ciphertext: &[u8]) -> Vec
         }
         _ => key.decrypt_pkcs1(ciphertext).unwrap().to_vec(),
     }
+}
+
+/// What is in the envelope of a key without an id, cut apart at fixed places.
+fn enveloped(context: &[u8], key: &Object, blob: &[u8]) -> Vec<u8> {
+    let (header, rest) = blob.split_at(7);
+    assert_eq!(header, b"SRB\x01\x01\x01\0");
+    let (len, wrapped) = rest.split_at(2);
+    assert_eq!(len, u16::try_from(wrapped.len()).unwrap().to_be_bytes());
+    let (iv, sealed) = wrapped.split_at(12);
+    let aes = (SUITE.aes)(bytes(key, AttributeType::VALUE)).unwrap();
+    let aad = [header, context].concat();
+    let mut cipher = aes.decryptor(Mode::Gcm { iv, aad: &aad, tag_len: 16 }).unwrap();
+    let mut output = vec![0; cipher.once_len(sealed.len())];
+    let len = cipher.once(sealed, &mut output).unwrap();
+    output.truncate(len);
+    output
 }
 
 /// The raw shared secret of two key pairs.

@@ -6,6 +6,7 @@ mod adoption;
 mod audit;
 mod copies;
 mod deletion;
+mod envelopes;
 mod imports;
 mod initialisation;
 mod logins;
