@@ -157,6 +157,7 @@ pub(super) fn encrypted(row: &Mechanism, params: &Params, key: &Object, message:
         (Params::Ctr { counter_bits, block }, _) => {
             Mode::Ctr { block, counter_bits: u32::try_from(*counter_bits).unwrap() }
         }
+        (Params::Context(_), _) => return None,
         (Params::Gcm { iv, aad, tag_bits }, _) => {
             Mode::Gcm { iv, aad, tag_len: usize::try_from(*tag_bits).unwrap() / 8 }
         }
