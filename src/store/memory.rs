@@ -385,7 +385,7 @@ impl UseLog for MemoryUses {
         let mut totals = Vec::<UseTotal>::new();
         for new in uses.iter().map(|new| &new.total).filter(|new| key.is_none_or(|key| new.key == key)) {
             match totals.iter_mut().find(|total| total.about() == new.about()) {
-                Some(total) => total.add(new),
+                Some(total) => total.add(new.uses, new.between),
                 None => totals.push(new.clone()),
             }
         }

@@ -37,11 +37,10 @@ impl UseTotal {
         [&self.key, &self.operation, &self.mechanism, &self.program, &self.who]
     }
 
-    /// Adds what is about the same.
-    pub fn add(&mut self, other: &Self) {
-        self.uses = self.uses.saturating_add(other.uses);
-        let ((first, last), (other_first, other_last)) = (self.between, other.between);
-        self.between = (first.min(other_first), last.max(other_last));
+    /// Adds uses that are about the same.
+    pub fn add(&mut self, uses: u64, (first, last): (u64, u64)) {
+        self.uses = self.uses.saturating_add(uses);
+        self.between = (self.between.0.min(first), self.between.1.max(last));
     }
 }
 

@@ -3,10 +3,10 @@
 //! The head of the chain has the number of the book, which is drawn when the first use is written, the link of the last entry,
 //! and a signature by the key that signs checkpoints. So who cannot log in cannot make a chain that ends well.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use crypto::{SUITE, edwards::Curve};
-use serde_json::Value as Json;
+use serde::Deserialize;
 use store::{NewUse, UseEntry, UseHead, UseLog, UseTotal};
 
 use super::{
@@ -92,20 +92,20 @@ impl UsesVerifier {
     /// # Errors
     /// [`Broken`], and nothing can follow.
     pub fn entry(&mut self, number: u64, text: &str) -> Result<Link, Broken> {
-        self.step(number, text).map(|(link, _)| link)
+        let said: Result<Numbered, _> = serde_json::from_str(text);
+        let no_json = Broken { number: self.entries.saturating_add(1), why: "it is no JSON" };
+        self.follow(number, said.map_err(|_| no_json)?.n, text)
     }
 
-    /// The same, with what the entry says.
-    fn step(&mut self, number: u64, text: &str) -> Result<(Link, Json), Broken> {
+    /// The same of an entry whose number was read.
+    fn follow(&mut self, number: u64, said: u64, text: &str) -> Result<Link, Broken> {
         let expected = self.entries.saturating_add(1);
-        let broken = |why| Broken { number: expected, why };
-        let json: Json = serde_json::from_str(text).map_err(|_| broken("it is no JSON"))?;
-        if number != expected || json.get("n").and_then(Json::as_u64) != Some(expected) {
-            return Err(broken("another entry is in its place"));
+        if number != expected || said != expected {
+            return Err(Broken { number: expected, why: "another entry is in its place" });
         }
         self.link = uses::link(&self.link, number, text);
         self.entries = expected;
-        Ok((self.link, json))
+        Ok(self.link)
     }
 
     /// After the last entry.
@@ -228,7 +228,7 @@ impl Token {
     ) -> Result<Result<Option<UsesHead>, Broken>, Error> {
         let Some(head) = self.uses_head(login)? else { return Ok(Ok(None)) };
         let (book, mut verifier) = (self.use_log()?, UsesVerifier::default());
-        let mut totals = BTreeMap::<[String; 5], UseTotal>::new();
+        let mut totals = Totals::default();
         while verifier.entries < head.entries {
             let missing = usize::try_from(head.entries - verifier.entries).unwrap_or(usize::MAX);
             let page = book.entries(verifier.entries, PAGE.min(missing))?;
@@ -236,20 +236,18 @@ impl Token {
                 break;
             }
             for entry in page {
-                let said = match verifier.step(entry.number, &entry.text) {
-                    Ok((link, said)) => {
-                        each(&entry, &link);
-                        said
-                    }
+                let said: Option<Said<'_>> = serde_json::from_str(&entry.text).ok();
+                let followed = match &said {
+                    Some(said) => verifier.follow(entry.number, said.n, &entry.text),
+                    None => verifier.entry(entry.number, &entry.text),
+                };
+                match followed {
+                    Ok(link) => each(&entry, &link),
                     Err(broken) => return Ok(Err(broken)),
-                };
-                let Some(new) = total(&said).filter(|total| total.key == entry.key) else {
-                    return Ok(Err(Broken { number: entry.number, why: "it is filed under another key" }));
-                };
-                let about = new.about().map(str::to_owned);
-                match totals.get_mut(&about) {
-                    Some(total) => total.add(&new),
-                    None => drop(totals.insert(about, new)),
+                }
+                match said.filter(|said| said.key == entry.key) {
+                    Some(said) => totals.add(&said),
+                    None => return Ok(Err(Broken { number: entry.number, why: "it is filed under another key" })),
                 }
             }
         }
@@ -262,8 +260,7 @@ impl Token {
             if !more.is_empty() {
                 return Ok(Err(Broken { number: head.entries.saturating_add(1), why: "it was put in" }));
             }
-            let right = |sum: &UseTotal| totals.get(&sum.about().map(str::to_owned)) == Some(sum);
-            if sums.len() != totals.len() || !sums.iter().all(right) {
+            if !totals.are(&sums) {
                 return Ok(Err(Broken { number: head.entries, why: "the sums are not those of the entries" }));
             }
         }
@@ -287,17 +284,68 @@ impl Token {
     }
 }
 
-/// What an entry adds to; `None` if it does not say.
-fn total(entry: &Json) -> Option<UseTotal> {
-    let text = |name: &str| entry.get(name).and_then(Json::as_str).map(str::to_owned);
-    let number = |name: &str| entry.get(name).and_then(Json::as_u64);
-    Some(UseTotal {
-        key: text("key")?,
-        operation: text("operation")?,
-        mechanism: text("mechanism")?,
-        program: text("program")?,
-        who: text("who")?,
-        uses: number("uses")?,
-        between: (number("from")?, number("to")?),
-    })
+/// The number that an entry says it has.
+#[derive(Deserialize)]
+struct Numbered {
+    n: u64,
+}
+
+/// What is read of an entry, without a copy of what has no escapes.
+#[derive(Deserialize)]
+struct Said<'t> {
+    n: u64,
+    #[serde(borrow)]
+    key: Cow<'t, str>,
+    #[serde(borrow)]
+    operation: Cow<'t, str>,
+    #[serde(borrow)]
+    mechanism: Cow<'t, str>,
+    #[serde(borrow)]
+    program: Cow<'t, str>,
+    #[serde(borrow)]
+    who: Cow<'t, str>,
+    uses: u64,
+    from: u64,
+    to: u64,
+}
+
+/// Sums of entries, by what they are about. There are few of them and many entries, so that none is made of one that is known.
+#[derive(Default)]
+struct Totals {
+    sums: HashMap<String, UseTotal>,
+    about: String,
+}
+
+impl Totals {
+    fn add(&mut self, said: &Said<'_>) {
+        let about = [&said.key, &said.operation, &said.mechanism, &said.program, &said.who];
+        join(&mut self.about, about.map(AsRef::as_ref));
+        let between = (said.from, said.to);
+        match self.sums.get_mut(&*self.about) {
+            Some(total) => total.add(said.uses, between),
+            None => {
+                let [key, operation, mechanism, program, who] = about.map(|text| text.clone().into_owned());
+                let total = UseTotal { key, operation, mechanism, program, who, uses: said.uses, between };
+                self.sums.insert(self.about.clone(), total);
+            }
+        }
+    }
+
+    /// Whether they are the sums that are kept.
+    fn are(&mut self, kept: &[UseTotal]) -> bool {
+        kept.len() == self.sums.len()
+            && kept.iter().all(|sum| {
+                join(&mut self.about, sum.about());
+                self.sums.get(&*self.about) == Some(sum)
+            })
+    }
+}
+
+/// Puts words together so that others do not become the same.
+fn join(into: &mut String, words: [&str; 5]) {
+    into.clear();
+    for word in words {
+        into.push_str(word);
+        into.push('\0');
+    }
 }
