@@ -94,7 +94,8 @@ pub(crate) fn attest(engine: &Engine, asked: &Attest) -> Result<Answer, Fault> {
 pub(crate) fn verify(asked: &Verify) -> Result<Answer, Fault> {
     let Verify { file, public_key, challenge } = asked;
     let key = read_key(public_key)?;
-    let bytes = Input::open(Some(file), "")?.whole(LONGEST)?;
+    let mut input = Input::open(Some(file), "")?;
+    let bytes = input.whole(LONGEST)?;
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let wanted = challenge.as_ref().map(|Challenge(text)| text.as_str());
     // What is no UTF-8 has no statement in it.
@@ -106,7 +107,7 @@ pub(crate) fn verify(asked: &Verify) -> Result<Answer, Fault> {
         }
         Err(doubt) => {
             let why = doubt.to_string();
-            let text = format!("{} shows nothing: {}", file.display(), label::line(&why));
+            let text = format!("{} shows nothing: {}", input.name(), label::line(&why));
             let told = json!({ "whole": false, "why": why });
             Ok(Answer { found: Found::Faults, ..Answer::new(text, told) })
         }
