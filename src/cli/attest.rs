@@ -18,10 +18,11 @@ use crate::{
     key::{Hex, KeyChoice},
     label,
     pending::moment,
+    sign::of_version,
 };
 
 /// No statement is longer.
-const LONGEST: usize = 65_536;
+const LONGEST: usize = 1 << 20;
 
 /// What whoever asks for a statement has thought of, so that it is a new one.
 #[derive(Clone)]
@@ -46,6 +47,9 @@ pub(crate) struct Attest {
     /// What whoever asks has thought of, 1 to 256 bytes: it stands in the statement, so that an old one is not taken for a new one.
     #[arg(long)]
     challenge: Option<Challenge>,
+    /// The version of the key (`key versions`); the newest if none is given.
+    #[arg(long)]
+    key_version: Option<u64>,
     /// The file; else standard output.
     #[arg(long, short)]
     out: Option<PathBuf>,
@@ -71,8 +75,9 @@ impl Attest {
 }
 
 pub(crate) fn attest(engine: &Engine, asked: &Attest) -> Result<Answer, Fault> {
-    let Attest { choice, challenge, out } = asked;
+    let Attest { choice, challenge, key_version, out } = asked;
     let (_, session, key) = choice.choose(engine)?;
+    let key = of_version(engine, session, key, *key_version)?;
     // Of a pair the private half, which has the public key too.
     let handle = key.handles().first().copied();
     let handle = handle.ok_or_else(|| Fault::Failed(format!("key {} has no object", key.label)))?;

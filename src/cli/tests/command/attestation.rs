@@ -173,6 +173,10 @@ fn an_imported_key_an_extractable_one_and_a_rotated_one_are_told_apart() {
     assert!(loose.contains("made here    yes") && loose.contains("can leave    yes\n"), "{loose}");
     let rotated = words("code");
     assert!(rotated.contains("version      2\nstate        enabled\n"), "{rotated}");
+    let older = json(&said(&run(&store, &["key", "attest", "code", "--key-version", "1"])));
+    assert_eq!((&older["version"], &older["state"]), (&1.into(), &"retired".into()));
+    let (code, why) = refused(&run(&store, &["key", "attest", "code", "--key-version", "3"]));
+    assert!(code == 3 && why.contains("version 3"), "{code} {why}");
     let uri = said(&run(&store, &["key", "uri", "code"]));
     assert!(said(&run(&store, &["key", "attest", uri.trim()])).contains("\"version\":2"));
 }
@@ -198,7 +202,7 @@ fn what_is_wrong_with_a_question_is_said_and_nothing_is_written() {
     };
     let (code, why) = verify(&file, &key);
     assert!(code == 2 && why.contains("statement.json cannot be read"), "{why}");
-    fs::write(&file, vec![b'a'; 70_000]).unwrap();
+    fs::write(&file, vec![b'a'; (1 << 20) + 1]).unwrap();
     assert_eq!(verify(&file, &key).0, 2, "nobody reads what is longer than every statement");
     let (code, why) = verify(&file, &file);
     assert!(code == 2 && why.contains("is not what `audit key` prints"), "{why}");
