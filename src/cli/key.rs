@@ -8,6 +8,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::{
     answer::{Answer, done},
+    attest::{self, Attest},
     byok,
     fault::Fault,
     kind::{self, Kind, Recipe, Use},
@@ -99,6 +100,11 @@ pub(crate) enum KeyVerb {
         #[command(flatten)]
         choice: KeyChoice,
     },
+    /// Prints a statement about a key, signed by the token: where it was made, whether it was ever able to leave, what it can do.
+    Attest(Attest),
+    /// Says whether a statement that `key attest` made is as the token has signed it, and what it says. It takes the token's public
+    /// key alone.
+    VerifyAttestation(attest::Verify),
     /// Prints the public half of a pair (SubjectPublicKeyInfo, PEM); with --private, the private half of one that may leave.
     Export(transfer::Export),
     /// Takes a key from a file into the token: PKCS#8, PKCS#1, SEC1, PKCS#12, OpenSSH, JWK, public keys, bytes. `begin` and `finish`
@@ -307,6 +313,8 @@ pub(crate) fn run(engine: &Engine, verb: &KeyVerb) -> Result<Answer, Fault> {
             let uri = key.uri(engine, &token)?;
             Ok(Answer::new(uri.clone(), json!({ "uri": uri })))
         }
+        KeyVerb::Attest(asked) => attest::attest(engine, asked),
+        KeyVerb::VerifyAttestation(asked) => attest::verify(asked),
         KeyVerb::Export(asked) => transfer::export(engine, asked),
         KeyVerb::Import(asked) => byok::run(engine, asked),
         KeyVerb::Copy(asked) => transfer::copy(engine, asked),

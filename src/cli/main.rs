@@ -7,6 +7,7 @@
 
 mod anomalies;
 mod answer;
+mod attest;
 mod audit;
 mod backup;
 mod byok;
@@ -210,6 +211,7 @@ impl Noun {
             Self::Sign(asked) => asked.is_data(),
             Self::Audit(verb) => verb.is_data(),
             Self::Report(asked) => asked.is_data(),
+            Self::Key(key::KeyVerb::Attest(asked)) => asked.is_data(),
             Self::Key(key::KeyVerb::Export(asked)) => asked.is_data(),
             Self::Key(key::KeyVerb::Import(asked)) => asked.is_data(),
             Self::Key(key::KeyVerb::Wrap(asked)) => asked.is_data(),

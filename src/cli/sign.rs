@@ -350,7 +350,12 @@ pub(crate) fn verify(engine: &Engine, asked: &Verify) -> Result<Answer, Fault> {
 }
 
 /// A version of a key.
-fn of_version(engine: &Engine, session: SessionHandle, key: Key, version: Option<u64>) -> Result<Key, Fault> {
+pub(crate) fn of_version(
+    engine: &Engine,
+    session: SessionHandle,
+    key: Key,
+    version: Option<u64>,
+) -> Result<Key, Fault> {
     match version {
         None => Ok(key),
         Some(version) if version == key.version => Ok(key),

@@ -46,8 +46,7 @@ impl Event {
     /// A new object.
     pub(crate) fn created(object: &Attributes) -> Self {
         let until = object.number(AttributeType::SR_IMPORT_UNTIL);
-        let made = object.number(AttributeType::KEY_GEN_MECHANISM).map(types::MechanismType);
-        let made = made.and_then(types::MechanismType::name).filter(|_| object.flag(AttributeType::LOCAL));
+        let made = made_by(object);
         let event = Self::new("object-created").about(object);
         let event = match until {
             Some(until) => event.with("import_until", until),
@@ -102,27 +101,9 @@ impl Event {
     }
 
     /// The same with what names an object.
-    fn about(self, object: &Attributes) -> Self {
-        // A name of any length would make entries of any length.
-        let bytes = |name| object.bytes(name).unwrap_or_default();
-        let text = |name| {
-            let text = String::from_utf8_lossy(bytes(name));
-            match text.char_indices().nth(LONGEST_NAME) {
-                Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-                None => text.into_owned(),
-            }
-        };
-        let id = bytes(AttributeType::ID);
-        let class = object.class().and_then(ObjectClass::name).unwrap_or("CKO_?");
-        let named = self
-            .with("class", class)
-            .with("label", text(AttributeType::LABEL))
-            .with("id", digits(id.get(..LONGEST_NAME).unwrap_or(id)))
-            .with("unique_id", text(AttributeType::UNIQUE_ID));
-        match object.key_type().and_then(KeyType::name) {
-            Some(key_type) => named.with("key_type", key_type),
-            None => named,
-        }
+    fn about(mut self, object: &Attributes) -> Self {
+        self.facts.extend(names(object));
+        self
     }
 
     /// Its text under a number, now.
@@ -163,6 +144,35 @@ impl Event {
 
 /// More characters of a label, or bytes of an id, are not written down.
 const LONGEST_NAME: usize = 256;
+
+/// The mechanism by which a key was made in this token; `None` if it was not, whatever another token said of it.
+pub(crate) fn made_by(key: &Attributes) -> Option<&'static str> {
+    let here = key.flag(AttributeType::LOCAL) && !key.flag(AttributeType::ADOPTED);
+    let mechanism = key.number(AttributeType::KEY_GEN_MECHANISM).filter(|_| here).map(types::MechanismType);
+    mechanism.and_then(types::MechanismType::name)
+}
+
+/// What names an object.
+pub(crate) fn names(object: &Attributes) -> Map<String, Json> {
+    // A name of any length would make entries of any length.
+    let bytes = |name| object.bytes(name).unwrap_or_default();
+    let text = |name| {
+        let text = String::from_utf8_lossy(bytes(name));
+        match text.char_indices().nth(LONGEST_NAME) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text.into_owned(),
+        }
+    };
+    let id = bytes(AttributeType::ID);
+    let named = [
+        ("class", Some(object.class().and_then(ObjectClass::name).unwrap_or("CKO_?").to_owned())),
+        ("label", Some(text(AttributeType::LABEL))),
+        ("id", Some(digits(id.get(..LONGEST_NAME).unwrap_or(id)))),
+        ("unique_id", Some(text(AttributeType::UNIQUE_ID))),
+        ("key_type", object.key_type().and_then(KeyType::name).map(str::to_owned)),
+    ];
+    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Json::from(value?)))).collect()
+}
 
 /// The link of an entry.
 pub(crate) fn link(before: &Link, number: u64, text: &str) -> Link {

@@ -81,6 +81,21 @@ impl Curve {
         self.oid()?.to_der().map_err(|_| Error::Internal("an object identifier has no DER"))
     }
 
+    /// Its name in the standard that defines it.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        let row = CURVES.iter().find(|row| row.curve == self);
+        row.and_then(|row| row.names.first()).copied()
+    }
+
+    /// How many bits the numbers of its field have.
+    pub(crate) fn bits(self) -> usize {
+        match self {
+            Self::Weierstrass(curve) => curve.bits(),
+            // Both are modulo 2^255 - 19 (RFC 7748).
+            Self::Edwards(edwards::Curve::Ed25519) | Self::Montgomery(montgomery::Curve::X25519) => 255,
+        }
+    }
+
     /// The type of the keys on it.
     pub(crate) fn key_type(self) -> KeyType {
         match self {

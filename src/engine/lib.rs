@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
+pub mod attestation;
 pub mod audit;
 pub mod backup;
 pub mod blob;

@@ -191,6 +191,7 @@ attributes! {
     PAST_USES = 0x80535201 Number,
     PAST_STATE = 0x80535202 Number,
     DUE_SEEN = 0x80535203 Number,
+    ADOPTED = 0x80535204 Flag,
     SR_KEY_STATE = 0xd3520001 Number,
     SR_DELETE_AT = 0xd3520002 Number,
     SR_KEY_VERSION = 0xd3520003 Number,

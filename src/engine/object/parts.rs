@@ -266,7 +266,7 @@ pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
 }
 
 /// How many bits a number without zeros in front has.
-fn bits(number: &[u8]) -> u64 {
+pub(crate) fn bits(number: &[u8]) -> u64 {
     let Some(first) = number.first() else { return 0 };
     let bytes = u64::try_from(number.len()).unwrap_or(u64::MAX);
     bytes.saturating_mul(8).saturating_sub(u64::from(first.leading_zeros()))

@@ -202,6 +202,10 @@ fn set_provenance(attributes: &mut Attributes, kind: &ObjectKind, origin: Origin
                 attributes.number(AttributeType::KEY_GEN_MECHANISM).unwrap_or(UNAVAILABLE),
             ),
         };
+        if origin == Origin::Adopted {
+            // What it says of itself, nobody here has seen: it is not attested.
+            attributes.set(AttributeType::ADOPTED, Value::Flag(true));
+        }
         attributes.set(AttributeType::LOCAL, Value::Flag(local));
         attributes.set(AttributeType::KEY_GEN_MECHANISM, Value::Number(mechanism));
     }

@@ -4,6 +4,7 @@ use super::Slot;
 use crate::{
     Error,
     audit::{AuditEntry, Broken, Event, Verified},
+    object::Attributes,
 };
 
 impl Slot {
@@ -32,6 +33,15 @@ impl Slot {
     pub(crate) fn audit_checkpoint(&self) -> Result<(), Error> {
         let login = self.must_be_logged_in()?;
         self.watched(self.token.checkpoint(&login))
+    }
+
+    /// A signed statement about a key.
+    ///
+    /// # Errors
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub(crate) fn attest(&self, key: &Attributes, challenge: Option<&str>) -> Result<String, Error> {
+        let login = self.must_be_logged_in()?;
+        self.watched(self.token.attest(&login, key, challenge))
     }
 
     /// The public key that checks checkpoints.

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::{Login, Token, UsesHead, retrying};
 use crate::{
-    Error,
+    Error, attestation,
     audit::{self, AuditEntry, Broken, Event, Verified, Verifier},
     hex::digits,
+    object::Attributes,
 };
 
 /// How many entries are read at a time.
@@ -95,6 +96,24 @@ impl Token {
     pub(crate) fn audit_key(&self, login: &Login) -> Result<Vec<u8>, Error> {
         let header = &self.look(login)?.header;
         header.has_log().then(|| header.log()).ok_or(Error::ObjectHandleInvalid)??.public_key()
+    }
+
+    /// A statement about a key as it is, signed by the key that signs checkpoints. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Token::audit_key`].
+    pub(crate) fn attest(&self, login: &Login, key: &Attributes, challenge: Option<&str>) -> Result<String, Error> {
+        let current = self.look(login)?;
+        let (header, token) = (&current.header, &current.token_header);
+        let log = header.has_log().then(|| header.log()).ok_or(Error::ObjectHandleInvalid)??;
+        let serial = self.serial.as_str();
+        let token = json!({
+            "label": String::from_utf8_lossy(&token.label).trim_end_matches(' '),
+            "profile": token.policy.profile.to_string(),
+            "serial": serial,
+        });
+        let text = attestation::text(key, &token, challenge);
+        Ok(attestation::line(&text, &log.sign(&attestation::signed(serial, &text))?))
     }
 
     /// Writes down what changes nothing else.

@@ -61,7 +61,11 @@ impl Engine {
         if value.len() < SHORTEST && rights.profile.refuses(Risk::ShortDerivation) {
             return Err(Error::KeySizeRange);
         }
-        let key = crypto::keys(|| builder.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))]))?;
+        let mut key = crypto::keys(|| builder.complete(vec![(AttributeType::VALUE, Value::Bytes(value.into()))]))?;
+        if flags.flag(AttributeType::ADOPTED) {
+            // It has from its base how it was protected.
+            key.set(AttributeType::ADOPTED, Value::Flag(true));
+        }
         session.place(key)
     }
 }

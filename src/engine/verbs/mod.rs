@@ -1,6 +1,7 @@
 //! What can be asked of the engine, a file for each chapter of the specification's functions.
 
 mod adoption;
+mod attestation;
 mod audit;
 mod backup;
 mod decryption;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // These are tests.
 
 mod alarms;
+mod attestation;
 mod audit;
 mod backup;
 mod bad_input;

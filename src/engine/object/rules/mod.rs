@@ -48,7 +48,8 @@ pub(crate) struct Rule {
 }
 
 /// What the token remembers of an object, and nobody else sees.
-const INTERNAL: [AttributeType; 3] = [AttributeType::PAST_USES, AttributeType::PAST_STATE, AttributeType::DUE_SEEN];
+const INTERNAL: [AttributeType; 4] =
+    [AttributeType::PAST_USES, AttributeType::PAST_STATE, AttributeType::DUE_SEEN, AttributeType::ADOPTED];
 
 /// Whether the token remembers this for itself.
 pub(crate) fn is_internal(name: AttributeType) -> bool {

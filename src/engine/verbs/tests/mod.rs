@@ -3,6 +3,7 @@
 //! so that no test depends on luck.
 
 mod adoption;
+mod attestation;
 mod audit;
 mod copies;
 mod deletion;

@@ -1,0 +1,28 @@
+use types::{ObjectClass, ObjectHandle, SessionHandle};
+
+use crate::{Engine, Error, attestation::LONGEST_CHALLENGE, object::ObjectLocation};
+
+/// What a statement can be about.
+const KEYS: [ObjectClass; 3] = [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
+
+impl Engine {
+    /// A statement of the token about one of its keys, signed by the key of [`Engine::audit_key`]: a line of JSON without its end.
+    /// Its text is made here, of what the key is; of the caller's it has the challenge. Nothing is written, so a read-only session does.
+    ///
+    /// # Errors
+    /// [`Error::KeyHandleInvalid`] for what is no key of the token: a session object is in no statement, since it is gone with its
+    /// session. [`Error::ArgumentsBad`] for a challenge without bytes or with more than [`LONGEST_CHALLENGE`],
+    /// [`Error::UserNotLoggedIn`], and the store's.
+    pub fn attest(&self, session: SessionHandle, key: ObjectHandle, challenge: Option<&str>) -> Result<String, Error> {
+        let session = self.session(session)?;
+        let object = session.slot.object_or(key, &Error::KeyHandleInvalid)?;
+        let is_key = object.facts.class.is_some_and(|class| KEYS.contains(&class));
+        if !is_key || matches!(object.location, ObjectLocation::Session(_)) {
+            return Err(Error::KeyHandleInvalid);
+        }
+        if challenge.is_some_and(|challenge| !(1..=LONGEST_CHALLENGE).contains(&challenge.len())) {
+            return Err(Error::ArgumentsBad);
+        }
+        session.slot.attest(&object.attributes, challenge)
+    }
+}
