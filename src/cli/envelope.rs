@@ -70,6 +70,9 @@ impl From<String> for Fault {
     }
 }
 
+/// The key that a blob holds.
+type Opened = Result<Zeroizing<Vec<u8>>, Fault>;
+
 /// A key of a token for which something is encrypted.
 pub(crate) struct Recipient<'a> {
     pub(crate) engine: &'a Engine,
@@ -177,18 +180,45 @@ impl Recipient<'_> {
         Blob { content, wrap, key_id: self.key.id.clone(), wrapped }.encode().ok_or_else(too_long)
     }
 
+    /// The key that a blob holds, opened by the newest version of an AES key or an older one; `None` if the key is another one, or is
+    /// bound to other mechanisms.
+    fn open_by_any_version(&self, blob: &Blob, context: &[u8]) -> Option<Opened> {
+        if blob.wrap != Wrap::AesGcm {
+            return None;
+        }
+        let key = self.key.half(ObjectClass::SECRET_KEY).filter(|_| self.key.key_type == Some(KeyType::AES))?;
+        let envelope = Mechanism { id: M::SR_ENVELOPE, params: Params::Context(context.to_vec()) };
+        match self.run(&envelope, key, &blob.encode()?, Way::Decrypt) {
+            Err(engine::Error::MechanismInvalid) => None,
+            opened => Some(opened.map_err(|error| self.unopened(error, blob))),
+        }
+    }
+
+    /// Why a blob was not opened.
+    fn unopened(&self, error: engine::Error, blob: &Blob) -> Fault {
+        match Rv::from(&error) {
+            // A key that was taken in again may have another id: the tag decides.
+            Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE if blob.key_id != self.key.id => {
+                self.another(blob)
+            }
+            Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE => changed(),
+            _ => error.into(),
+        }
+    }
+
+    fn another(&self, blob: &Blob) -> Fault {
+        Fault::Failed(format!(
+            "it was encrypted for the key with the id {}, and key {} has the id {}",
+            hex(&blob.key_id),
+            self.key.label,
+            hex(&self.key.id)
+        ))
+    }
+
     /// The key that a blob holds.
     fn open(&self, blob: &Blob, context: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let another = || {
-            Fault::Failed(format!(
-                "it was encrypted for the key with the id {}, and key {} has the id {}",
-                hex(&blob.key_id),
-                self.key.label,
-                hex(&self.key.id)
-            ))
-        };
         if blob.wrap != self.wrap()? {
-            return Err(another());
+            return Err(self.another(blob));
         }
         let header = Blob::header(blob.content, blob.wrap, &blob.key_id).unwrap_or_default();
         let bound = [&*header, context].concat();
@@ -218,12 +248,7 @@ impl Recipient<'_> {
                 opened
             }
         };
-        opened.map_err(|error| match Rv::from(&error) {
-            // A key that was taken in again may have another id: the tag decides.
-            Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE if blob.key_id != self.key.id => another(),
-            Rv::ENCRYPTED_DATA_INVALID | Rv::ENCRYPTED_DATA_LEN_RANGE => changed(),
-            _ => error.into(),
-        })
+        opened.map_err(|error| self.unopened(error, blob))
     }
 
     /// An ephemeral key on the curve of this one: its point, and its private half.
@@ -268,14 +293,17 @@ pub(crate) fn opened(
     context: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let by = |key| Recipient { engine, session, key }.open(blob, context);
-    let first = by(key);
+    // The token tries the versions of an AES key by itself. One that is bound to other mechanisms is tried as the others are.
+    let at_once = Recipient { engine, session, key }.open_by_any_version(blob, context);
+    let is_tried = at_once.is_some();
+    let first = at_once.unwrap_or_else(|| by(key));
     // Only what could be another version's.
     if !matches!(first, Err(Fault::Failed(_))) {
         return first;
     }
     let (barred, older): (Vec<_>, Vec<_>) =
         key::older(engine, session, key)?.into_iter().partition(|version| version.is_barred());
-    if let Some(opened) = older.iter().find_map(|version| by(version).ok()) {
+    if !is_tried && let Some(opened) = older.iter().find_map(|version| by(version).ok()) {
         return Ok(opened);
     }
     if barred.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Engine, UseAudit};
+use engine::{Engine, UseAudit, UseOutcome};
 use serde_json::{Value as Json, json};
 use types::SessionHandle;
 
@@ -71,7 +71,7 @@ struct Entry {
     program: String,
     uses: u64,
     at: u64,
-    is_refused: bool,
+    outcome: UseOutcome,
 }
 
 impl Entry {
@@ -80,8 +80,8 @@ impl Entry {
         let text = |name: &str| Some(entry.get(name)?.as_str()?.to_owned());
         let number = |name: &str| entry.get(name)?.as_u64();
         let operation = text("operation")?;
-        let is_refused = operation.ends_with(" denied");
-        Some(Self { operation, program: text("program")?, uses: number("uses")?, at: number("to")?, is_refused })
+        let (_, outcome) = UseOutcome::split(&operation);
+        Some(Self { operation, program: text("program")?, uses: number("uses")?, at: number("to")?, outcome })
     }
 }
 
@@ -100,8 +100,12 @@ impl Counts {
     }
 
     fn add(&mut self, entry: &Entry) {
-        let series = if entry.is_refused { &mut self.refused } else { &mut self.allowed };
-        series.add(entry.at, entry.uses);
+        match entry.outcome {
+            UseOutcome::Allowed => self.allowed.add(entry.at, entry.uses),
+            UseOutcome::Denied => self.refused.add(entry.at, entry.uses),
+            // It was allowed, too, and is counted there.
+            UseOutcome::Failed => {}
+        }
     }
 
     /// How many there are, allowed and refused.
@@ -122,7 +126,7 @@ impl Uses {
 
     fn add(&mut self, entry: &Entry) {
         self.days.add(entry);
-        if !entry.is_refused && self.last.as_ref().is_none_or(|last| last.at <= entry.at) {
+        if entry.outcome == UseOutcome::Allowed && self.last.as_ref().is_none_or(|last| last.at <= entry.at) {
             let Entry { at, program, operation, .. } = entry;
             self.last = Some(Last { at: *at, program: program.clone(), operation: operation.clone() });
         }
@@ -228,7 +232,10 @@ pub(crate) fn times_since(
     from: u64,
 ) -> Result<Vec<(u64, u64)>, Fault> {
     let entries = entries_since(engine, session, unique_id, from)?;
-    Ok(entries.filter(|entry| !entry.is_refused && entry.at >= from).map(|entry| (entry.at, entry.uses)).collect())
+    Ok(entries
+        .filter(|entry| entry.outcome == UseOutcome::Allowed && entry.at >= from)
+        .map(|entry| (entry.at, entry.uses))
+        .collect())
 }
 
 /// How often a key of a token and its older versions were used on each of the last 30 days; `None` where nobody writes that
@@ -244,7 +251,7 @@ pub(crate) fn lately(
     for unique_id in versions.iter().flat_map(|key| key.unique_ids()) {
         for entry in entries_since(engine, session, unique_id, days.first())? {
             known = true;
-            if !entry.is_refused {
+            if entry.outcome == UseOutcome::Allowed {
                 days.add(entry.at, entry.uses);
             }
         }

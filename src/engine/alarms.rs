@@ -43,6 +43,12 @@ pub(crate) fn program() -> Option<String> {
     Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
+/// Where this process's program lies and the number of the user whose rights it has, as its system says.
+pub(crate) fn caller() -> serde_json::Value {
+    let path = std::env::current_exe().ok().map(|path| path.to_string_lossy().into_owned());
+    serde_json::json!({ "path": path, "uid": rustix::process::geteuid().as_raw() })
+}
+
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -58,7 +58,7 @@ pub use token::{
     Lifecycle, NewRules, Pins, PolicySigner, Profile, Recovery, Report, Rotated, SignedPolicy, Start, Summary, USES,
     UsesHead, UsesVerifier,
 };
-pub use uses::UseAudit;
+pub use uses::{Outcome as UseOutcome, UseAudit};
 
 pub use verbs::{Adoptable, MessagePart, Over, PendingKey, Restored, Standing, User, View, Witness};
 

@@ -5,7 +5,7 @@ use std::{
 
 use crypto::{Secret, digest::Digest};
 use store::RecordId;
-use types::{ObjectHandle, Output, OutputResult, Template};
+use types::{MechanismType, ObjectHandle, Output, OutputResult, Template};
 
 use crate::{
     Error,
@@ -20,6 +20,8 @@ pub(crate) struct Operations {
     pub(crate) search: Option<Search>,
     pub(crate) encryption: Operation<Keyed<Transform>>,
     pub(crate) decryption: Operation<Keyed<Transform>>,
+    /// The key that was named for it, and how: it is written down if it opens nothing.
+    pub(crate) decrypts_by: Option<(ObjectHandle, MechanismType)>,
     pub(crate) message_encryption: Option<Messages>,
     pub(crate) message_decryption: Option<Messages>,
     pub(crate) digest: Operation<Box<dyn Digest>>,
@@ -40,6 +42,7 @@ impl Operations {
             search: _,
             encryption,
             decryption,
+            decrypts_by: _,
             message_encryption,
             message_decryption,
             digest: _,
@@ -74,6 +77,7 @@ impl Operations {
             search,
             encryption,
             decryption,
+            decrypts_by: _,
             message_encryption,
             message_decryption,
             digest: _,
@@ -119,6 +123,7 @@ impl Operations {
             search: _,
             encryption: _,
             decryption,
+            decrypts_by: _,
             message_encryption: _,
             message_decryption: _,
             digest: _,

@@ -65,11 +65,29 @@ impl FromStr for UseAudit {
 
 /// What came of a wish to use a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It was allowed.
     Allowed,
     /// It was not.
     Denied,
+    /// It was allowed and so is written down by itself, but what was to be decrypted or unwrapped was nothing that the key opens.
+    Failed,
+}
+
+/// The words behind an operation whose outcome is no success.
+const OUTCOMES: [(&str, Outcome); 2] = [(" denied", Outcome::Denied), (" failed", Outcome::Failed)];
+
+impl Outcome {
+    /// What an entry's member `operation` says: the operation itself, and its outcome.
+    #[must_use]
+    pub fn split(operation: &str) -> (&str, Self) {
+        let cut = OUTCOMES.iter().find_map(|(word, outcome)| Some((operation.strip_suffix(word)?, *outcome)));
+        cut.unwrap_or((operation, Self::Allowed))
+    }
+
+    fn word(self) -> &'static str {
+        OUTCOMES.iter().find(|(_, outcome)| *outcome == self).map_or("", |(word, _)| word)
+    }
 }
 
 /// Uses of a key in one way.
@@ -141,8 +159,7 @@ impl Use {
     /// The entry for it.
     pub(crate) fn entry(&self, number: u64, first: Option<&BatchFacts>) -> NewUse {
         let Self { key, who, way: (operation, mechanism, outcome), count, between } = self;
-        let operation = operation.word();
-        let operation = if *outcome == Outcome::Denied { format!("{operation} denied") } else { operation };
+        let operation = format!("{}{}", operation.word(), outcome.word());
         let total = UseTotal {
             key: String::from_utf8_lossy(key).into_owned(),
             operation,
@@ -167,6 +184,7 @@ impl Use {
         });
         if let (Some(text), Some(BatchFacts { audit: (entries, link), lost })) = (text.as_object_mut(), first) {
             text.insert("audit".to_owned(), json!({ "n": entries, "link": crate::hex::digits(link) }));
+            text.insert("caller".to_owned(), alarms::caller());
             if *lost > 0 {
                 text.insert("lost".to_owned(), json!(lost));
             }

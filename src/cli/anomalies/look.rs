@@ -10,6 +10,7 @@ use x509_cert::der::DateTime;
 
 use super::{
     Finding, Order, Rule, Settings, Sure, Use, Watch,
+    deny::{self, Enabled},
     notify::{Notify, Told},
     rules::RULES,
 };
@@ -18,7 +19,8 @@ use crate::{
     audit::{self, parsed},
     cert,
     fault::Fault,
-    key, label,
+    key::{self, Key},
+    label,
     pending::moment,
     rotation::Period,
     select::UserLogin,
@@ -91,11 +93,12 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
     let since = asked.since.map_or(0, |since| since.seconds(now));
     let inside = Inside::of(engine, &asked.login)?;
     let rule = engine.token_summary(inside.chosen.slot)?.uses;
-    let mut findings = looked(engine, &inside, (settings.clone(), rule, now))?;
+    let Looked { mut findings, named, enabled } = looked(engine, &inside, (settings.clone(), rule, now))?;
     // What is due stays so.
     findings.retain(|found| found.at >= since || found.rule == Rule::Due);
     findings.sort_by_key(|found| found.at);
     let notes = notes(rule, &settings);
+    let denied = deny::disable(engine, inside.session, (&settings, &findings, now), (&named, &enabled));
     let serial = &inside.serial;
     let lines: Vec<Json> = findings.iter().map(|found| line(found, &inside)).collect();
     let mut told = Told::open(&engine.settings().state)?;
@@ -120,12 +123,24 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
         text.push_str("nothing is out of the ordinary\n");
     }
     text.extend(notes.iter().map(|note| format!("note: {note}\n")));
-    text.extend(failed.iter().map(|why| format!("{why}\n")));
+    text.extend(
+        denied
+            .keys
+            .iter()
+            .map(|key| format!("key {key} is disabled because of that: `strongroom key enable` ends it\n")),
+    );
+    text.extend(failed.iter().chain(&denied.failed).map(|why| format!("{why}\n")));
     let found = if findings.is_empty() { Found::Nothing } else { Found::Faults };
     let notified = if failed.is_empty() { new.len() } else { 0 };
     Ok(Answer {
         found,
-        ..Answer::new(text, json!({ "findings": lines, "notified": notified, "failed": failed, "notes": notes }))
+        ..Answer::new(
+            text,
+            json!({
+                "findings": lines, "notified": notified, "failed": failed, "notes": notes,
+                "disabled": denied.keys.iter().map(|key| &**key).collect::<Vec<_>>(), "not_disabled": denied.failed,
+            }),
+        )
     })
 }
 
@@ -160,11 +175,15 @@ fn notes(rule: UseAudit, settings: &Settings) -> Vec<String> {
     }
 }
 
-fn looked(
-    engine: &Engine,
-    inside: &Inside,
-    (settings, rule, now): (Settings, UseAudit, u64),
-) -> Result<Vec<Finding>, Fault> {
+/// What was found, and what is needed to act on it.
+struct Looked {
+    findings: Vec<Finding>,
+    /// The keys by what findings call them.
+    named: BTreeMap<String, Key>,
+    enabled: Enabled,
+}
+
+fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, UseAudit, u64)) -> Result<Looked, Fault> {
     let session = inside.session;
     let ahead = now.saturating_add(settings.due_days.saturating_mul(DAY));
     let order = if matches!(rule, UseAudit::Each | UseAudit::Forced) { Order::ByTime } else { Order::Loose };
@@ -178,10 +197,15 @@ fn looked(
         sure: Sure::Certain,
     };
     // First what was done to the token.
-    if let Err(why) = engine.audit(session, &mut |entry| managed(&mut watch, entry))? {
+    let mut enabled = Enabled::default();
+    let mut learn = |entry: &AuditEntry| {
+        managed(&mut watch, entry);
+        enabled.learn(entry);
+    };
+    if let Err(why) = engine.audit(session, &mut learn)? {
         watch.found(broken("the audit", audit::words(&why)));
     }
-    let names = names(engine, session)?;
+    let (names, named) = names(engine, session)?;
     let mut unreadable = None;
     let found = engine.uses(session, &mut |entry, _| match Use::of(&entry.text) {
         Some(mut one) => {
@@ -217,7 +241,7 @@ fn looked(
             sure: Sure::Certain,
         });
     }
-    Ok(watch.findings())
+    Ok(Looked { findings: watch.findings(), named, enabled })
 }
 
 fn managed(watch: &mut Watch, entry: &AuditEntry) {
@@ -230,21 +254,27 @@ fn managed(watch: &mut Watch, entry: &AuditEntry) {
     }
 }
 
-/// How the keys are called, by unique id. Versions of a key are one: what an older one did is its habit.
-fn names(engine: &Engine, session: SessionHandle) -> Result<BTreeMap<String, String>, Fault> {
+type ByUniqueId = BTreeMap<String, String>;
+
+/// How the keys are called, by unique id, and the newest version of each by that. Versions of a key are one: what an older one did
+/// is its habit.
+fn names(engine: &Engine, session: SessionHandle) -> Result<(ByUniqueId, BTreeMap<String, Key>), Fault> {
     let (older, all) = (key::all_older(engine, session)?, key::all(engine, session)?);
-    let mut names = BTreeMap::new();
-    for key in older.iter().chain(&all) {
+    let name = |key: &Key| {
         // Two keys may have one label.
         let other = all.iter().any(|other| other.label == key.label && other.id != key.id);
-        let name = if other || key.label.is_empty() {
+        if other || key.label.is_empty() {
             format!("{} (id {})", key.label, key::hex(&key.id))
         } else {
             key.label.to_string()
-        };
-        names.extend(key.unique_ids().map(|unique_id| (unique_id.to_owned(), name.clone())));
+        }
+    };
+    let mut names = BTreeMap::new();
+    for key in older.iter().chain(&all) {
+        names.extend(key.unique_ids().map(|unique_id| (unique_id.to_owned(), name(key))));
     }
-    Ok(names)
+    let titles: Vec<String> = all.iter().map(name).collect();
+    Ok((names, titles.into_iter().zip(all).collect()))
 }
 
 #[cfg(test)]

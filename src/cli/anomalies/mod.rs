@@ -3,6 +3,7 @@
 //! What a key usually does is learned of its own uses (`baseline`). Nothing here reads or writes anything; `look` does.
 
 mod baseline;
+mod deny;
 pub(crate) mod look;
 mod notify;
 mod rules;
@@ -12,6 +13,7 @@ mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::UseOutcome;
 use serde_json::{Value as Json, json};
 
 use self::baseline::Baseline;
@@ -35,7 +37,7 @@ pub(crate) struct Use {
     /// Who was logged in.
     pub(crate) who: String,
     pub(crate) process: u64,
-    pub(crate) is_denied: bool,
+    pub(crate) outcome: UseOutcome,
     pub(crate) uses: u64,
     /// When the last of them was, in seconds since 1970.
     pub(crate) at: u64,
@@ -48,15 +50,15 @@ impl Use {
         let text = |name: &str| Some(entry.get(name)?.as_str()?.to_owned());
         let number = |name: &str| entry.get(name)?.as_u64();
         let whole = text("operation")?;
-        let allowed = whole.strip_suffix(" denied");
+        let (operation, outcome) = UseOutcome::split(&whole);
         Some(Self {
             key: text("key")?,
-            operation: allowed.unwrap_or(&whole).to_owned(),
+            operation: operation.to_owned(),
             mechanism: text("mechanism")?,
             program: text("program")?,
             who: text("who")?,
             process: number("process")?,
-            is_denied: allowed.is_some(),
+            outcome,
             uses: number("uses")?,
             at: number("to")?,
         })

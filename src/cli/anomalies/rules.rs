@@ -1,5 +1,7 @@
 //! The rules, and what those that look at uses conclude.
 
+use engine::UseOutcome;
+
 use super::{Baseline, Finding, Settings, Sure, Use};
 
 /// What is looked for.
@@ -48,6 +50,12 @@ pub(crate) const RULES: [Row; 10] = [
 ];
 
 impl Rule {
+    /// Whether it looks at how a key is used.
+    pub(crate) fn is_about_uses(self) -> bool {
+        let others = [Self::PinFailures, Self::Due, Self::ClockBack, Self::ChainBroken];
+        !others.contains(&self)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         RULES.iter().find(|row| row.rule == self).map_or("", |row| row.name)
     }
@@ -65,7 +73,11 @@ fn finding(rule: Rule, one: &Use, sure: Sure, words: String) -> Finding {
 }
 
 fn wanted(one: &Use) -> &'static str {
-    if one.is_denied { " (it was refused)" } else { "" }
+    match one.outcome {
+        UseOutcome::Allowed => "",
+        UseOutcome::Denied => " (it was refused)",
+        UseOutcome::Failed => " (it failed)",
+    }
 }
 
 fn new_caller(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusion {
@@ -85,9 +97,9 @@ fn new_mechanism(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusi
 }
 
 fn failure_burst(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusion {
-    let refused = one.is_denied.then(|| key.refuse(one.at, one.uses))?;
-    (refused >= settings.refused_uses).then(|| {
-        let words = format!("{refused} uses were refused within ten minutes, the last to {}", one.way());
+    let vain = (one.outcome != UseOutcome::Allowed).then(|| key.refuse(one.at, one.uses))?;
+    (vain >= settings.refused_uses).then(|| {
+        let words = format!("{vain} uses were refused or failed within ten minutes, the last to {}", one.way());
         (finding(Rule::FailureBurst, one, Sure::Likely, words), String::new())
     })
 }
@@ -101,7 +113,8 @@ fn export_or_wrap(_: &mut Baseline, one: &Use, _: &Settings) -> Conclusion {
 
 /// Both rules about hours: a key that is used too often in an hour in which it is not used at all is told as unusual.
 fn hours(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusion {
-    if one.is_denied {
+    // One that failed was allowed, too, and counted then.
+    if one.outcome != UseOutcome::Allowed {
         return None;
     }
     let (before, with) = key.count(one.at, one.uses)?;

@@ -8,6 +8,8 @@ use super::rules::{RULES, Rule};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     off: BTreeSet<Rule>,
+    /// The rules whose findings disable their key.
+    disables: BTreeSet<Rule>,
     /// Whoever uses a key in its first days is expected to: two weeks have each of a fortnight's jobs.
     pub(crate) caller_learning_days: u64,
     /// As long as for callers, for the same reason.
@@ -35,6 +37,9 @@ pub(crate) struct Settings {
     /// Machines that share a token, and what sets their clocks, differ by seconds.
     pub(crate) clock_back_seconds: u64,
 }
+
+/// What a file says of a rule whose findings disable their key.
+const DISABLE: &str = "disable";
 
 /// A threshold as a file names it.
 struct Threshold {
@@ -76,6 +81,7 @@ impl Default for Settings {
     fn default() -> Self {
         let mut settings = Self {
             off: BTreeSet::new(),
+            disables: BTreeSet::new(),
             caller_learning_days: 0,
             mechanism_learning_days: 0,
             hour_learning_weeks: 0,
@@ -102,7 +108,13 @@ impl Settings {
         !self.off.contains(&rule)
     }
 
-    /// The defaults with what a file of TOML says: a table for each rule, with `on` and its thresholds.
+    /// Whether a key is disabled when this rule finds something about it.
+    pub(crate) fn disables(&self, rule: Rule) -> bool {
+        self.disables.contains(&rule)
+    }
+
+    /// The defaults with what a file of TOML says: a table for each rule, with `on`, its thresholds, and `disable` if it is about
+    /// how a key is used.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let file: toml::Table = text.parse().map_err(|why: toml::de::Error| why.to_string())?;
         let mut settings = Self::default();
@@ -121,16 +133,27 @@ impl Settings {
 
     fn set(&mut self, rule: Rule, key: &str, value: &toml::Value) -> Result<(), String> {
         let name = rule.name();
-        if key == "on" {
-            let on = value.as_bool().ok_or_else(|| format!("on of [{name}] must be true or false"))?;
-            if !on {
-                self.off.insert(rule);
+        let is_true = || value.as_bool().ok_or_else(|| format!("{key} of [{name}] must be true or false"));
+        match key {
+            "on" => {
+                if !is_true()? {
+                    self.off.insert(rule);
+                }
+                return Ok(());
             }
-            return Ok(());
+            DISABLE if rule.is_about_uses() => {
+                if is_true()? {
+                    self.disables.insert(rule);
+                }
+                return Ok(());
+            }
+            _ => {}
         }
         let of_rule = || THRESHOLDS.iter().filter(|threshold| threshold.rule == rule);
         let Some(Threshold { range, place, .. }) = of_rule().find(|threshold| threshold.name == key) else {
-            let keys: Vec<&str> = ["on"].into_iter().chain(of_rule().map(|threshold| threshold.name)).collect();
+            let last = rule.is_about_uses().then_some(DISABLE);
+            let keys: Vec<&str> =
+                ["on"].into_iter().chain(of_rule().map(|threshold| threshold.name)).chain(last).collect();
             return Err(format!("[{name}] has no '{key}': it has {}", keys.join(", ")));
         };
         let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
@@ -151,6 +174,8 @@ mod tests {
         let settings = Settings::read("[due]\non = false\n[rate-jump]\nfactor = 5\n").unwrap();
         assert!(!settings.is_on(Rule::Due) && settings.is_on(Rule::RateJump));
         assert_eq!(settings, Settings { off: [Rule::Due].into(), rate_factor: 5, ..Settings::default() });
+        let settings = Settings::read("[failure-burst]\ndisable = true\n[rate-jump]\ndisable = false\n").unwrap();
+        assert!(settings.disables(Rule::FailureBurst) && !settings.disables(Rule::RateJump));
         assert_eq!(Settings::read("").unwrap(), Settings::default());
     }
 
@@ -160,6 +185,8 @@ mod tests {
             ("[new-callers]", "there is no rule 'new-callers': there are new-caller, "),
             ("due = 3", "'due' must be a table: [due]"),
             ("[due]\nfactor = 3", "[due] has no 'factor': it has on, days"),
+            ("[due]\ndisable = true", "[due] has no 'disable': it has on, days"),
+            ("[rate-jump]\ndisable = 1", "disable of [rate-jump] must be true or false"),
             ("[due]\non = 1", "on of [due] must be true or false"),
             ("[rate-jump]\nfactor = 0", "factor of [rate-jump] must be a number from 1 to 1000"),
             ("[rate-jump]\nfactor = \"3\"", "factor of [rate-jump] must be a number from 1 to 1000"),

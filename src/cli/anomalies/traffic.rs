@@ -184,7 +184,7 @@ impl Year {
         for _ in 0..60 {
             let at = self.moment(0, 8..18);
             let uses = 1 + self.chance.below(4);
-            self.put(at, Use { is_denied: true, ..one("signer", SIGN, "signtool", uses, at) });
+            self.put(at, Use { outcome: UseOutcome::Denied, ..one("signer", SIGN, "signtool", uses, at) });
         }
     }
 
@@ -275,12 +275,27 @@ impl Year {
                 year.put(at + minute * 60, one(habit.key, habit.way, habit.programs[0], 120, at + minute * 60));
             }
         });
-        year.plant(Rule::FailureBurst, &[], &["signer", "mail", "tls", "root"], 8, 9..16, |year, habit, at, number| {
-            for second in 0..(15 + number as u64 * 10) {
-                let at = at + second * 3;
-                year.put(at, Use { is_denied: true, ..one(habit.key, habit.way, habit.programs[0], 1, at) });
-            }
-        });
+        // An oracle is asked more often than the key is used, too.
+        year.plant(
+            Rule::FailureBurst,
+            &[Rule::RateJump],
+            &["signer", "mail", "tls", "root"],
+            8,
+            9..16,
+            |year, habit, at, number| {
+                for second in 0..(15 + number as u64 * 10) {
+                    let at = at + second * 3;
+                    let plain = one(habit.key, habit.way, habit.programs[0], 1, at);
+                    // Refused, or an oracle: what was allowed and failed is written down twice.
+                    if habit.way == DECRYPT {
+                        year.put(at, plain.clone());
+                        year.put(at, Use { outcome: UseOutcome::Failed, ..plain });
+                    } else {
+                        year.put(at, Use { outcome: UseOutcome::Denied, ..plain });
+                    }
+                }
+            },
+        );
         let also = &[Rule::NewMechanism];
         year.plant(Rule::ExportOrWrap, also, &["signer", "mail"], 4, 9..16, |year, habit, at, _| {
             year.put(at, one(habit.key, ("wrapped", "CKM_AES_KEY_WRAP"), habit.programs[0], 1, at));
@@ -308,7 +323,7 @@ fn one(key: &str, (operation, mechanism): (&str, &str), program: &str, uses: u64
         program: program.to_owned(),
         who: "user".to_owned(),
         process: program.bytes().map(u64::from).sum(),
-        is_denied: false,
+        outcome: UseOutcome::Allowed,
         uses,
         at,
     }

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use engine::{Engine, Profile, UseAudit, replay};
+use engine::{Engine, Profile, UseAudit, UseOutcome, replay};
 use serde_json::json;
 use types::{AttributeType as A, ObjectHandle, SessionHandle, Value};
 
@@ -127,9 +127,14 @@ impl Judge {
     }
 
     fn look(&mut self, used: &Use) {
+        // What was allowed and failed is there twice.
+        if used.outcome == UseOutcome::Failed {
+            return;
+        }
         self.seen = self.seen.saturating_add(used.uses);
         // What was refused is refused still.
-        let Some((why, is_certain)) = self.refusal(used).filter(|_| !used.is_denied) else { return };
+        let allowed = used.outcome == UseOutcome::Allowed;
+        let Some((why, is_certain)) = self.refusal(used).filter(|_| allowed) else { return };
         let label = self.keys.get(&used.key).map_or_else(String::new, |known| known.label.clone());
         let (unique_id, operation) = (used.key.clone(), used.operation.clone());
         let (mechanism, program) = (used.mechanism.clone(), used.program.clone());

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{Engine, UseTotal};
+use engine::{Engine, UseOutcome, UseTotal};
 use serde_json::Value as Json;
 use types::SessionHandle;
 
@@ -135,16 +135,21 @@ fn deleted(half: &pending::Row, halves: &[pending::Row], lasts: &mut BTreeMap<St
     }
 }
 
-/// Whether uses in this way were refused.
-fn is_refused(total: &UseTotal) -> bool {
-    total.operation.ends_with(" denied")
+/// What came of uses in this way.
+fn outcome(total: &UseTotal) -> UseOutcome {
+    UseOutcome::split(&total.operation).1
 }
 
 fn tallies(totals: &[UseTotal]) -> Tallies {
     let mut tallies = Tallies::new();
     for total in totals {
         let tally = tallies.entry(total.key.clone()).or_default();
-        let count = if is_refused(total) { &mut tally.refused } else { &mut tally.allowed };
+        let count = match outcome(total) {
+            UseOutcome::Allowed => &mut tally.allowed,
+            UseOutcome::Denied => &mut tally.refused,
+            // They were allowed, too, and are counted there.
+            UseOutcome::Failed => continue,
+        };
         *count = count.saturating_add(total.uses);
     }
     tallies
@@ -153,7 +158,7 @@ fn tallies(totals: &[UseTotal]) -> Tallies {
 /// The last use of each object that was allowed.
 fn lasts(totals: &[UseTotal]) -> BTreeMap<String, Last> {
     let mut lasts: BTreeMap<String, Last> = BTreeMap::new();
-    for total in totals.iter().filter(|total| !is_refused(total)) {
+    for total in totals.iter().filter(|total| outcome(total) == UseOutcome::Allowed) {
         let (program, operation) = (total.program.clone(), total.operation.clone());
         let last = later(lasts.remove(&total.key), Some(Last { at: total.between.1, program, operation }));
         lasts.extend(last.map(|last| (total.key.clone(), last)));

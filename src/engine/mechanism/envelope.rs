@@ -55,9 +55,9 @@ impl Envelope {
     }
 
     /// What is authenticated beside the key in a blob: its header, and the context.
-    fn bound(&self, key_id: &[u8]) -> Result<Vec<u8>, Error> {
+    fn bound(&self, content: Content, key_id: &[u8]) -> Result<Vec<u8>, Error> {
         // A blob has one byte for the length of the id.
-        let header = Blob::header(Content::DataKey, Wrap::AesGcm, key_id).ok_or(Error::KeySizeRange)?;
+        let header = Blob::header(content, Wrap::AesGcm, key_id).ok_or(Error::KeySizeRange)?;
         Ok([&*header, &*self.context].concat())
     }
 
@@ -67,7 +67,7 @@ impl Envelope {
     }
 
     fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Error> {
-        let bound = self.bound(&self.key_id)?;
+        let bound = self.bound(Content::DataKey, &self.key_id)?;
         let mut wrapped = vec![0; NONCE];
         (crypto::SUITE.random)(&mut wrapped)?;
         let sealed = aes::run(self.key.encryptor(Mode::Gcm { iv: &wrapped, aad: &bound, tag_len: TAG })?, plain)?;
@@ -79,10 +79,10 @@ impl Envelope {
 
     fn open(&self, bytes: &[u8]) -> Result<Secret, Error> {
         let blob = Blob::decode(bytes).map_err(|_| Fault::CiphertextInvalid)?;
-        if (blob.content, blob.wrap) != (Content::DataKey, Wrap::AesGcm) {
+        if blob.wrap != Wrap::AesGcm {
             return Err(Fault::CiphertextInvalid.into());
         }
-        let bound = self.bound(&blob.key_id)?;
+        let bound = self.bound(blob.content, &blob.key_id)?;
         let (nonce, sealed) = blob.wrapped.split_at_checked(NONCE).ok_or(Fault::CiphertextInvalid)?;
         let cipher = self.key.decryptor(Mode::Gcm { iv: nonce, aad: &bound, tag_len: TAG })?;
         aes::run(cipher, sealed).map_err(|error| match error {

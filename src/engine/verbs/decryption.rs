@@ -17,9 +17,11 @@ impl Engine {
         operations.decryption.must_be_idle()?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.decrypt.ok_or(Error::MechanismInvalid)?;
+        let by = (key, row.id);
         let key = session.key(key, &DECRYPT, row)?;
         let run = crypto::keys(|| begin(&key, &mechanism.params))?;
         let run = crypto::keys(|| session.with_older(run, &key, row, (begin, &mechanism.params)))?;
+        operations.decrypts_by = Some(by);
         operations.decryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }
@@ -31,7 +33,9 @@ impl Engine {
     /// algorithm's. Each of them ends the operation.
     pub fn decrypt(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
-        session.operations.lock().decryption.once(session.now(), input, out, LengthHint::AtMost)
+        let mut operations = session.operations.lock();
+        let opened = operations.decryption.once(session.now(), input, out, LengthHint::AtMost);
+        opened.inspect_err(|fault| session.note_failed(operations.decrypts_by, &DECRYPT, fault))
     }
 
     /// A part of a message.
@@ -41,7 +45,9 @@ impl Engine {
     /// algorithm's. Each of them ends the operation.
     pub fn decrypt_update(&self, session: SessionHandle, input: &[u8], out: Output<'_>) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
-        session.operations.lock().decryption.update(session.now(), input, out)
+        let mut operations = session.operations.lock();
+        let opened = operations.decryption.update(session.now(), input, out);
+        opened.inspect_err(|fault| session.note_failed(operations.decrypts_by, &DECRYPT, fault))
     }
 
     /// The end of a message.
@@ -50,6 +56,8 @@ impl Engine {
     /// [`Error::OperationNotInitialized`], and the algorithm's. Each of them ends the operation.
     pub fn decrypt_final(&self, session: SessionHandle, out: Output<'_>) -> Result<OutputResult, Error> {
         let session = self.session(session)?;
-        session.operations.lock().decryption.finish(session.now(), out)
+        let mut operations = session.operations.lock();
+        let opened = operations.decryption.finish(session.now(), out);
+        opened.inspect_err(|fault| session.note_failed(operations.decrypts_by, &DECRYPT, fault))
     }
 }

@@ -70,6 +70,23 @@ impl Session {
         Ok(UsableKey { object, login })
     }
 
+    /// Writes down that a key was used on something that it does not open, if that is what the fault says.
+    pub(super) fn note_failed(&self, by: Option<(ObjectHandle, MechanismType)>, usage: &KeyUsage, fault: &Error) {
+        use crypto::Error as Fault;
+        let opens_nothing = matches!(
+            fault,
+            Error::Crypto(Fault::CiphertextInvalid | Fault::CiphertextLength)
+                | Error::AeadDecryptFailed
+                | Error::WrappedKeyInvalid
+                | Error::WrappedKeyLenRange
+        );
+        let Some((handle, mechanism)) = by.filter(|_| opens_nothing) else { return };
+        let Ok(key) = self.slot.object(handle) else { return };
+        let way = (Operation::By(usage.attribute), Some(mechanism), Outcome::Failed);
+        // It does no harm that it cannot be written: that the key was used is written down before.
+        let _ = self.slot.note_use(&self.tally, &key, way);
+    }
+
     fn must_allow(&self, key: &Object, usage: &KeyUsage, row: &Mechanism) -> Result<(), Error> {
         let (attributes, facts) = (&key.attributes, &key.facts);
         let key_type = facts.key_type.ok_or_else(|| usage.no_key.clone())?;

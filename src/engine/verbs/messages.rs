@@ -110,8 +110,10 @@ impl Engine {
             Ok(buffer) => buffer,
             Err(told) => return Ok(told),
         };
+        let by = Some((messages.key, messages.mechanism));
         let (message, _) = session.begin_message(messages, Way::Decrypt, params, aad)?;
-        Ok(OutputResult::Written(message.open(ciphertext, &params.tag, buffer)?))
+        let opened = message.open(ciphertext, &params.tag, buffer);
+        opened.map(OutputResult::Written).inspect_err(|fault| session.note_failed(by, &DECRYPT, fault))
     }
 
     /// Begins a message in parts. The parameters have its nonce afterwards.
@@ -297,7 +299,12 @@ impl Session {
                     Way::Encrypt => {
                         message.seal(input, buffer).map(|(written, tag)| (OutputResult::Written(written), tag))
                     }
-                    Way::Decrypt => Ok((OutputResult::Written(message.open(input, tag, buffer)?), Vec::new())),
+                    Way::Decrypt => {
+                        let by = Some((messages.key, messages.mechanism));
+                        let opened = message.open(input, tag, buffer);
+                        let opened = opened.inspect_err(|fault| self.note_failed(by, &DECRYPT, fault));
+                        opened.map(|written| (OutputResult::Written(written), Vec::new()))
+                    }
                 };
             }
             (Err(_), MessagePart::Middle) if asks => OutputResult::Length(message.update_hint(input.len())),

@@ -196,7 +196,10 @@ impl Session {
         // A key of another kind, or none, is no import that is refused.
         let once = self.slot.object(unwrapping_key).ok().filter(|by| by.facts.import_until.is_some());
         let by = self.key(unwrapping_key, &UNWRAP, row);
-        let opened = by.and_then(|by| self.opened_by_any(row, params, &by, wrapped, template));
+        let opened = by.and_then(|by| {
+            let opened = self.opened_by_any(row, params, &by, wrapped, template);
+            opened.inspect_err(|fault| self.note_failed(Some((unwrapping_key, row.id)), &UNWRAP, fault))
+        });
         let Some(by) = once else { return self.place(opened?) };
         match opened.and_then(|key| self.placed_once(unwrapping_key, &by, key)) {
             Ok(key) => {

@@ -59,7 +59,10 @@ fn a_burst_of_refused_uses_is_found_and_told_once() {
         assert_eq!(fs::read_to_string(&copy).unwrap(), lines);
     }
     let output = run(&store, &["alarms", "look"]);
-    assert!(text(&output.stdout).contains("failure-burst  key 'payroll': 10 uses were refused"), "{output:?}");
+    assert!(
+        text(&output.stdout).contains("failure-burst  key 'payroll': 10 uses were refused or failed"),
+        "{output:?}"
+    );
     let rules = store.0.join("rules.toml");
     fs::write(&rules, "[failure-burst]\nrefused_uses = 11\n").unwrap();
     said(&run(&store, &["alarms", "look", "--rules", rules.to_str().unwrap()]));
@@ -105,4 +108,63 @@ fn wrong_rules_and_ways_are_refused() {
     for wrong in [["--notify", "mail:me"], ["--since", "yesterday"], ["--rules", "/nonexistent/rules"]] {
         assert_eq!(refused(&run(&store, &[&["alarms", "look"][..], &wrong].concat())).0, 2, "{wrong:?}");
     }
+}
+
+#[test]
+fn who_asks_a_key_as_an_oracle_is_found_and_a_rule_can_shut_the_key_until_somebody_has_looked() {
+    let store = used("look-oracle");
+    said(&run(&store, &["key", "create", "door", "--kind", "aes-256"]));
+    let path = |name: &str| store.0.join(name).to_str().unwrap().to_owned();
+    said(&run(&store, &["encrypt", "door", &path("message"), "--out", &path("sealed")]));
+    let guess = || {
+        let mut bytes = fs::read(path("sealed")).unwrap();
+        bytes[40] ^= 1;
+        fs::write(path("guess"), bytes).unwrap();
+        assert_eq!(refused(&run(&store, &["decrypt", "door", &path("guess"), "--out", &path("open")])).0, 1);
+    };
+    (0..9).for_each(|_| guess());
+    assert!(said(&run(&store, &["alarms", "look"])).contains("nothing is out of the ordinary"));
+    guess();
+    let rules = path("rules.toml");
+    fs::write(&rules, "[failure-burst]\ndisable = true\n").unwrap();
+    let look = |more: &[&str]| {
+        let output = run(&store, &[&["--json", "alarms", "look", "--rules", &rules], more].concat());
+        serde_json::from_str::<Json>(&text(&output.stdout)).unwrap()["data"].clone()
+    };
+    let open = || run(&store, &["decrypt", "door", &path("sealed"), "--out", &path("open")]);
+    let plain = run(&store, &["alarms", "look"]);
+    let found = text(&plain.stdout);
+    assert!(found.contains("failure-burst  key 'door': 10 uses were refused or failed within ten minutes"), "{found}");
+    said(&open());
+
+    assert_eq!(look(&["--since", "1d"])["disabled"], serde_json::json!(["door"]));
+    assert_eq!(refused(&open()).0, 5);
+    assert_eq!(look(&[])["disabled"], serde_json::json!([]), "it is");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    said(&run(&store, &["key", "enable", "door"]));
+    let again = look(&["--since", "1d"]);
+    assert_eq!(again["disabled"], serde_json::json!([]), "somebody has looked");
+    assert_eq!(again["findings"].as_array().unwrap().len(), 1);
+    said(&open());
+
+    // What failed is no use more than there was, and no refusal.
+    let listed = said(&run(&store, &["audit", "uses", "list", "--key", "door"]));
+    assert!(listed.contains("door  decrypt failed  CKM_SR_ENVELOPE  10 ×"), "{listed}");
+    assert!(listed.contains("door  decrypt  CKM_SR_ENVELOPE  12 ×"), "{listed}");
+    let top = said(&run(&store, &["--json", "top", "--once"]));
+    let top: Json = serde_json::from_str(&top).unwrap();
+    let door = top["data"]["keys"].as_array().unwrap().iter().find(|key| key["label"] == "door").unwrap();
+    assert_eq!((&door["uses"]["total"], &door["uses"]["refused"]), (&13.into(), &1.into()), "{door}");
+}
+
+#[test]
+fn the_book_says_whose_program_it_was_and_where_it_lies() {
+    let store = used("look-caller");
+    let entries = run(&store, &["--json", "audit", "uses", "of", "payroll"]);
+    let entries = serde_json::from_str::<Json>(&text(&entries.stdout)).unwrap();
+    let caller = &entries["data"]["entries"][0]["caller"];
+    let path = caller["path"].as_str().unwrap();
+    assert!(path.ends_with("/strongroom") && fs::exists(path).unwrap(), "{caller}");
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(store.state()).unwrap());
+    assert_eq!(caller["uid"], owner);
 }

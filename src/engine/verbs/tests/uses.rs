@@ -251,3 +251,57 @@ fn threads_that_wait_for_one_write_share_its_failure() {
     let denied = said.iter().filter(|(operation, _)| operation == "encrypt denied").count();
     assert_eq!((denied, said.len()), (8, 9), "{said:?}");
 }
+
+#[test]
+fn what_a_key_does_not_open_is_written_down_beside_its_use_in_every_way_of_decrypting() {
+    use types::{Generator, MessageParams};
+    let (world, session, key) = with_key(UseAudit::Each);
+    let engine = &world.engine;
+    engine.set_attributes(session, key, vec![flag(A::ENCRYPT, true)]).unwrap();
+    let unwraps = {
+        let mut template = aes(true, true);
+        template.push(flag(A::UNWRAP, true));
+        engine.create_object(session, template).unwrap()
+    };
+    let gcm =
+        Mechanism { id: MechanismType::AES_GCM, params: Params::Gcm { iv: vec![1; 12], aad: vec![], tag_bits: 128 } };
+    let mut out = [0; 64];
+    let whole = |input: &[u8], out: &mut [u8]| {
+        engine.decrypt_init(session, &gcm, key).unwrap();
+        engine.decrypt(session, input, Output::Buffer(out))
+    };
+    assert!(whole(&[7; 32], &mut out).is_err());
+    assert!(whole(&[7; 3], &mut out).is_err(), "too short to be one");
+    engine.decrypt_init(session, &gcm, key).unwrap();
+    engine.decrypt_update(session, &[7; 32], Output::Buffer(&mut out)).unwrap();
+    assert!(engine.decrypt_final(session, Output::Buffer(&mut out)).is_err());
+    engine.message_decrypt_init(session, MechanismType::AES_GCM, key).unwrap();
+    let params = MessageParams {
+        iv: vec![1; 12],
+        fixed_bits: 0,
+        generator: Generator::NO_GENERATE,
+        tag: vec![0; 16],
+        tag_bits: 128,
+    };
+    assert!(engine.decrypt_message(session, &params, b"", &[7; 16], Output::Buffer(&mut out)).is_err());
+    let kwp = Mechanism { id: MechanismType::AES_KEY_WRAP_KWP, params: Params::None };
+    let template =
+        vec![(A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)), (A::KEY_TYPE, Value::Number(KeyType::AES.0))];
+    assert!(engine.unwrap_key(session, &kwp, unwraps, &[7; 40], template).is_err());
+    // What is no ciphertext's fault is none.
+    engine.decrypt_init(session, &gcm, key).unwrap();
+    assert!(engine.decrypt_update(session, &[7; 32], Output::LengthQuery).is_ok());
+    engine.logout(session).unwrap();
+
+    let session = user_session(engine, SLOT);
+    let failed = |operation: &str| {
+        let totals = engine.use_totals(session, None).unwrap();
+        totals.iter().filter(|total| total.operation == operation).map(|total| total.uses).sum::<u64>()
+    };
+    assert_eq!(failed("decrypt failed"), 4);
+    assert_eq!(failed("decrypt"), 6, "each Init, and the message");
+    assert_eq!((failed("unwrap failed"), failed("unwrap")), (1, 1));
+    let entries = written(engine, session);
+    let first = member(&entries[0], "caller");
+    assert!(first["path"].as_str().unwrap().starts_with('/') && first["uid"].is_u64(), "{first}");
+}
