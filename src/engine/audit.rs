@@ -96,8 +96,14 @@ impl Event {
         let mut names: Vec<AttributeType> = old.iter().chain(new.iter()).map(|(name, _)| name).filter(differ).collect();
         names.sort_unstable();
         names.dedup();
+        let least =
+            new.number(AttributeType::SR_MIN_VERSION).filter(|_| names.contains(&AttributeType::SR_MIN_VERSION));
         let names: Vec<Json> = names.into_iter().map(|name| Json::from(name.to_string())).collect();
-        (!names.is_empty()).then(|| Self::new("object-changed").with("attributes", names).about(new))
+        let event = (!names.is_empty()).then(|| Self::new("object-changed").with("attributes", names).about(new))?;
+        Some(match least {
+            Some(least) => event.with("min_version", least),
+            None => event,
+        })
     }
 
     /// The same with what names an object.

@@ -1,5 +1,7 @@
 //! Keys that were destroyed and can be restored for a time.
 
+use std::collections::HashMap;
+
 use store::RecordId;
 use types::{AttributeType, ObjectClass, ObjectHandle, Value};
 
@@ -8,7 +10,7 @@ use crate::{
     Error,
     alarms::{self, Alarm},
     hex::digits,
-    object::{Attributes, KeyState, Object, unschedule, version},
+    object::{Attributes, KeyState, Object, is_barred, unschedule, version},
     token::Domain,
 };
 
@@ -124,6 +126,12 @@ impl Slot {
     /// [`Error::ObjectHandleInvalid`] if one is gone or was restored already, and the store's.
     pub(crate) fn restore(&self, records: &[RecordId]) -> Result<(), Error> {
         let login = self.must_be_logged_in()?;
+        let mut least = HashMap::new();
+        for record in records {
+            if let Ok(Some(key)) = self.token.load(Some(&login), *record) {
+                least.insert(key.attributes.bytes(AttributeType::UNIQUE_ID).map(<[u8]>::to_vec), self.least_of(&key)?);
+            }
+        }
         let restored = |now: &Attributes| {
             if !is_pending(now) {
                 return Err(Error::ObjectHandleInvalid);
@@ -134,9 +142,32 @@ impl Slot {
             restored.set(AttributeType::SR_KEY_STATE, before.restored().value());
             restored.remove(AttributeType::SR_DELETE_AT);
             restored.remove(AttributeType::DUE_SEEN);
+            // What was said of the versions while it was deleted holds for it, too.
+            let unique_id = now.bytes(AttributeType::UNIQUE_ID).map(<[u8]>::to_vec);
+            if let Some(least) = least.get(&unique_id).copied().flatten() {
+                restored.set(AttributeType::SR_MIN_VERSION, Value::Number(least));
+            }
             Ok(restored)
         };
         self.watched(self.token.replace(&login, Vec::new(), records, &restored)).map(|_| ())
+    }
+
+    /// The least version that does anything, as newer versions of a key have it (CKA_SR_MIN_VERSION).
+    fn least_of(&self, key: &Object) -> Result<Option<u64>, Error> {
+        let Some(login) = self.login() else { return Ok(None) };
+        let common = [AttributeType::CLASS, AttributeType::LABEL, AttributeType::ID];
+        let common = common.iter().filter_map(|name| Some((*name, key.attributes.get(*name)?.duplicate())));
+        let template: Vec<(AttributeType, Value)> = common.collect();
+        let mut least = None;
+        for record in self.watched(self.token.search(Some(&login), Domain::Live, &template))? {
+            if let Ok(Some(other)) = self.token.load(Some(&login), record)
+                && crate::object::matches(&other.attributes, &template)
+                && version(&other.attributes) > version(&key.attributes)
+            {
+                least = least.max(other.attributes.number(AttributeType::SR_MIN_VERSION));
+            }
+        }
+        Ok(least)
     }
 
     /// Puts new versions of a key in the place of those that there are, which are retired: all or nothing.
@@ -192,9 +223,12 @@ impl Slot {
 
     /// Raises an alarm for a key whose state does not allow what somebody wants to do with it.
     pub(crate) fn alarm_of_state(&self, object: &Object, wanted: AttributeType) {
-        let state = KeyState::of(&object.attributes);
-        let wanted = wanted.to_string();
-        self.alarm_about("key-state", object, &wanted, &[("state", state.to_string())]);
+        let state = if is_barred(&object.attributes) {
+            "barred".to_owned()
+        } else {
+            KeyState::of(&object.attributes).to_string()
+        };
+        self.alarm_about("key-state", object, &wanted.to_string(), &[("state", state)]);
     }
 
     fn alarm_about(&self, kind: &'static str, object: &Object, operation: &str, more: &[(&'static str, String)]) {

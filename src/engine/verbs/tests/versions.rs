@@ -3,7 +3,7 @@
 use store::faulty::{Fault, Span, When};
 
 use super::*;
-use crate::KeyState;
+use crate::{KeyState, NewRules, Pins};
 
 const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
 
@@ -166,7 +166,7 @@ fn a_retired_key_is_kept_by_a_rotation_of_the_tokens_keys_and_found_after_it() {
     let session = user_session(&world.engine, SlotId(0));
     let key = generated(&world.engine, session);
     world.engine.rotate_key(session, key).unwrap();
-    let pins = crate::Pins { officer: SO_PIN, user: Some(PIN) };
+    let pins = Pins { officer: SO_PIN, user: Some(PIN) };
     world.engine.rotate_keys(SlotId(0), &pins, &mut |_, _| {}).unwrap();
     let session = user_session(&world.engine, SlotId(0));
     assert_eq!(find(&world.engine, session, by_label()).unwrap().len(), 1);
@@ -252,6 +252,11 @@ fn a_version_below_the_least_one_does_nothing_in_any_process_until_it_is_let_aga
     assert_eq!(opens(), [Ok([1; 16]), Ok([1; 16])]);
     bar(engine, session, &all, 2).unwrap();
     assert_eq!(opens(), [Err(Error::KeyFunctionNotPermitted), Err(Error::KeyFunctionNotPermitted)]);
+    let alarms = engine.alarms().unwrap();
+    assert!(alarms.last().unwrap().contains("\"state\":\"barred\""), "{alarms:?}");
+    let mut entries = Vec::new();
+    engine.audit(session, &mut |entry| entries.push(entry.text.clone())).unwrap().unwrap();
+    assert_eq!(entries.iter().filter(|entry| entry.contains("\"min_version\":2")).count(), 3, "{entries:?}");
     let block = encrypt(engine, session, third).unwrap();
     assert!(decrypt(engine, session, second, &block).is_ok(), "this one is not barred");
     let compromised = vec![(A::SR_KEY_STATE, KeyState::Compromised.value())];
@@ -278,4 +283,24 @@ fn a_key_that_cannot_be_modified_can_be_barred_and_none_is_made_that_way() {
     let mut template = aes(true, true);
     template.push((A::SR_MIN_VERSION, Value::Number(1)));
     assert_eq!(engine.create_object(session, template), Err(Error::AttributeReadOnly(A::SR_MIN_VERSION)));
+}
+
+#[test]
+fn a_version_that_was_deleted_while_it_was_barred_comes_back_barred() {
+    let world = World::new();
+    let pins = Pins { officer: SO_PIN, user: None };
+    let window = NewRules { deletion_days: Some(7), ..NewRules::default() };
+    world.engine.change_rules(SlotId(0), &pins, window).unwrap();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SlotId(0)));
+    let first = generated(engine, session);
+    let sealed = encrypt(engine, session, first).unwrap();
+    let second = engine.rotate_key(session, first).unwrap();
+    engine.destroy_object(session, first).unwrap();
+    bar(engine, session, &[second], 2).unwrap();
+    let pending = engine.pending_keys(session).unwrap();
+    engine.restore_keys(session, &pending.iter().collect::<Vec<_>>()).unwrap();
+    let first = find(engine, session, vec![(A::SR_KEY_VERSION, Value::Number(1))]).unwrap()[0];
+    assert_eq!(decrypt(engine, session, first, &sealed), Err(Error::KeyFunctionNotPermitted));
+    bar(engine, session, &[first, second], 1).unwrap();
+    assert_eq!(decrypt(engine, session, first, &sealed), Ok([1; 16]));
 }
