@@ -63,6 +63,11 @@ impl Event {
         Self::new("object-destroyed").about(object)
     }
 
+    /// Something that somebody wanted to do to an object, and may not.
+    pub(crate) fn refused(act: &str, object: &Attributes, why: &Error) -> Self {
+        Self::new("act-refused").with("act", act).with("why", why.to_string()).about(object)
+    }
+
     /// A key that has left, wrapped.
     pub(crate) fn wrapped(object: &Attributes) -> Self {
         Self::new("key-wrapped").about(object)

@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use parking_lot::Mutex;
-use types::{SessionHandle, SlotId};
+use types::{ObjectHandle, SessionHandle, SlotId};
 
 use crate::{
     Error,
@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) recent: Recent,
     /// What it has counted of its uses of keys.
     pub(crate) tally: Mutex<Tally>,
+    /// What was refused to it and is written down.
+    pub(crate) refusals: Mutex<BTreeSet<(ObjectHandle, &'static str)>>,
     /// The token's profile when it was asked last, and what would differ if it were another one.
     seen_profile: Mutex<Option<(Freshness, Profile)>>,
 }
@@ -108,6 +110,7 @@ impl Session {
             operations: Mutex::default(),
             recent: Recent::new(),
             tally: Mutex::default(),
+            refusals: Mutex::default(),
             seen_profile: Mutex::default(),
         }
     }

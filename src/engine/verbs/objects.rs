@@ -4,6 +4,7 @@ use types::{AttributeType, ObjectHandle, SessionHandle, Template, Value};
 
 use crate::{
     Engine, Error,
+    audit::Event,
     object::{self, Attributes, Object, ObjectBuilder, ObjectLocation, Origin, SessionRights},
     session::Session,
     token::Role,
@@ -59,9 +60,10 @@ impl Engine {
         template: Template,
     ) -> Result<ObjectHandle, Error> {
         let session = self.session(session)?;
-        let object = session.slot.object(object)?;
+        let (handle, object) = (object, session.slot.object(object)?);
         let rights = session.rights()?;
-        let copy = crypto::keys(|| object::copy(&object.attributes, template, rights))?;
+        let copy = crypto::keys(|| object::copy(&object.attributes, template, rights));
+        let copy = copy.inspect_err(|fault| session.note_refusal(handle, &object, "copy", fault))?;
         session.slot.note_copy(&session.tally, &object, &copy)?;
         session.place(copy)
     }
@@ -75,9 +77,7 @@ impl Engine {
         if let ObjectLocation::Token { .. } = object.location {
             session.must_be_read_write()?;
         }
-        if !object.attributes.flag(AttributeType::DESTROYABLE) {
-            return Err(Error::ActionProhibited);
-        }
+        session.must_be_destroyable(handle, &object)?;
         session.slot.destroy(handle, &object)
     }
 
@@ -110,7 +110,9 @@ impl Engine {
         if let ObjectLocation::Token { .. } = object.location {
             session.must_be_read_write()?;
         }
-        session.slot.change(handle, &mut |now| crypto::keys(|| object::modify(now, duplicate(&changes), rights)))
+        let changed =
+            session.slot.change(handle, &mut |now| crypto::keys(|| object::modify(now, duplicate(&changes), rights)));
+        changed.inspect_err(|fault| session.note_refusal(handle, &object, "change", fault))
     }
 
     /// Destroys token objects together, all or none: both halves of a pair.
@@ -119,9 +121,7 @@ impl Engine {
     /// As [`Engine::destroy_object`]; [`Error::ObjectHandleInvalid`] also for a session object.
     pub fn destroy_objects(&self, session: SessionHandle, handles: &[ObjectHandle]) -> Result<(), Error> {
         let (session, objects) = self.together(session, handles)?;
-        if objects.iter().any(|(_, object)| !object.attributes.flag(AttributeType::DESTROYABLE)) {
-            return Err(Error::ActionProhibited);
-        }
+        objects.iter().try_for_each(|(handle, object)| session.must_be_destroyable(*handle, object))?;
         session.slot.destroy_all(&objects)
     }
 
@@ -154,7 +154,34 @@ fn duplicate(template: &Template) -> Template {
     template.iter().map(|(name, value)| (*name, value.duplicate())).collect()
 }
 
+/// So many refusals are written down of one session. Whoever goes on has been noticed.
+const MOST_REFUSALS: usize = 64;
+
 impl Session {
+    fn must_be_destroyable(&self, handle: ObjectHandle, object: &Object) -> Result<(), Error> {
+        if object.attributes.flag(AttributeType::DESTROYABLE) {
+            return Ok(());
+        }
+        self.note_refusal(handle, object, "destroy", &Error::ActionProhibited);
+        Err(Error::ActionProhibited)
+    }
+
+    /// Writes down that somebody wanted to do what an object of the token does not allow; once for each object and act, so that a
+    /// loop does not fill the token. Where the token cannot be written, it is not.
+    fn note_refusal(&self, handle: ObjectHandle, object: &Object, act: &'static str, fault: &Error) {
+        let is_refusal = matches!(fault, Error::ActionProhibited | Error::AttributeReadOnly(_));
+        if !is_refusal || matches!(object.location, ObjectLocation::Session(_)) || self.must_be_read_write().is_err() {
+            return;
+        }
+        let is_new = {
+            let mut refusals = self.refusals.lock();
+            refusals.len() < MOST_REFUSALS && refusals.insert((handle, act))
+        };
+        if is_new && let Err(fault) = self.slot.note(&Event::refused(act, &object.attributes, fault)) {
+            tracing::warn!(%fault, "what was refused is not written down");
+        }
+    }
+
     /// Who asks, as far as attributes care.
     ///
     /// # Errors

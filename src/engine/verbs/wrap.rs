@@ -170,10 +170,15 @@ impl Session {
         let wrap = row.wrap.ok_or(Error::MechanismInvalid)?;
         let wrapping_key = self.key(wrapping_key, &WRAP, row)?;
         let key = self.slot.object_or(key, &Error::KeyHandleInvalid)?;
-        must_be_wrappable(&key, &wrapping_key, row)?;
-        if self.profile()?.refuses(Risk::WeakWrapping) && strength::of(&wrapping_key) < strength::of(&key) {
-            return Err(Error::WrappingKeySizeRange);
-        }
+        let may_leave = must_be_wrappable(&key, &wrapping_key, row).and_then(|()| {
+            let is_weaker = strength::of(&wrapping_key) < strength::of(&key);
+            let refused = is_weaker && self.profile()?.refuses(Risk::WeakWrapping);
+            if refused { Err(Error::WrappingKeySizeRange) } else { Ok(()) }
+        });
+        may_leave.inspect_err(|_| {
+            // It is refused whether it can be written down or not.
+            let _ = self.slot.note_use(&self.tally, &key, (Operation::Wrapped, Some(row.id), Outcome::Denied));
+        })?;
         self.slot.note_use(&self.tally, &key, (Operation::Wrapped, Some(row.id), Outcome::Allowed))?;
         let plain = crypto::keys(|| wrapping::to_wrap(&key, row))?;
         wrap(&wrapping_key, params, &plain).map_err(|error| match error {

@@ -265,3 +265,50 @@ fn whoever_uses_a_key_that_is_disabled_raises_an_alarm() {
         "{alarms:?}"
     );
 }
+
+#[test]
+fn what_somebody_wanted_to_do_to_an_object_and_may_not_is_written_down_once() {
+    let world = World::new();
+    let engine = &world.engine;
+    let session = user_session(engine, SLOT);
+    let guarded = |more: &[A]| {
+        let mut template = vec![(A::VALUE_LEN, Value::Number(16)), flag(A::TOKEN, true)];
+        template.extend(more.iter().map(|name| flag(*name, false)));
+        let generate = Mechanism { id: MechanismType::AES_KEY_GEN, params: Params::None };
+        engine.generate_key(session, &generate, template).unwrap()
+    };
+    let key = guarded(&[A::DESTROYABLE, A::COPYABLE, A::EXTRACTABLE]);
+    for _ in 0..3 {
+        assert_eq!(engine.destroy_object(session, key), Err(Error::ActionProhibited));
+        assert_eq!(engine.destroy_objects(session, &[key]), Err(Error::ActionProhibited));
+        assert_eq!(engine.copy_object(session, key, vec![]), Err(Error::ActionProhibited));
+        let leave = vec![flag(A::EXTRACTABLE, true)];
+        assert_eq!(engine.set_attributes(session, key, leave), Err(Error::AttributeReadOnly(A::EXTRACTABLE)));
+    }
+    // Neither a session's own object nor a mistake in a template is anybody's business.
+    let mut own = aes(false, true);
+    own.push(flag(A::DESTROYABLE, false));
+    let own = engine.create_object(session, own).unwrap();
+    assert_eq!(engine.destroy_object(session, own), Err(Error::ActionProhibited));
+    assert!(engine.set_attributes(session, key, vec![(A::LABEL, Value::Number(1))]).is_err());
+    let entries = entries(engine, session);
+    let refused: Vec<(Json, Json)> = entries
+        .iter()
+        .map(json)
+        .filter(|entry| entry["event"] == "act-refused")
+        .map(|entry| (entry["act"].clone(), entry["why"].clone()))
+        .collect();
+    let acts: Vec<&str> = refused.iter().map(|(act, _)| act.as_str().unwrap()).collect();
+    assert_eq!(acts, ["destroy", "copy", "change"]);
+    assert!(refused[2].1.as_str().unwrap().contains("CKA_EXTRACTABLE"), "{refused:?}");
+
+    // A program that tries a thousand keys is noticed, and does not fill the token.
+    let many: Vec<ObjectHandle> = (0..70).map(|_| guarded(&[A::COPYABLE])).collect();
+    many.iter().for_each(|key| assert!(engine.copy_object(session, *key, vec![]).is_err()));
+    let all = events(&self::entries(engine, session));
+    assert_eq!(all.iter().filter(|event| *event == "act-refused").count(), 64);
+    // In a session that may not write, nothing is.
+    let reader = engine.open_session(SLOT, Access::ReadOnly).unwrap();
+    assert!(engine.copy_object(reader, key, vec![]).is_err());
+    assert_eq!(events(&self::entries(engine, session)).len(), all.len());
+}

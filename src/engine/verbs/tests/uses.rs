@@ -305,3 +305,29 @@ fn what_a_key_does_not_open_is_written_down_beside_its_use_in_every_way_of_decry
     let first = member(&entries[0], "caller");
     assert!(first["path"].as_str().unwrap().starts_with('/') && first["uid"].is_u64(), "{first}");
 }
+
+#[test]
+fn who_wants_a_key_wrapped_that_may_not_leave_is_written_down_with_it() {
+    let (world, session, key) = with_key(UseAudit::Each);
+    let engine = &world.engine;
+    let generate = Mechanism { id: MechanismType::AES_KEY_GEN, params: Params::None };
+    let made = |more: (A, Value)| {
+        engine.generate_key(session, &generate, vec![(A::VALUE_LEN, Value::Number(16)), flag(A::TOKEN, true), more])
+    };
+    let by = made(flag(A::WRAP, true)).unwrap();
+    let stays = made(flag(A::EXTRACTABLE, false)).unwrap();
+    let kwp = Mechanism { id: MechanismType::AES_KEY_WRAP_KWP, params: Params::None };
+    let mut out = [0; 64];
+    let mut wrap = |key| engine.wrap_key(session, &kwp, by, key, Output::Buffer(&mut out));
+    assert_eq!(wrap(stays), Err(Error::KeyUnextractable));
+    assert!(wrap(key).is_ok());
+    let of = |key| unique_id(engine, session, key);
+    let (stays, leaves) = (of(stays), of(key));
+    engine.logout(session).unwrap();
+    let session = user_session(engine, SLOT);
+    let ways = |key: &str| {
+        let totals = engine.use_totals(session, Some(key)).unwrap();
+        totals.into_iter().map(|total| total.operation).collect::<Vec<_>>()
+    };
+    assert_eq!((ways(&stays), ways(&leaves)), (vec!["wrapped denied".to_owned()], vec!["wrapped".to_owned()]));
+}
