@@ -412,9 +412,13 @@ pub(crate) fn older(engine: &Engine, session: SessionHandle, key: &Key) -> Resul
     Ok(versions)
 }
 
-/// The older versions of all keys.
+/// The older versions of all keys; and the newest of those that are compromised, which looks like an older one.
 pub(crate) fn all_older(engine: &Engine, session: SessionHandle) -> Result<Vec<Key>, Fault> {
-    like(engine, session, || vec![(A::SR_KEY_STATE, KeyState::Retired.value())])
+    let mut versions = Vec::new();
+    for state in [KeyState::Retired, KeyState::Compromised] {
+        versions.extend(like(engine, session, || vec![(A::SR_KEY_STATE, state.value())])?);
+    }
+    Ok(versions)
 }
 
 /// The keys of the token that a template says, halves of a pair together.

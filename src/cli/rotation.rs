@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use engine::{Engine, KeyState};
+use engine::{Engine, Error, KeyState};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, ObjectClass, SessionHandle, Value};
 
@@ -164,7 +164,18 @@ fn rotated(engine: &Engine, session: SessionHandle, key: &Key) -> Result<Key, Fa
     let bar = progress::spinner("making the key");
     let rotated = engine.rotate_key(session, half);
     bar.finish_and_clear();
-    key::describe(engine, session, rotated?)
+    let made = rotated.map_err(|error| match (error, key.state) {
+        (error @ Error::KeyFunctionNotPermitted, KeyState::Disabled) => Fault::Explained(
+            format!("key {} is disabled, and is not rotated: `strongroom key enable` first", key.label),
+            error,
+        ),
+        (error @ Error::KeyFunctionNotPermitted, KeyState::Compromised) => Fault::Explained(
+            format!("key {} is compromised, and is not rotated: `strongroom key create` makes another", key.label),
+            error,
+        ),
+        (error, _) => error.into(),
+    })?;
+    key::describe(engine, session, made)
 }
 
 fn said(old: &Key, new: &Key, token: &Chosen) -> String {

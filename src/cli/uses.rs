@@ -8,7 +8,7 @@ use std::{
 use clap::Subcommand;
 use engine::{Engine, UseTotal, UsesHead, UsesVerifier, audit::Broken};
 use serde_json::{Value as Json, json};
-use types::{AttributeType, SessionHandle};
+use types::SessionHandle;
 
 use crate::{
     answer::{Answer, Found, done},
@@ -17,7 +17,7 @@ use crate::{
     flow::{Outlet, is_dash},
     key::{self, hex},
     label,
-    pending::moment,
+    pending::{self, moment},
     select::UserLogin,
 };
 
@@ -78,17 +78,17 @@ pub(crate) fn run(engine: &Engine, verb: &UsesVerb) -> Result<Answer, Fault> {
     }
 }
 
-/// The keys of a token: label and id by unique id.
+/// The keys of a token: label and id by unique id. What an older version did, or a key that is pending deletion, is found too.
 type Keys = BTreeMap<String, (String, String)>;
 
 fn keys(engine: &Engine, session: SessionHandle) -> Result<Keys, Fault> {
     let mut keys = Keys::new();
-    for object in key::find(engine, session, vec![])? {
-        let view = engine.object(session, object)?;
-        let bytes = |name| view.attribute(name).ok().and_then(|value| Some(value.as_bytes()?.to_vec()));
-        let text = |name| String::from_utf8_lossy(&bytes(name).unwrap_or_default()).into_owned();
-        let named = (text(AttributeType::LABEL), hex(&bytes(AttributeType::ID).unwrap_or_default()));
-        keys.insert(text(AttributeType::UNIQUE_ID), named);
+    for half in pending::rows(engine, session)? {
+        keys.insert(half.unique, ((*half.label).to_owned(), hex(&half.id)));
+    }
+    for key in key::all_older(engine, session)?.into_iter().chain(key::all(engine, session)?) {
+        let named = ((*key.label).to_owned(), hex(&key.id));
+        keys.extend(key.unique_ids().map(|unique_id| (unique_id.to_owned(), named.clone())));
     }
     Ok(keys)
 }
@@ -124,9 +124,18 @@ fn list(engine: &Engine, login: &UserLogin, key: Option<&str>) -> Result<Answer,
         text.push_str(&format!("{}\n", label::lines(&line.replace('\n', " "))));
     }
     if text.is_empty() {
-        text = "no use was written down. `strongroom token set --use-audit counted` lets a token do that".to_owned();
+        text = match key {
+            Some(key) => nothing_of(key),
+            None => {
+                "no use was written down. `strongroom token set --use-audit counted` lets a token do that".to_owned()
+            }
+        };
     }
     Ok(Answer::new(text, json!({ "uses": rows })))
+}
+
+fn nothing_of(key: &str) -> String {
+    format!("no use of '{key}' was written down")
 }
 
 fn json_of(total: &UseTotal, keys: &Keys) -> Json {
@@ -167,7 +176,7 @@ fn of(engine: &Engine, login: &UserLogin, key: &str, last: usize) -> Result<Answ
         text.push_str(&format!("{}\n", label::lines(&line.replace('\n', " "))));
     }
     if text.is_empty() {
-        text = format!("no use of '{key}' was written down");
+        text = nothing_of(key);
     }
     Ok(Answer::new(text, json!({ "entries": entries })))
 }

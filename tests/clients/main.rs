@@ -15,6 +15,7 @@ mod other_modules;
 mod pkcs11_tool;
 mod policy;
 mod python;
+mod services;
 mod softhsm;
 mod store;
 

@@ -6,7 +6,7 @@ use engine::{Engine, KeyState, audit::AuditEntry};
 use serde_json::Value as Json;
 use types::{AttributeType as A, SessionHandle};
 
-use super::{Finding, Settings};
+use super::{Latest, Settings};
 use crate::{audit::parsed, key::Key, label::Label, series::DAY};
 
 /// What is older has had its consequences, or should have none.
@@ -43,17 +43,14 @@ pub(super) struct Disabled {
 pub(super) fn disable(
     engine: &Engine,
     session: SessionHandle,
-    (settings, findings, now): (&Settings, &[Finding], u64),
+    (settings, latest, now): (&Settings, &Latest, u64),
     (named, enabled): (&BTreeMap<String, Key>, &Enabled),
 ) -> Disabled {
     let mut done = Disabled::default();
     for (name, key) in named {
-        let wants = |found: &&Finding| {
-            settings.disables(found.rule)
-                && found.key == *name
-                && found.at > enabled.last(key).max(now.saturating_sub(OLD))
-        };
-        if key.state != KeyState::Enabled || !findings.iter().any(|found| wants(&found)) {
+        let since = enabled.last(key).max(now.saturating_sub(OLD));
+        let wanted = latest.iter().any(|((rule, found), at)| settings.disables(*rule) && found == name && *at > since);
+        if key.state != KeyState::Enabled || !wanted {
             continue;
         }
         let changes = vec![(A::SR_KEY_STATE, KeyState::Disabled.value())];

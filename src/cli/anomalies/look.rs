@@ -9,7 +9,7 @@ use types::SessionHandle;
 use x509_cert::der::DateTime;
 
 use super::{
-    Finding, Order, Rule, Settings, Sure, Use, Watch,
+    Finding, Latest, Order, Rule, Settings, Sure, Use, Watch,
     deny::{self, Enabled},
     notify::{Notify, Told},
     rules::RULES,
@@ -93,12 +93,12 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
     let since = asked.since.map_or(0, |since| since.seconds(now));
     let inside = Inside::of(engine, &asked.login)?;
     let rule = engine.token_summary(inside.chosen.slot)?.uses;
-    let Looked { mut findings, named, enabled } = looked(engine, &inside, (settings.clone(), rule, now))?;
+    let Looked { mut findings, latest, named, enabled } = looked(engine, &inside, (settings.clone(), rule, now))?;
     // What is due stays so.
     findings.retain(|found| found.at >= since || found.rule == Rule::Due);
     findings.sort_by_key(|found| found.at);
     let notes = notes(rule, &settings);
-    let denied = deny::disable(engine, inside.session, (&settings, &findings, now), (&named, &enabled));
+    let denied = deny::disable(engine, inside.session, (&settings, &latest, now), (&named, &enabled));
     let serial = &inside.serial;
     let lines: Vec<Json> = findings.iter().map(|found| line(found, &inside)).collect();
     let mut told = Told::open(&engine.settings().state)?;
@@ -178,6 +178,7 @@ fn notes(rule: UseAudit, settings: &Settings) -> Vec<String> {
 /// What was found, and what is needed to act on it.
 struct Looked {
     findings: Vec<Finding>,
+    latest: Latest,
     /// The keys by what findings call them.
     named: BTreeMap<String, Key>,
     enabled: Enabled,
@@ -241,7 +242,8 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
             sure: Sure::Certain,
         });
     }
-    Ok(Looked { findings: watch.findings(), named, enabled })
+    let (findings, latest) = watch.end();
+    Ok(Looked { findings, latest, named, enabled })
 }
 
 fn managed(watch: &mut Watch, entry: &AuditEntry) {

@@ -130,6 +130,9 @@ pub(crate) enum Order {
     Loose,
 }
 
+/// Times by rule and key.
+type Latest = BTreeMap<(Rule, String), u64>;
+
 /// Takes uses as they were written down, and keeps what is out of the ordinary.
 pub(crate) struct Watch {
     settings: Settings,
@@ -141,6 +144,8 @@ pub(crate) struct Watch {
     /// When each was told last, by rule, key, and what tells one from another.
     told: BTreeMap<(Rule, String, String), u64>,
     findings: Vec<Finding>,
+    /// When each rule found something about each key last, whether that was told or not.
+    latest: Latest,
     /// When the last entry of the management audit was written.
     managed: u64,
 }
@@ -155,13 +160,20 @@ impl Watch {
             processes: BTreeMap::new(),
             told: BTreeMap::new(),
             findings: Vec::new(),
+            latest: Latest::new(),
             managed: 0,
         }
     }
 
     /// What was found, as it came.
+    #[cfg(test)]
     pub(crate) fn findings(self) -> Vec<Finding> {
         self.findings
+    }
+
+    /// The same, and when each rule found something last.
+    pub(crate) fn end(self) -> (Vec<Finding>, Latest) {
+        (self.findings, self.latest)
     }
 
     /// A use, in the order in which they were written down.
@@ -239,6 +251,8 @@ impl Watch {
             return;
         }
         let at = finding.at;
+        let latest = self.latest.entry((finding.rule, finding.key.clone())).or_default();
+        *latest = at.max(*latest);
         let before = self.told.get(&(finding.rule, finding.key.clone(), apart.clone()));
         if before.is_some_and(|before| before.abs_diff(at) < QUIET) {
             return;

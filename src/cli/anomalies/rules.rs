@@ -83,7 +83,7 @@ fn wanted(one: &Use) -> &'static str {
 fn new_caller(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusion {
     let caller = one.caller();
     (key.callers.learn(&caller) && key.is_known(one.at, settings.caller_learning_days)).then(|| {
-        let words = format!("{caller} used it for the first time, to {}{}", one.way(), wanted(one));
+        let words = format!("{caller} used it for the first time: {}{}", one.way(), wanted(one));
         (finding(Rule::NewCaller, one, Sure::Likely, words), caller)
     })
 }
@@ -99,7 +99,7 @@ fn new_mechanism(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusi
 fn failure_burst(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusion {
     let vain = (one.outcome != UseOutcome::Allowed).then(|| key.refuse(one.at, one.uses))?;
     (vain >= settings.refused_uses).then(|| {
-        let words = format!("{vain} uses were refused or failed within ten minutes, the last to {}", one.way());
+        let words = format!("{vain} uses were refused or failed within ten minutes, the last: {}", one.way());
         (finding(Rule::FailureBurst, one, Sure::Likely, words), String::new())
     })
 }

@@ -165,7 +165,8 @@ impl Judge {
             let name = if label.is_empty() { unique_id } else { label };
             let would = if *is_certain { "would be refused" } else { "may be refused" };
             let with = if mechanism.is_empty() { String::new() } else { format!(" with {mechanism}") };
-            text.push_str(&format!("{name}: {operation}{with} by {program}, {uses} uses, {would}: {why}\n"));
+            let times = if *uses == 1 { "once".to_owned() } else { format!("{uses} times") };
+            text.push_str(&format!("{name}: {operation}{with} by {program}, {times}, {would}: {why}\n"));
             rows.push(json!({
                 "key": label, "unique_id": unique_id, "operation": operation, "mechanism": mechanism, "program": program,
                 "uses": uses, "certain": is_certain, "why": why,

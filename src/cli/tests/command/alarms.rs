@@ -146,15 +146,23 @@ fn who_asks_a_key_as_an_oracle_is_found_and_a_rule_can_shut_the_key_until_somebo
     assert_eq!(again["disabled"], serde_json::json!([]), "somebody has looked");
     assert_eq!(again["findings"].as_array().unwrap().len(), 1);
     said(&open());
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    guess();
+    assert_eq!(
+        look(&["--since", "1d"])["disabled"],
+        serde_json::json!(["door"]),
+        "it goes on, though it is not told again"
+    );
+    said(&run(&store, &["key", "enable", "door"]));
 
     // What failed is no use more than there was, and no refusal.
     let listed = said(&run(&store, &["audit", "uses", "list", "--key", "door"]));
-    assert!(listed.contains("door  decrypt failed  CKM_SR_ENVELOPE  10 ×"), "{listed}");
-    assert!(listed.contains("door  decrypt  CKM_SR_ENVELOPE  12 ×"), "{listed}");
+    assert!(listed.contains("door  decrypt failed  CKM_SR_ENVELOPE  11 ×"), "{listed}");
+    assert!(listed.contains("door  decrypt  CKM_SR_ENVELOPE  13 ×"), "{listed}");
     let top = said(&run(&store, &["--json", "top", "--once"]));
     let top: Json = serde_json::from_str(&top).unwrap();
     let door = top["data"]["keys"].as_array().unwrap().iter().find(|key| key["label"] == "door").unwrap();
-    assert_eq!((&door["uses"]["total"], &door["uses"]["refused"]), (&13.into(), &1.into()), "{door}");
+    assert_eq!((&door["uses"]["total"], &door["uses"]["refused"]), (&14.into(), &1.into()), "{door}");
 }
 
 #[test]

@@ -166,7 +166,10 @@ fn a_policy_is_tried_on_the_uses_that_were_written_down_before_it_holds() {
     let tried = test(&strict, &[]);
     let words = String::from_utf8(tried.stdout).unwrap();
     assert_eq!(tried.status.code(), Some(1), "{words}");
-    assert!(words.starts_with("old: encrypt with CKM_AES_GCM by ") && words.contains("may be refused"), "{words}");
+    assert!(
+        words.starts_with("old: encrypt with CKM_AES_GCM by ") && words.contains(", once, may be refused: "),
+        "{words}"
+    );
     assert!(!words.contains("signer"), "{words}");
     let compatible = write(&store, "compatible.toml", "[rules]\npin-tries = 4\n");
     assert!(said(&test(&compatible, &[])).starts_with("none of the "));

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Output};
 
-use engine::{Access, User};
+use engine::{Access, KeyState, User};
 use rusqlite::Connection;
 use serde_json::Value as Json;
 use types::{AttributeType, Mechanism, MechanismType, ObjectClass, Output as Room, Params, SlotId, Value};
@@ -61,6 +61,41 @@ fn uses_are_listed_by_key_with_who_used_them_and_when() {
     assert_eq!(numbers, ["4", "3"], "{last}");
     assert!(said(&run(&store, &["audit", "uses", "of", "nobody"])).contains("no use of 'nobody'"));
     assert!(said(&run(&store, &["audit", "uses", "verify"])).contains("all 4 entries"));
+}
+
+#[test]
+fn what_older_versions_have_done_and_a_deleted_key_is_found_by_the_name_of_the_key() {
+    let store = used("uses-versions");
+    let message = store.0.join("message");
+    let message = message.to_str().unwrap();
+    said(&store.run(&["token", "set", "--deletion-days", "30", "--so-pin", "env:SO_PIN"]));
+    said(&run(&store, &["key", "rotate", "payroll"]));
+    said(&run(&store, &["mac", "payroll", message]));
+    said(&run(&store, &["key", "rotate", "payroll"]));
+    said(&run(&store, &["mac", "payroll", message]));
+    // A program may say that somebody else has an older version, too.
+    let engine = store.engine();
+    let session = engine.open_session(SlotId(0), Access::ReadWrite).unwrap();
+    engine.login(session, User::User, PIN.as_bytes()).unwrap();
+    let retired = (AttributeType::SR_KEY_STATE, KeyState::Retired.value());
+    engine.find_init(session, vec![retired, (AttributeType::SR_KEY_VERSION, Value::Number(2))]).unwrap();
+    let second = engine.find(session, 2).unwrap()[0];
+    let compromised = vec![(AttributeType::SR_KEY_STATE, KeyState::Compromised.value())];
+    engine.set_attributes(session, second, compromised).unwrap();
+    drop(engine);
+    said(&run(&store, &["key", "delete", "other", "--yes"]));
+    let uses = |name: &str| {
+        let listed = json(&run(&store, &["--json", "audit", "uses", "list", "--key", name]));
+        let rows = listed["uses"].as_array().unwrap().clone();
+        assert!(rows.iter().all(|row| row["label"] == name), "{listed}");
+        rows.iter().map(|row| row["uses"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let mut versions = uses("payroll");
+    versions.sort_unstable();
+    assert_eq!((versions, uses("other")), (vec![1, 1, 3], vec![1]));
+    assert_eq!(said(&run(&store, &["audit", "uses", "of", "payroll"])).lines().count(), 5);
+    let nobody = said(&run(&store, &["audit", "uses", "list", "--key", "nobody"]));
+    assert_eq!(nobody, "no use of 'nobody' was written down\n");
 }
 
 #[test]

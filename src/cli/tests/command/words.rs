@@ -21,6 +21,17 @@ fn a_compromised_key_is_said_to_stay_so() {
 }
 
 #[test]
+fn a_key_that_is_not_enabled_is_said_not_to_be_rotated_and_what_to_do() {
+    let store = Store::new("rotated-not");
+    said(&run(&store, &["key", "create", "k", "-k", "aes-256"]));
+    for (state, cure) in [(&["disable", "k"][..], "key enable"), (&["compromised", "k", "--yes"], "key create")] {
+        said(&run(&store, &[&["key"], state].concat()));
+        let (code, why) = refused(&run(&store, &["key", "rotate", "k"]));
+        assert!(code == 5 && why.contains("and is not rotated: `strongroom ") && why.contains(cure), "{code} {why}");
+    }
+}
+
+#[test]
 fn a_data_key_that_rsa_does_not_take_is_refused_with_the_limit() {
     let store = Store::new("data-key");
     said(&run(&store, &["key", "create", "k", "-k", "rsa-2048"]));
