@@ -82,6 +82,7 @@ fn the_guide_from_a_key_management_service_can_be_followed() {
         "\"rule\":\"failure-burst\"",
         "key records is disabled because of that",
         "the door is shut",
+        "rate-jump  key 'archive': it was used 11 times within the hour, by strongroom (user) last; 10 are the most",
         // Wrong PINs.
         "C_Login failed: rv = CKR_PIN_INCORRECT",
         "C_Login failed: rv = CKR_PIN_LOCKED",

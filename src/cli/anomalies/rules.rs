@@ -134,6 +134,11 @@ fn unusual_hour(key: &Baseline, one: &Use, before: u64, settings: &Settings) -> 
 }
 
 fn rate_jump(key: &Baseline, one: &Use, before: u64, with: u64, settings: &Settings) -> Conclusion {
+    let most = settings.rate_most;
+    if most > 0 && before <= most && with > most {
+        let words = format!("it was used {with} times within the hour, by {} last; {most} are the most", one.caller());
+        return Some((finding(Rule::RateJump, one, Sure::Certain, words), "most".to_owned()));
+    }
     let usual = key.limit(settings.rate_learning_weeks)?;
     let by_factor = usual.median.saturating_mul(settings.rate_factor);
     // A deviation of the normal distribution is 1.4826 of these.

@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) rate_deviations: u64,
     /// So few uses in an hour are no jump, whatever is usual.
     pub(crate) rate_floor: u64,
+    /// More uses in an hour than this are a jump from a key's first day on, whatever is usual; 0 if there is no such number.
+    pub(crate) rate_most: u64,
     /// A program that was not told that its key is disabled tries a few times; more is a loop, or somebody who tries.
     pub(crate) refused_uses: u64,
     /// People mistype a PIN once or twice.
@@ -51,7 +53,7 @@ struct Threshold {
 }
 
 /// Each threshold and its default. Why it is that is at its field.
-const THRESHOLDS: [Threshold; 13] = [
+const THRESHOLDS: [Threshold; 14] = [
     row(Rule::NewCaller, "learning_days", 14, 0..=3650, |all| &mut all.caller_learning_days),
     row(Rule::NewMechanism, "learning_days", 14, 0..=3650, |all| &mut all.mechanism_learning_days),
     row(Rule::UnusualHour, "learning_weeks", 4, 1..=520, |all| &mut all.hour_learning_weeks),
@@ -61,6 +63,7 @@ const THRESHOLDS: [Threshold; 13] = [
     row(Rule::RateJump, "factor", 3, 1..=1000, |all| &mut all.rate_factor),
     row(Rule::RateJump, "deviations", 6, 1..=1000, |all| &mut all.rate_deviations),
     row(Rule::RateJump, "floor", 20, 1..=1_000_000_000, |all| &mut all.rate_floor),
+    row(Rule::RateJump, "most", 0, 0..=1_000_000_000, |all| &mut all.rate_most),
     row(Rule::FailureBurst, "refused_uses", 10, 1..=1_000_000, |all| &mut all.refused_uses),
     row(Rule::PinFailures, "wrong_pins", 3, 1..=1000, |all| &mut all.wrong_pins),
     row(Rule::Due, "days", 7, 0..=3650, |all| &mut all.due_days),
@@ -91,6 +94,7 @@ impl Default for Settings {
             rate_factor: 0,
             rate_deviations: 0,
             rate_floor: 0,
+            rate_most: 0,
             refused_uses: 0,
             wrong_pins: 0,
             due_days: 0,

@@ -413,6 +413,21 @@ fn each_rule_tells_of_what_was_planted_and_not_of_the_same_traffic_without_it() 
 }
 
 #[test]
+fn more_than_the_most_is_told_of_a_key_that_nobody_knows_yet() {
+    let found = |most| {
+        let settings = Settings::read(&format!("[rate-jump]\nmost = {most}\n")).unwrap();
+        let mut watch = Watch::new(settings, Order::ByTime, START + DAY);
+        (0..1000).for_each(|second| watch.used(&one("new", DECRYPT, "mailgate", 1, START + second)));
+        watch.findings()
+    };
+    assert_eq!(found(0), []);
+    assert_eq!(found(1000), []);
+    let [jump] = &found(999)[..] else { panic!("told once") };
+    assert_eq!((jump.rule, jump.at), (Rule::RateJump, START + 999));
+    assert!(jump.words.contains("1000 times within the hour"), "{}", jump.words);
+}
+
+#[test]
 fn a_rule_that_is_off_says_nothing() {
     let settings = Settings::read("[export-or-wrap]\non = false\n").unwrap();
     let wrapped = one("k", ("wrapped", "CKM_AES_KEY_WRAP"), "p", 1, START);
