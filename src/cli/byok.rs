@@ -250,7 +250,7 @@ fn lines(kind: &Kind, label: &str, pem: &str) -> String {
          cat kek.oaep key.kwp >wrapped.bin\n  \
          rm kek.bin kek.oaep key.kwp{rest}\n\
          or from a token of strongroom, if the key, KEY here, may leave that:\n  \
-         strongroom key import {file} --label {wrapping} &&\n  \
+         strongroom key import {file} --label {wrapping} --can wrap &&\n  \
          strongroom key wrap KEY --by {wrapping} --out wrapped.bin\n  \
          strongroom key delete {wrapping} --yes\n\
          Then here:\n  strongroom key import finish wrapped.bin --label {label}"

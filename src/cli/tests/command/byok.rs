@@ -235,14 +235,16 @@ fn the_lines_that_are_printed_wrap_a_key_with_openssl_and_from_another_token() {
         strongroom mac KEY m | grep -oE '[0-9a-f]{64}' >proof";
     let token_private = "strongroom key create KEY --kind p256 --extractable >out
         strongroom key export KEY --out proof";
-    // Which of the blocks, what for, and what makes the key and a proof of which it is.
+    // Which of the blocks, the profile of the token that the key is in, what for, and what makes the key and a proof of which it is.
     let rows = [
-        (0, &["hmac-sha256"][..], made_secret),
-        (0, &["p256", "--can", "sign"], made_private),
-        (1, &["hmac-sha256"], token_secret),
-        (1, &["p256", "--can", "sign"], token_private),
+        (0, "compatible", &["hmac-sha256"][..], made_secret),
+        (0, "compatible", &["p256", "--can", "sign"], made_private),
+        (1, "compatible", &["hmac-sha256"], token_secret),
+        (1, "compatible", &["p256", "--can", "sign"], token_private),
+        (1, "strict", &["p256", "--can", "sign"], token_private),
     ];
-    for (block, kind, made) in rows {
+    for (block, profile, kind, made) in rows {
+        said(&there.run(&["token", "set", "--profile", profile, "--so-pin", "env:SO_PIN"]));
         let lines = printed(&here, kind);
         fs::copy(here.0.join("its key.pem"), owner.join("its key.pem")).unwrap();
         typed(&there, &owner, &format!("rm -f wrapped.bin proof\n{made}"));
