@@ -35,17 +35,21 @@ pub(crate) fn keep(path: &Path, line: &str) -> io::Result<()> {
         if found.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
     };
     // Before it is opened: a pipe would let us wait for its reader.
-    match fs::metadata(path) {
-        Ok(found) => regular(&found)?,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+    let is_new = match fs::metadata(path) {
+        Ok(found) => regular(&found).map(|()| false)?,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => true,
         Err(why) => return Err(why),
-    }
+    };
     let mut file = open(path)?;
     regular(&file.metadata()?)?;
     // What was cut off by a full disk must not take this line with it.
     let start = if is_torn(path) { "\n" } else { "" };
     file.write_all(format!("{start}{line}\n").as_bytes())?;
     file.sync_all()?;
+    if !is_new {
+        return Ok(());
+    }
+    // Its name is on the disk when the directory is.
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
 }

@@ -136,12 +136,14 @@ impl Heads {
         let wrong = |line| Fault::Usage(format!("line {line} of {file} is not what `audit head` puts out"));
         let mut all = Vec::new();
         let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Json>();
+        let (mut line, mut counted) = (1, 0);
         loop {
             let at = values.byte_offset();
             let Some(value) = values.next() else { break };
-            let rest = text.get(at..).unwrap_or_default();
-            let start = at + (rest.len() - rest.trim_start().len());
-            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+            // It begins behind the white space that follows the one before it.
+            let space = text.get(at..).map_or(0, |rest| rest.len() - rest.trim_start().len());
+            line += text.get(counted..at + space).unwrap_or_default().matches('\n').count();
+            counted = at + space;
             let head = value.ok().and_then(|json| Head::of(&json, line));
             all.push(head.ok_or_else(|| wrong(line))?);
         }
