@@ -29,6 +29,7 @@ use crate::{
     pending::moment,
     select::{Chosen, UserLogin},
     uses::{self, UsesVerb},
+    witness::{self, Heads, Odd, Place, Witness},
 };
 
 #[derive(Subcommand)]
@@ -59,7 +60,7 @@ pub(crate) enum AuditVerb {
         /// The token's serial number, if the export's first entry does not say it.
         #[arg(long, requires = "file")]
         serial: Option<String>,
-        /// What `audit head` has put out earlier: that entry must still be there.
+        /// What `audit head` has put out earlier, once or often: those entries must still be there.
         #[arg(long)]
         head: Option<PathBuf>,
         #[command(flatten)]
@@ -84,8 +85,13 @@ pub(crate) enum AuditVerb {
         #[command(flatten)]
         login: UserLogin,
     },
-    /// Prints the number and the link of the last entry. Kept elsewhere, it shows later that nothing was taken away.
+    /// Prints the number and the link of the last entry, and of the last use on this machine. Kept elsewhere, it shows later that
+    /// nothing was taken away.
     Head {
+        /// Puts it there as well: file:PATH (a line is added), syslog, or cmd:COMMAND (gets the line on its standard input). May
+        /// be given more than once.
+        #[arg(long, value_name = "WHERE")]
+        to: Vec<Place>,
         #[command(flatten)]
         login: UserLogin,
     },
@@ -132,11 +138,11 @@ pub(crate) fn run(engine: &Engine, verb: &AuditVerb) -> Result<Answer, Fault> {
         AuditVerb::List { key, event, last, login } => list(engine, login, key.as_deref(), event.as_deref(), *last),
         AuditVerb::Verify { file: Some(file), public_key, serial, head, .. } => {
             let key = public_key.as_deref().map(read_key).transpose()?;
-            let head = head.as_deref().map(read_head).transpose()?;
+            let head = head.as_deref().map(Heads::read).transpose()?;
             verify_file(file, key.as_deref(), serial.clone(), head)
         }
         AuditVerb::Verify { head, login, .. } => {
-            let head = head.as_deref().map(read_head).transpose()?;
+            let head = head.as_deref().map(Heads::read).transpose()?;
             verify_token(engine, login, head)
         }
         AuditVerb::Export { format, after, out, login } => export(engine, login, *format, *after, out.as_deref()),
@@ -146,11 +152,15 @@ pub(crate) fn run(engine: &Engine, verb: &AuditVerb) -> Result<Answer, Fault> {
             let signed = whole(engine, session, &mut |_| {})?.entries.saturating_sub(1);
             done(format!("{signed} entries are signed"))
         }
-        AuditVerb::Head { login } => {
+        AuditVerb::Head { to, login } => {
             let (chosen, session) = login.log_in(engine)?;
-            let last = whole(engine, session, &mut |_| {})?;
-            let head = json!({ "serial": serial(engine, &chosen)?, "n": last.entries, "link": hex(&last.last) });
-            Ok(Answer::new(head.to_string(), head))
+            let head = witness::head(engine, session, &serial(engine, &chosen)?)?;
+            let failed: Vec<String> = to.iter().filter_map(|place| place.keep(&head).err()).collect();
+            if failed.is_empty() {
+                Ok(Answer::new(head.to_string(), head))
+            } else {
+                Err(Fault::Failed(failed.join("; ")))
+            }
         }
         AuditVerb::Uses(verb) => uses::run(engine, verb),
         AuditVerb::Key { login } => {
@@ -235,43 +245,8 @@ fn plain(value: &Json) -> String {
     }
 }
 
-/// An entry that was seen earlier, and kept elsewhere.
-struct Head {
-    number: u64,
-    link: String,
-}
-
-fn read_head(path: &Path) -> Result<Head, Fault> {
-    let text =
-        fs::read_to_string(path).map_err(|why| Fault::Usage(format!("{} cannot be read: {why}", path.display())))?;
-    let json: Option<Json> = serde_json::from_str(&text).ok();
-    // With --json the head is inside of an answer.
-    let json = json.map(|json| json.get("data").cloned().unwrap_or(json));
-    let head = json.and_then(|json| Some((json.get("n")?.as_u64()?, json.get("link")?.as_str()?.to_owned())));
-    let (number, link) =
-        head.ok_or_else(|| Fault::Usage(format!("{} is not what `audit head` puts out", path.display())))?;
-    Ok(Head { number, link })
-}
-
-/// Whether the entry of a head was met.
-struct Watch {
-    head: Option<Head>,
-    met: bool,
-}
-
-impl Watch {
-    fn new(head: Option<Head>) -> Self {
-        Self { met: head.is_none(), head }
-    }
-
-    fn see(&mut self, number: u64, link: &[u8]) {
-        let is = |head: &Head| head.number == number && head.link == hex(link);
-        self.met |= self.head.as_ref().is_some_and(is);
-    }
-}
-
 /// What was found in a token of our own or in a file, in words.
-fn report(found: Result<Verified, Broken>, watch: &Watch, own: bool) -> Answer {
+fn report(found: Result<Verified, Broken>, witness: &Witness, own: bool) -> Answer {
     let found = match found {
         Err(broken) => {
             let told = json!({ "whole": false, "broken": { "n": broken.number, "why": broken.why } });
@@ -280,14 +255,14 @@ fn report(found: Result<Verified, Broken>, watch: &Watch, own: bool) -> Answer {
         Ok(found) => found,
     };
     let Verified { entries, checkpoint, last } = found;
-    let missed = watch.head.as_ref().filter(|_| !watch.met);
-    let whole = missed.is_none() && (own || checkpoint == Some(entries));
-    let told = json!({ "whole": whole, "entries": entries, "checkpoint": checkpoint, "link": hex(&last) });
-    if let Some(head) = missed {
-        let text = format!(
-            "the {entries} entries are chained, but entry {} is not the one that was seen: it is an older token, or another one",
-            head.number
-        );
+    let odd = witness.odd(entries);
+    let whole = odd.is_empty() && (own || checkpoint == Some(entries));
+    let told = json!({
+        "whole": whole, "entries": entries, "checkpoint": checkpoint, "link": hex(&last), "heads": witness.heads(),
+        "odd_heads": odd.iter().map(Odd::told).collect::<Vec<_>>(),
+    });
+    if !odd.is_empty() {
+        let text: String = odd.iter().map(|odd| format!("{}\n", odd.words)).collect();
         return Answer { found: Found::Faults, ..Answer::new(text, told) };
     }
     // A token's own header vouches for its last entry. In a file nothing does but the last checkpoint.
@@ -315,17 +290,23 @@ fn report(found: Result<Verified, Broken>, watch: &Watch, own: bool) -> Answer {
             "the {entries} entries are chained, and anybody can chain: none is signed. `strongroom audit checkpoint` before the export signs them"
         ),
     };
-    Answer { found, ..Answer::new(text, told) }
+    Answer { found, ..Answer::new(text + &witness.notes(), told) }
 }
 
-fn verify_token(engine: &Engine, login: &UserLogin, head: Option<Head>) -> Result<Answer, Fault> {
-    let (_, session) = login.log_in(engine)?;
-    let mut watch = Watch::new(head);
-    let found = engine.audit(session, &mut |entry| watch.see(entry.number, &entry.link))?;
-    Ok(report(found, &watch, true))
+/// The heads of a token, if some were given.
+fn witness(heads: Option<Heads>, serial: &str) -> Result<Witness, Fault> {
+    heads.map_or_else(|| Ok(Witness::default()), |heads| heads.of(serial))
 }
 
-fn verify_file(path: &Path, key: Option<&[u8]>, serial: Option<String>, head: Option<Head>) -> Result<Answer, Fault> {
+fn verify_token(engine: &Engine, login: &UserLogin, heads: Option<Heads>) -> Result<Answer, Fault> {
+    let (chosen, session) = login.log_in(engine)?;
+    let mut witness = witness(heads, &serial(engine, &chosen)?)?;
+    let found = engine.audit(session, &mut |entry| witness.see(entry.number, &entry.link))?;
+    witness.see_uses(engine, session);
+    Ok(report(found, &witness, true))
+}
+
+fn verify_file(path: &Path, key: Option<&[u8]>, serial: Option<String>, heads: Option<Heads>) -> Result<Answer, Fault> {
     let name = path.display();
     let mut lines = Lines::of(path)?;
     let Some(first) = lines.next_line(path)? else {
@@ -339,17 +320,17 @@ fn verify_file(path: &Path, key: Option<&[u8]>, serial: Option<String>, head: Op
         ))
     })?;
     let mut verifier = Verifier::new(&serial, key);
-    let mut watch = Watch::new(head);
+    let mut witness = witness(heads, &serial)?;
     let mut line = Some(first);
     while let Some(entry) = line {
         if let Err(broken) = verifier.line(&entry) {
-            return Ok(report(Err(broken), &watch, false));
+            return Ok(report(Err(broken), &witness, false));
         }
         let found = verifier.found();
-        watch.see(found.entries, &found.last);
+        witness.see(found.entries, &found.last);
         line = lines.next_line(path)?;
     }
-    Ok(report(Ok(verifier.found()), &watch, false))
+    Ok(report(Ok(verifier.found()), &witness, false))
 }
 
 /// Lines of a length that an entry can have.

@@ -17,6 +17,7 @@ mod chart;
 mod child;
 mod context;
 mod datakey;
+mod deliver;
 mod ecdsa;
 mod envelope;
 mod ephemeral;
@@ -53,6 +54,7 @@ mod transfer;
 mod usage;
 mod uses;
 mod versions;
+mod witness;
 
 use std::{
     ffi::OsString,

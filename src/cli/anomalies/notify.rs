@@ -2,26 +2,21 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::{fs::OpenOptionsExt, net::UnixDatagram},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     str::FromStr,
-    thread,
-    time::{Duration, Instant},
 };
 
 use serde_json::Value as Json;
 
 use super::Finding;
-use crate::{fault::Fault, pending::moment, series::HOUR};
-
-/// A program that is told has so long.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Where the system takes messages.
-const SYSLOG: &str = "/dev/log";
+use crate::{
+    deliver::{self, PATIENCE, SYSLOG, Severity},
+    fault::Fault,
+    series::HOUR,
+};
 
 /// A way to tell somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,50 +47,20 @@ impl Notify {
     pub(crate) fn tell(&self, lines: &[&Json]) -> Result<(), String> {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let (name, told) = match self {
-            Self::File(path) => (path.display().to_string(), add(path, &text)),
+            Self::File(path) => (path.display().to_string(), deliver::add(path, &text)),
             Self::Syslog => (SYSLOG.to_owned(), lines.iter().try_for_each(|line| log(line))),
-            Self::Command(program) => (program.display().to_string(), feed(program, text)),
+            Self::Command(program) => {
+                (program.display().to_string(), deliver::feed(Command::new(program), text, PATIENCE))
+            }
         };
         told.map_err(|why| format!("{name} could not be told of the findings ({}): {why}", lines.len()))
     }
 }
 
-fn add(path: &Path, text: &str) -> io::Result<()> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(text.as_bytes())
-}
-
+/// A finding is a warning, and its rule the kind of message.
 fn log(line: &Json) -> io::Result<()> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    socket.send_to(message(line).as_bytes(), SYSLOG).map(|_| ())
-}
-
-/// A finding as a message of syslog (RFC 5424), facility 13 ("log audit"), severity 4 ("warning").
-fn message(line: &Json) -> String {
-    let at = line.get("time").and_then(Json::as_u64).unwrap_or_default();
     let rule = line.get("rule").and_then(Json::as_str).unwrap_or("-");
-    format!("<108>1 {} - strongroom {} {rule} - {line}", moment(at), std::process::id())
-}
-
-fn feed(program: &Path, text: String) -> io::Result<()> {
-    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-    let input = child.stdin.take();
-    // By another thread: a program that does not read must not hold us up.
-    let writer = thread::spawn(move || input.map_or(Ok(()), |mut input| input.write_all(text.as_bytes())));
-    let until = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            // Whoever ends well need not have read everything.
-            return if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) };
-        }
-        if Instant::now() >= until {
-            child.kill()?;
-            child.wait()?;
-            drop(writer);
-            return Err(io::Error::other(format!("it took longer than {} seconds", PATIENCE.as_secs())));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
+    deliver::log(Path::new(SYSLOG), &deliver::message(Severity::Warning, rule, line))
 }
 
 /// What was told, and when: a rule of a key is told once an hour.
@@ -187,13 +152,6 @@ mod tests {
                 why.is_some_and(|why| why.starts_with(&format!("{program} could not be told of the findings (1): ")))
             );
         }
-    }
-
-    #[test]
-    fn a_message_for_syslog_has_the_header_of_rfc_5424() {
-        let line = serde_json::json!({ "rule": "due", "time": 1_795_842_000 });
-        let wanted = format!("<108>1 2026-11-28T05:00:00Z - strongroom {} due - {line}", std::process::id());
-        assert_eq!(message(&line), wanted);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Keys that come in under a pair that was made for that. OpenSSL alone wraps them.
 
 use std::{
-    fs,
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
     process::{Command, Output},
     thread,
     time::Duration,
@@ -176,4 +178,97 @@ fn an_import_is_begun_once_and_can_be_cancelled() {
     for wrong in [&["import"][..], &["import", "begin"], &["import", "w.pem", "begin"]] {
         assert_eq!(refused(&key(&store, wrong)).0, 2, "{wrong:?}");
     }
+}
+
+/// What somebody types on a machine of his own, where `strongroom` is in the path and his token's PIN is known.
+fn typed(store: &Store, directory: &Path, lines: &str) -> String {
+    let bin = store.0.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let (wrapper, real) = (bin.join("strongroom"), env!("CARGO_BIN_EXE_strongroom"));
+    fs::write(&wrapper, format!("#!/bin/sh\nexec '{real}' \"$@\" --pin env:PIN\n")).unwrap();
+    fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o700)).unwrap();
+    let mut shell = Command::new("sh");
+    for (name, value) in store.command(&[]).get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.env("PATH", format!("{}:{}", bin.display(), env::var("PATH").unwrap()));
+    let output = shell.args(["-ec", lines]).current_dir(directory).output().unwrap();
+    assert!(output.status.success(), "{lines}: {output:?}");
+    text(&output.stdout)
+}
+
+/// A name that a shell takes for more than one word.
+const LABEL: &str = "it's payroll";
+
+/// The lines of an answer, as they are printed: with OpenSSL, with strongroom, and what is typed here then.
+fn printed(store: &Store, kind: &[&str]) -> [String; 3] {
+    let words = said(&key(
+        store,
+        &[&["import", "begin", "--out", "its key.pem", "--label", LABEL, "--extractable", "--kind"], kind].concat(),
+    ));
+    let mut blocks = vec![String::new()];
+    for line in words.lines() {
+        match line.strip_prefix("  ") {
+            Some(line) => blocks.last_mut().unwrap().push_str(&format!("{line}\n")),
+            None => blocks.push(String::new()),
+        }
+    }
+    blocks.retain(|block| !block.is_empty());
+    blocks.try_into().unwrap_or_else(|blocks| panic!("{words}: {blocks:?}"))
+}
+
+#[test]
+fn the_lines_that_are_printed_wrap_a_key_with_openssl_and_from_another_token() {
+    let (here, there) = (Store::new("byok-here"), Store::new("byok-there"));
+    let owner = there.0.join("owner");
+    fs::create_dir(&owner).unwrap();
+    fs::write(owner.join("m"), "a message").unwrap();
+    fs::write(here.0.join("m"), "a message").unwrap();
+    let made_secret = "openssl rand -out key.bin 32
+        openssl dgst -sha256 -mac HMAC -macopt \"hexkey:$(od -An -v -tx1 key.bin | tr -d ' \n')\" -r m | cut -d' ' -f1 >proof";
+    let made_private = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem
+        openssl pkey -in key.pem -pubout -out proof";
+    let token_secret = "strongroom key create KEY --kind hmac-sha256 --extractable >out
+        strongroom mac KEY m | grep -oE '[0-9a-f]{64}' >proof";
+    let token_private = "strongroom key create KEY --kind p256 --extractable >out
+        strongroom key export KEY --out proof";
+    // Which of the blocks, the profile of the token that the key is in, what for, and what makes the key and a proof of which it is.
+    let rows = [
+        (0, "compatible", &["hmac-sha256"][..], made_secret),
+        (0, "compatible", &["p256", "--can", "sign"], made_private),
+        (1, "compatible", &["hmac-sha256"], token_secret),
+        (1, "compatible", &["p256", "--can", "sign"], token_private),
+        (1, "strict", &["p256", "--can", "sign"], token_private),
+    ];
+    for (block, profile, kind, made) in rows {
+        said(&there.run(&["token", "set", "--profile", profile, "--so-pin", "env:SO_PIN"]));
+        let lines = printed(&here, kind);
+        fs::copy(here.0.join("its key.pem"), owner.join("its key.pem")).unwrap();
+        typed(&there, &owner, &format!("rm -f wrapped.bin proof\n{made}"));
+        typed(&there, &owner, &lines[block]);
+        fs::copy(owner.join("wrapped.bin"), here.0.join("wrapped.bin")).unwrap();
+        assert!(typed(&here, &here.0, &lines[2]).starts_with("Key it's payroll of kind"));
+        fs::copy(owner.join("proof"), here.0.join("proof")).unwrap();
+        if kind.len() == 1 {
+            let mac = typed(&here, &here.0, "strongroom --json mac \"it's payroll\" m");
+            let proof = fs::read_to_string(here.0.join("proof")).unwrap();
+            assert!(proof.trim().len() == 64 && mac.contains(proof.trim()), "{proof} {mac}");
+        } else {
+            typed(
+                &here,
+                &here.0,
+                "strongroom sign \"it's payroll\" m --out s; openssl dgst -sha256 -verify proof -signature s m",
+            );
+        }
+        said(&key(&here, &["delete", LABEL, "--yes"]));
+        if block == 1 {
+            said(&key(&there, &["delete", "KEY", "--yes"]));
+        }
+        let left = sh(&there, "ls owner");
+        assert!(["kek", "key.kwp", "key.der"].iter().all(|rest| !left.contains(rest)), "{left}");
+    }
+    assert_eq!(labels(&there), [""; 0], "the owner's token has no key of the import's left");
 }
