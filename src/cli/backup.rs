@@ -27,6 +27,7 @@ use crate::{
     pin::Source,
     select::{self, TokenChoice},
     share,
+    times::{self, Times},
     token::{OFFICERS, USERS},
 };
 
@@ -178,6 +179,12 @@ fn create(engine: &Engine, asked: &Create) -> Result<Answer, Fault> {
             "Its PINs need the store secret of this machine too, which is not in it (--with-store-secret).\n",
         );
     }
+    if let Err(why) = noted(engine, &header) {
+        text.push_str(&format!(
+            "When it was made is not remembered, so `strongroom alarms look` does not see it age: {}\n",
+            why.text(None)
+        ));
+    }
     let mut data = told(&header);
     if let Value::Object(fields) = &mut data {
         fields.insert("file".into(), json!(out.display().to_string()));
@@ -185,6 +192,27 @@ fn create(engine: &Engine, asked: &Create) -> Result<Answer, Fault> {
         fields.insert("share_lines".into(), json!(shown));
     }
     Ok(Answer::new(text, data))
+}
+
+/// What this machine remembers of backups: by serial number, when the last one was made, and the token's revision then.
+const MADE: &str = "backups.json";
+
+fn made(engine: &Engine) -> Result<(PathBuf, Times), Fault> {
+    let path = engine.settings().state.join(MADE);
+    let times = times::read(&path, "what was remembered of backups; without it none was made")?;
+    Ok((path, times))
+}
+
+/// Remembers that a backup was made.
+fn noted(engine: &Engine, header: &Header) -> Result<(), Fault> {
+    let (path, mut times) = made(engine)?;
+    times.insert(header.moment.serial.clone(), (header.made_at, header.moment.revision));
+    times::write(&path, &times)
+}
+
+/// When a backup of a token was made last, in seconds since 1970, as this machine remembers.
+pub(crate) fn last(engine: &Engine, serial: &str) -> Result<Option<u64>, Fault> {
+    Ok(made(engine)?.1.get(serial).map(|(at, _)| *at))
 }
 
 /// A directory of our own, gone when it is dropped.

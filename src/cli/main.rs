@@ -48,6 +48,7 @@ mod series;
 mod share;
 mod sight;
 mod sign;
+mod times;
 mod token;
 mod top;
 mod transfer;

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     answer::{Answer, Found},
     audit::{self, parsed},
-    cert,
+    backup, cert,
     fault::Fault,
     key::{self, Key},
     label,
@@ -43,8 +43,8 @@ pub(crate) struct Look {
     /// A file of TOML that switches rules off and sets their thresholds (docs/guides/alarms.md).
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Tells of what was found, of each rule and key once an hour: file:PATH (lines of JSON are added), syslog, or
-    /// command:PROGRAM (gets them on its standard input). May be given more than once.
+    /// Tells of what was found, of each rule and key once an hour: file:PATH (lines of JSON are added), syslog,
+    /// command:PROGRAM (gets them on its standard input), or https://ADDRESS (curl posts them). May be given more than once.
     #[arg(long, value_name = "WAY")]
     notify: Vec<Notify>,
     #[command(flatten)]
@@ -95,7 +95,7 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
     let rule = engine.token_summary(inside.chosen.slot)?.uses;
     let Looked { mut findings, latest, named, enabled } = looked(engine, &inside, (settings.clone(), rule, now))?;
     // What is due stays so.
-    findings.retain(|found| found.at >= since || found.rule == Rule::Due);
+    findings.retain(|found| found.at >= since || [Rule::Due, Rule::OldBackup].contains(&found.rule));
     findings.sort_by_key(|found| found.at);
     let notes = notes(rule, &settings);
     let denied = deny::disable(engine, inside.session, (&settings, &latest, now), (&named, &enabled));
@@ -187,6 +187,10 @@ struct Looked {
 fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, UseAudit, u64)) -> Result<Looked, Fault> {
     let session = inside.session;
     let ahead = now.saturating_add(settings.due_days.saturating_mul(DAY));
+    let old = settings.backup_days.saturating_mul(DAY);
+    let backup = backup::last(engine, &inside.serial)?;
+    // How much is in no backup, and since when.
+    let mut unsaved: Option<(u64, u64)> = None;
     let order = if matches!(rule, UseAudit::Each | UseAudit::Forced) { Order::ByTime } else { Order::Loose };
     let mut watch = Watch::new(settings, order, now);
     let broken = |what: &str, why: String| Finding {
@@ -202,6 +206,10 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
     let mut learn = |entry: &AuditEntry| {
         managed(&mut watch, entry);
         enabled.learn(entry);
+        if let Some(at) = changed(entry).filter(|at| backup.is_some_and(|backup| *at > backup)) {
+            let (count, first) = unsaved.unwrap_or((0, at));
+            unsaved = Some((count + 1, first));
+        }
     };
     if let Err(why) = engine.audit(session, &mut learn)? {
         watch.found(broken("the audit", audit::words(&why)));
@@ -228,6 +236,19 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
     if let Some(why) = why {
         watch.found(broken("the book of uses", why));
     }
+    if let (Some(backup), Some((count, first))) =
+        (backup, unsaved.filter(|(_, first)| now.saturating_sub(*first) > old))
+    {
+        let what = if count == 1 { "1 change is".to_owned() } else { format!("{count} changes are") };
+        watch.found(Finding {
+            rule: Rule::OldBackup,
+            key: String::new(),
+            at: first.saturating_add(old),
+            caller: String::new(),
+            words: format!("{what} in no backup, since {}: the last one is of {}", moment(first), moment(backup)),
+            sure: Sure::Certain,
+        });
+    }
     let certificates = cert::all(engine, session)?;
     let due = sight::due(inside, &certificates, now);
     for one in due.iter().filter(|due| due.at <= ahead && due.event != Event::Loss) {
@@ -245,6 +266,18 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
     let (findings, latest) = watch.end();
     Ok(Looked { findings, latest, named, enabled })
 }
+
+/// When an entry of the audit has changed what a backup should have.
+fn changed(entry: &AuditEntry) -> Option<u64> {
+    let entry = parsed(&entry.text).ok()?;
+    let event = entry.get("event").and_then(Json::as_str)?;
+    let is_note = NOTES.contains(&event);
+    entry.get("time").and_then(Json::as_u64).filter(|_| !is_note)
+}
+
+/// Events after which the token is what it was before.
+const NOTES: [&str; 6] =
+    ["checkpoint", "wrong-pins", "act-refused", "key-wrapped", "key-import-refused", "rollback-accepted"];
 
 fn managed(watch: &mut Watch, entry: &AuditEntry) {
     let Ok(entry) = parsed(&entry.text) else { return };

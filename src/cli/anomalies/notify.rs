@@ -1,9 +1,7 @@
 //! Who is told of findings, and how often.
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     process::Command,
     str::FromStr,
@@ -16,6 +14,7 @@ use crate::{
     deliver::{self, PATIENCE, SYSLOG, Severity},
     fault::Fault,
     series::HOUR,
+    times::{self, Times},
 };
 
 /// A way to tell somebody.
@@ -27,6 +26,8 @@ pub(crate) enum Notify {
     Syslog,
     /// A program gets the lines on its standard input.
     Command(PathBuf),
+    /// The lines are posted to an address, by curl.
+    Webhook(String),
 }
 
 impl FromStr for Notify {
@@ -36,8 +37,11 @@ impl FromStr for Notify {
         match text.split_once(':') {
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
             Some(("command", program)) if !program.is_empty() => Ok(Self::Command(program.into())),
+            Some(("https" | "http", rest)) if rest.len() > 2 && rest.starts_with("//") => {
+                Ok(Self::Webhook(text.to_owned()))
+            }
             None if text == "syslog" => Ok(Self::Syslog),
-            _ => Err("must be file:PATH, syslog or command:PROGRAM".to_owned()),
+            _ => Err("must be file:PATH, syslog, command:PROGRAM or https://ADDRESS".to_owned()),
         }
     }
 }
@@ -52,6 +56,7 @@ impl Notify {
             Self::Command(program) => {
                 (program.display().to_string(), deliver::feed(Command::new(program), text, PATIENCE))
             }
+            Self::Webhook(address) => (address.clone(), deliver::post(address, text)),
         };
         told.map_err(|why| format!("{name} could not be told of the findings ({}): {why}", lines.len()))
     }
@@ -67,8 +72,8 @@ fn log(line: &Json) -> io::Result<()> {
 pub(crate) struct Told {
     path: PathBuf,
     /// By token, rule and key: when it was told, and the time of the last finding that was.
-    times: BTreeMap<String, (u64, u64)>,
-    new: BTreeMap<String, (u64, u64)>,
+    times: Times,
+    new: Times,
 }
 
 /// The file, beside that of the alarms.
@@ -77,17 +82,8 @@ const FILE: &str = "alarms-told.json";
 impl Told {
     pub(crate) fn open(state: &Path) -> Result<Self, Fault> {
         let path = state.join(FILE);
-        let times = match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|why| {
-                let name = path.display();
-                Fault::Failed(format!(
-                    "{name} is not what was told of alarms: {why}. Without it everything is told again"
-                ))
-            })?,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(why) => return Err(Fault::Failed(format!("{} cannot be read: {why}", path.display()))),
-        };
-        Ok(Self { path, times, new: BTreeMap::new() })
+        let times = times::read(&path, "what was told of alarms; without it everything is told again")?;
+        Ok(Self { path, times, new: Times::new() })
     }
 
     /// Whether a finding is to be told now; if so, it is noted.
@@ -105,15 +101,7 @@ impl Told {
     /// Keeps what was told, in one step.
     pub(crate) fn keep(mut self) -> Result<(), Fault> {
         self.times.append(&mut self.new);
-        let written = || {
-            let directory = self.path.parent().unwrap_or(Path::new("."));
-            // Made for its owner alone.
-            let mut file = tempfile::NamedTempFile::new_in(directory)?;
-            file.write_all(serde_json::to_string(&self.times)?.as_bytes())?;
-            file.persist(&self.path)?;
-            io::Result::Ok(())
-        };
-        written().map_err(|why| Fault::Failed(format!("{} cannot be written: {why}", self.path.display())))
+        times::write(&self.path, &self.times)
     }
 }
 
@@ -155,11 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn a_way_to_tell_is_one_of_three() {
+    fn a_way_to_tell_is_one_of_four() {
         assert_eq!("file:/x".parse(), Ok(Notify::File("/x".into())));
         assert_eq!("command:curl.sh".parse(), Ok(Notify::Command("curl.sh".into())));
         assert_eq!("syslog".parse(), Ok(Notify::Syslog));
-        for text in ["", "file:", "command:", "mail:me", "syslog:x"] {
+        assert_eq!("https://x/y".parse(), Ok(Notify::Webhook("https://x/y".into())));
+        for text in ["", "file:", "command:", "mail:me", "syslog:x", "https:", "https://", "ftp://x"] {
             assert!(text.parse::<Notify>().is_err(), "{text}");
         }
     }

@@ -17,6 +17,7 @@ pub(crate) enum Rule {
     Due,
     ClockBack,
     ChainBroken,
+    OldBackup,
 }
 
 /// A rule as it is told.
@@ -28,7 +29,7 @@ pub(crate) struct Row {
 }
 
 /// Each rule. All are on unless a file says otherwise.
-pub(crate) const RULES: [Row; 10] = [
+pub(crate) const RULES: [Row; 11] = [
     Row { rule: Rule::NewCaller, name: "new-caller", blind: "" },
     Row { rule: Rule::NewMechanism, name: "new-mechanism", blind: "" },
     Row { rule: Rule::UnusualHour, name: "unusual-hour", blind: "" },
@@ -47,12 +48,13 @@ pub(crate) const RULES: [Row; 10] = [
         blind: "looks at the audit only: counted uses are not written in order",
     },
     Row { rule: Rule::ChainBroken, name: "chain-broken", blind: "" },
+    Row { rule: Rule::OldBackup, name: "old-backup", blind: "" },
 ];
 
 impl Rule {
     /// Whether it looks at how a key is used.
     pub(crate) fn is_about_uses(self) -> bool {
-        let others = [Self::PinFailures, Self::Due, Self::ClockBack, Self::ChainBroken];
+        let others = [Self::PinFailures, Self::Due, Self::ClockBack, Self::ChainBroken, Self::OldBackup];
         !others.contains(&self)
     }
 

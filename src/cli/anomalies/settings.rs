@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) wrong_pins: u64,
     /// So many days before a rotation or the end of a certificate it is told: a week has a working day.
     pub(crate) due_days: u64,
+    /// So many days may pass between a change and a backup that has it: a month of backups is what most keep.
+    pub(crate) backup_days: u64,
     /// Machines that share a token, and what sets their clocks, differ by seconds.
     pub(crate) clock_back_seconds: u64,
 }
@@ -53,7 +55,7 @@ struct Threshold {
 }
 
 /// Each threshold and its default. Why it is that is at its field.
-const THRESHOLDS: [Threshold; 14] = [
+const THRESHOLDS: [Threshold; 15] = [
     row(Rule::NewCaller, "learning_days", 14, 0..=3650, |all| &mut all.caller_learning_days),
     row(Rule::NewMechanism, "learning_days", 14, 0..=3650, |all| &mut all.mechanism_learning_days),
     row(Rule::UnusualHour, "learning_weeks", 4, 1..=520, |all| &mut all.hour_learning_weeks),
@@ -67,6 +69,7 @@ const THRESHOLDS: [Threshold; 14] = [
     row(Rule::FailureBurst, "refused_uses", 10, 1..=1_000_000, |all| &mut all.refused_uses),
     row(Rule::PinFailures, "wrong_pins", 3, 1..=1000, |all| &mut all.wrong_pins),
     row(Rule::Due, "days", 7, 0..=3650, |all| &mut all.due_days),
+    row(Rule::OldBackup, "days", 30, 0..=3650, |all| &mut all.backup_days),
     row(Rule::ClockBack, "seconds", 60, 1..=86_400, |all| &mut all.clock_back_seconds),
 ];
 
@@ -98,6 +101,7 @@ impl Default for Settings {
             refused_uses: 0,
             wrong_pins: 0,
             due_days: 0,
+            backup_days: 0,
             clock_back_seconds: 0,
         };
         for threshold in &THRESHOLDS {

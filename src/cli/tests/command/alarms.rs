@@ -176,3 +176,82 @@ fn the_book_says_whose_program_it_was_and_where_it_lies() {
     let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(store.state()).unwrap());
     assert_eq!(caller["uid"], owner);
 }
+
+#[test]
+fn changes_that_are_in_no_backup_are_found_until_there_is_one() {
+    let store = Store::new("look-backup");
+    let rules = store.0.join("rules.toml");
+    fs::write(&rules, "[old-backup]\ndays = 0\n").unwrap();
+    let look = || {
+        let output = run(&store, &["--json", "alarms", "look", "--rules", rules.to_str().unwrap(), "--since", "1s"]);
+        let answer = serde_json::from_str::<Json>(&text(&output.stdout)).unwrap()["data"].clone();
+        answer["findings"].as_array().unwrap().clone()
+    };
+    let backup = |name: &str| {
+        let (file, shares) = (store.0.join(name), store.0.join(format!("{name}-shares")));
+        let create = ["backup", "create", "--out", file.to_str().unwrap(), "--shares", "1", "--threshold", "1"];
+        said(&store.run(&[&create[..], &["--share-dir", shares.to_str().unwrap()]].concat()));
+    };
+    let wait = || std::thread::sleep(std::time::Duration::from_millis(2100));
+    said(&run(&store, &["key", "create", "one", "--kind", "aes-256"]));
+    wait();
+    assert_eq!(look(), Vec::<Json>::new(), "who makes no backups here may make them elsewhere");
+    backup("first");
+    wait();
+    assert_eq!(look(), Vec::<Json>::new());
+    said(&run(&store, &["key", "create", "two", "--kind", "aes-256"]));
+    said(&run(&store, &["audit", "checkpoint"]));
+    wait();
+    let [old] = &look()[..] else { panic!("it is one finding") };
+    assert_eq!(old["rule"], "old-backup");
+    let words = old["words"].as_str().unwrap();
+    assert!(words.starts_with("1 change is in no backup, since 2"), "{words}");
+    backup("second");
+    assert_eq!(look(), Vec::<Json>::new());
+}
+
+#[test]
+fn a_webhook_gets_what_was_found_and_one_that_refuses_is_named_and_gets_it_the_next_time() {
+    use std::{
+        io::{BufRead, BufReader, Read, Write},
+        net::TcpListener,
+    };
+    let store = used("look-webhook");
+    said(&run(&store, &["key", "disable", "payroll"]));
+    for _ in 0..10 {
+        assert_eq!(refused(&mac(&store)).0, 5);
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/alarms", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        ["500 Internal Server Error", "204 No Content"].map(|answer| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut head, mut len) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    len = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+                head.push_str(&line);
+            }
+            let mut body = vec![0; len];
+            reader.read_exact(&mut body).unwrap();
+            write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            (head, String::from_utf8(body).unwrap())
+        })
+    });
+    let look = || run(&store, &["--json", "alarms", "look", "--notify", &address]);
+    let answers = [look(), look(), look()]
+        .map(|output| serde_json::from_str::<Json>(&text(&output.stdout)).unwrap()["data"].clone());
+    assert!(answers[0]["failed"][0].as_str().unwrap().contains("could not be told of the findings (1)"), "{answers:?}");
+    assert_eq!(answers.each_ref().map(|answer| answer["notified"].as_u64().unwrap()), [0, 1, 0]);
+    for (head, body) in server.join().unwrap() {
+        assert!(head.starts_with("POST /alarms HTTP/1.1") && head.contains("application/x-ndjson"), "{head}");
+        assert_eq!(serde_json::from_str::<Json>(body.trim()).unwrap(), answers[0]["findings"][0]);
+    }
+}
