@@ -41,8 +41,9 @@
 
 /* Mechanism of C_Encrypt, C_Decrypt, C_WrapKey and C_UnwrapKey with an AES key, in one part. What comes out is a blob that says by
  * which key and how it was sealed, as `strongroom datakey generate` puts it out (docs/format-blob.md): AES-GCM with a nonce that
- * the token makes. The parameter is the encryption context: any bytes, or none. What `--context` gives is the form in
- * docs/format-blob.md. At most 65,507 bytes are sealed: CKR_DATA_LEN_RANGE, CKR_KEY_SIZE_RANGE. A blob that was made by an older
+ * the token makes. The parameter is the encryption context: any bytes, 65,536 at most, or none. What `--context` gives is the form in
+ * docs/format-blob.md. At most 65,507 bytes are sealed: CKR_DATA_LEN_RANGE, CKR_KEY_SIZE_RANGE; and by a
+ * key whose CKA_ID has 255 bytes at most: CKR_KEY_SIZE_RANGE at the Init call, CKR_WRAPPING_KEY_SIZE_RANGE. A blob that was made by an older
  * version of the key is opened by naming the newest one. One that is none, or was changed, or has another context:
  * CKR_ENCRYPTED_DATA_INVALID, CKR_WRAPPED_KEY_INVALID. */
 #define CKM_SR_ENVELOPE (CKM_VENDOR_DEFINED | STRONGROOM_VENDOR_BASE | 0x0001UL)

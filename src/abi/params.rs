@@ -52,7 +52,7 @@ unsafe fn parameter(shape: Shape, ptr: *const CK_BYTE, len: CK_ULONG) -> Result<
         // SAFETY: by our caller's promise.
         Shape::OptionalEddsa => unsafe { eddsa(bytes) },
         Shape::PublicValue => public_value(bytes),
-        Shape::Context if bytes.len() > NESTED_MAX => Err(INVALID),
+        Shape::Context if bytes.len() > CONTEXT_MAX => Err(INVALID),
         Shape::Context => memory::owned(bytes).map(Params::Context).map_err(Fault::of(INVALID)),
         // SAFETY: by our caller's promise.
         Shape::RsaAesWrap => unsafe { rsa_aes_wrap(plain(bytes)?) },
@@ -65,6 +65,9 @@ fn iv(bytes: &[u8], len: usize) -> Result<Params, Rv> {
     }
     memory::owned(bytes).map(Params::Iv).map_err(Fault::of(INVALID))
 }
+
+/// No encryption context is longer, in bytes.
+const CONTEXT_MAX: usize = 1 << 16;
 
 /// No public value is longer, in bytes.
 const PUBLIC_VALUE_MAX: usize = 1 << 14;

@@ -156,11 +156,22 @@ pub(crate) fn run(engine: &Engine, verb: &AuditVerb) -> Result<Answer, Fault> {
             let (chosen, session) = login.log_in(engine)?;
             let head = witness::head(engine, session, &serial(engine, &chosen)?)?;
             let failed: Vec<String> = to.iter().filter_map(|place| place.keep(&head).err()).collect();
-            if failed.is_empty() {
-                Ok(Answer::new(head.to_string(), head))
-            } else {
-                Err(Fault::Failed(failed.join("; ")))
+            // The head itself is put out in any case.
+            let unread = head
+                .get("uses")
+                .and_then(|uses| uses.get("unread"))
+                .map(|why| format!("the book of uses: {}", plain(why)));
+            let wrong: Vec<String> = failed.into_iter().chain(unread).collect();
+            for why in &wrong {
+                eprintln!("strongroom: {}", label::line(why));
             }
+            let found = if wrong.is_empty() { Found::Nothing } else { Found::Faults };
+            let text = head.to_string();
+            let mut told = head;
+            if let Some(members) = told.as_object_mut().filter(|_| !wrong.is_empty()) {
+                members.insert("failed".to_owned(), json!(wrong));
+            }
+            Ok(Answer { found, ..Answer::new(text, told) })
         }
         AuditVerb::Uses(verb) => uses::run(engine, verb),
         AuditVerb::Key { login } => {

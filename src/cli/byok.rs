@@ -239,10 +239,12 @@ fn lines(kind: &Kind, label: &str, pem: &str) -> String {
         )
     };
     let rest = if first.is_empty() { "" } else { " key.der" };
-    // As a shell takes them.
+    // As a shell takes them, and as people read them.
+    let shown = crate::label::line(pem);
     let (wrapping, label, file) = (quoted(&format!("wrapping for {label}")), quoted(label), quoted(pem));
     format!(
-        "Its owner, who has {pem}, wraps it with OpenSSL 3 where {what}:\n{first}  \
+        "Its owner, who has {shown}, wraps it with OpenSSL 3 where {what}:\n  \
+         umask 077\n{first}  \
          openssl rand -out kek.bin 32\n  \
          openssl enc -id-aes256-wrap-pad -K \"$(od -An -v -tx1 kek.bin | tr -d ' \\n')\" -iv A65959A6 -in {input} -out key.kwp\n  \
          openssl pkeyutl -encrypt -pubin -inkey {file} -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 \
@@ -250,10 +252,10 @@ fn lines(kind: &Kind, label: &str, pem: &str) -> String {
          cat kek.oaep key.kwp >wrapped.bin\n  \
          rm kek.bin kek.oaep key.kwp{rest}\n\
          or from a token of strongroom, if the key, KEY here, may leave that:\n  \
-         strongroom key import {file} --label {wrapping} --can wrap &&\n  \
-         strongroom key wrap KEY --by {wrapping} --out wrapped.bin\n  \
+         strongroom key import {file} --label={wrapping} --can wrap &&\n  \
+         strongroom key wrap KEY --by={wrapping} --out wrapped.bin &&\n  \
          strongroom key delete {wrapping} --yes\n\
-         Then here:\n  strongroom key import finish wrapped.bin --label {label}"
+         Then here:\n  strongroom key import finish wrapped.bin --label={label}"
     )
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use engine::{
     Engine,
-    blob::{Blob, Content, Wrap},
+    blob::{Blob, Content},
 };
 use serde_json::{Map, Value as Json, json};
 use types::{AttributeType as A, Template, Value};
@@ -110,13 +110,6 @@ impl Made {
             return Err(Fault::Usage(format!(
                 "{} is no kind of pair: --bytes says how long a secret key is",
                 kind.name
-            )));
-        }
-        // RSA-OAEP takes less than any private key has.
-        if by.wrap()? == Wrap::RsaOaep {
-            return Err(Fault::Usage(format!(
-                "a pair does not fit into what RSA key {} encrypts: an AES key or one that agrees takes it",
-                by.key.label
             )));
         }
         let (engine, session) = (by.engine, by.session);

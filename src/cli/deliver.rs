@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value as Json;
 
-use crate::pending::moment;
+use crate::{pending::moment, pin};
 
 /// Whoever is given something has so long to take it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -99,7 +99,7 @@ pub(crate) fn log(socket: &Path, message: &str) -> io::Result<()> {
 
 /// Runs a program with a text on its standard input.
 pub(crate) fn feed(mut program: Command, text: String, patience: Duration) -> io::Result<()> {
-    let mut child = program.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let mut child = pin::take_from(&mut program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let input = child.stdin.take();
     // By another thread: a program that does not read must not hold us up.
     let writer = thread::spawn(move || input.map_or(Ok(()), |mut input| input.write_all(text.as_bytes())));
@@ -122,7 +122,8 @@ pub(crate) fn feed(mut program: Command, text: String, patience: Duration) -> io
 /// Posts lines of JSON to an address. curl does it: it knows the certificates and proxies of its machine.
 pub(crate) fn post(address: &str, text: String) -> io::Result<()> {
     let mut curl = Command::new("curl");
-    curl.args(["--fail", "--silent", "--show-error", "--max-time"]).arg(PATIENCE.as_secs().to_string());
+    curl.args(["-q", "--globoff", "--fail", "--silent", "--show-error", "--max-time"])
+        .arg(PATIENCE.as_secs().to_string());
     curl.args(["--header", "Content-Type: application/x-ndjson", "--data-binary", "@-", "--url", address]);
     // A little longer than curl itself waits, which says why.
     feed(curl, text, PATIENCE + Duration::from_secs(5))

@@ -160,8 +160,10 @@ impl Recipient<'_> {
                 let most = (self.key.bits / 8).saturating_sub(2 * 32 + 2);
                 if plain.len() > most {
                     return Err(Fault::Usage(format!(
-                        "key {} of kind {} encrypts {most} bytes at most: --bytes asks for fewer, or an AES key takes more",
-                        self.key.label, self.key.kind
+                        "key {} of kind {} encrypts {most} bytes at most, and this has {}: an AES key, or one that agrees, takes it",
+                        self.key.label,
+                        self.key.kind,
+                        plain.len()
                     )));
                 }
                 self.run(&oaep(&bound), key, plain, Way::Encrypt)?.to_vec()
@@ -244,6 +246,10 @@ impl Recipient<'_> {
                     other => other?,
                 };
                 let opened = self.run(&gcm(&[0; NONCE], &bound), secret, sealed, Way::Decrypt);
+                if opened.is_err() {
+                    // Of the key of the session nobody would know.
+                    self.engine.note_vain_derivation(self.session, M::ECDH1_DERIVE, key)?;
+                }
                 self.engine.destroy_object(self.session, secret)?;
                 opened
             }

@@ -3,6 +3,7 @@ use std::{
     io::{IsTerminal, Read},
     process::{Command, Stdio},
     str::FromStr,
+    sync::{Mutex, PoisonError},
 };
 
 use zeroize::Zeroizing;
@@ -64,6 +65,7 @@ impl Source {
             Self::Variable(name) => {
                 let value =
                     env::var_os(name).ok_or_else(|| format!("{what}: there is no environment variable {name}"))?;
+                READ.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
                 Ok(Zeroizing::new(value.into_encoded_bytes()))
             }
             Self::File(path) => {
@@ -82,6 +84,14 @@ impl Source {
     }
 }
 
+/// The variables from which PINs were read.
+static READ: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Takes the PINs out of the environment of a program that somebody else has written.
+pub(crate) fn take_from(program: &mut Command) -> &mut Command {
+    READ.lock().unwrap_or_else(PoisonError::into_inner).iter().fold(program, |program, name| program.env_remove(name))
+}
+
 /// Reads what a shell has put behind a descriptor.
 fn from_descriptor(number: u32) -> std::io::Result<Pin> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
@@ -91,7 +101,8 @@ fn from_descriptor(number: u32) -> std::io::Result<Pin> {
 
 /// Reads what a command prints.
 fn from_command(command: &str) -> Result<Pin, String> {
-    let mut child = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut shell = Command::new("sh");
+    let mut child = take_from(shell.args(["-c", command])).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let child = child.as_mut().map_err(|why| why.to_string())?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
     let read = child.stdout.take().map(|mut output| output.read_to_end(&mut bytes)).transpose();

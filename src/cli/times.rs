@@ -29,6 +29,7 @@ pub(crate) fn write(path: &Path, times: &Times) -> Result<(), Fault> {
         // Made for its owner alone.
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         file.write_all(serde_json::to_string(times)?.as_bytes())?;
+        file.as_file().sync_all()?;
         file.persist(path)?;
         io::Result::Ok(())
     };

@@ -191,64 +191,78 @@ struct Named {
 }
 
 impl Named {
-    /// By the last checkpoint, if it names one.
-    fn last(engine: &Engine, session: SessionHandle) -> Result<Option<Self>, Fault> {
-        let mut last = None;
+    /// By each checkpoint that names one, the first of them first.
+    fn all(engine: &Engine, session: SessionHandle) -> Result<Vec<Self>, Fault> {
+        let mut all = Vec::new();
         let found = engine.audit(session, &mut |entry| {
             let Ok(said) = serde_json::from_str::<Json>(&entry.text) else { return };
+            if said.get("event").and_then(Json::as_str) != Some("checkpoint") {
+                return;
+            }
             let text = |name: &str| Some(said.get("uses")?.get(name)?.as_str()?.to_owned());
-            if said.get("event").and_then(Json::as_str) == Some("checkpoint") {
-                let entries = said.get("uses").and_then(|uses| uses.get("n")?.as_u64());
-                let named = (text("book"), entries, text("link"));
-                last = match named {
-                    (Some(book), Some(entries), Some(link)) => {
-                        Some(Self { checkpoint: entry.number, book, entries, link })
-                    }
-                    _ => None,
-                };
+            let entries = said.get("uses").and_then(|uses| uses.get("n")?.as_u64());
+            if let (Some(book), Some(entries), Some(link)) = (text("book"), entries, text("link")) {
+                all.push(Self { checkpoint: entry.number, book, entries, link });
             }
         })?;
         found.map_err(|broken| Fault::Failed(format!("the token's own log: {}", words(&broken))))?;
-        Ok(last)
+        Ok(all)
+    }
+
+    /// In words, of a book that is not here.
+    fn elsewhere(&self) -> String {
+        format!(
+            "checkpoint {} of the token names another book, {}, with {} entries: it is of another machine, or was removed from this one",
+            self.checkpoint, self.book, self.entries
+        )
     }
 }
 
-/// Checks the book of this machine, also against the end of it that the token's last checkpoint names.
+/// Checks the book of this machine, also against each end of it that a checkpoint of the token names: the last one alone would
+/// let an older book pass once it was signed again.
 fn verify(engine: &Engine, session: SessionHandle) -> Result<Answer, Fault> {
-    let named = Named::last(engine, session)?;
-    let mut link = String::new();
+    let named = Named::all(engine, session)?;
+    let mut links: BTreeMap<u64, String> = named.iter().map(|named| (named.entries, String::new())).collect();
     let found = engine.uses(session, &mut |entry, now| {
-        if named.as_ref().is_some_and(|named| named.entries == entry.number) {
-            link = hex(now);
+        if let Some(link) = links.get_mut(&entry.number) {
+            *link = hex(now);
         }
     })?;
-    let Some(Named { checkpoint, book, entries, link: signed }) = named else { return Ok(report(found)) };
+    // What is broken says so itself.
+    let Some(last) = named.last().filter(|_| found.is_ok()) else { return Ok(report(found)) };
     let here = found.as_ref().ok().and_then(Option::as_ref).map(|head| (hex(&head.book), head.entries));
-    let (agrees, words) = match here {
-        // What is broken says so itself.
-        None if found.is_err() => return Ok(report(found)),
-        Some((here, now)) if here == book && now < entries => (
-            Some(false),
-            format!("the book is an older one: checkpoint {checkpoint} of the token names {entries} entries of it"),
-        ),
-        Some((here, _)) if here == book && link != signed => {
-            (Some(false), format!("entry {entries} is another than checkpoint {checkpoint} of the token names"))
+    let (of_this, others): (Vec<&Named>, Vec<&Named>) =
+        named.iter().partition(|named| here.as_ref().is_some_and(|(book, _)| *book == named.book));
+    let now = here.as_ref().map_or(0, |(_, entries)| *entries);
+    let older = of_this.iter().find(|named| named.entries > now);
+    let differs = of_this.iter().find(|named| links.get(&named.entries) != Some(&named.link));
+    let (agrees, mut words, told) = match (older, differs, of_this.last()) {
+        (Some(named), ..) => {
+            let Named { checkpoint, entries, .. } = named;
+            let words =
+                format!("the book is an older one: checkpoint {checkpoint} of the token names {entries} entries of it");
+            (Some(false), words, *named)
         }
-        Some((here, _)) if here == book => {
-            (Some(true), format!("up to entry {entries} checkpoint {checkpoint} of the token says so, too"))
+        (None, Some(named), _) => {
+            let Named { checkpoint, entries, .. } = named;
+            (Some(false), format!("entry {entries} is another than checkpoint {checkpoint} of the token names"), *named)
         }
-        _ => (
-            None,
-            format!(
-                "checkpoint {checkpoint} of the token names another book, {book}, with {entries} entries: it is of another \
-                 machine, or was removed from this one"
-            ),
-        ),
+        (None, None, Some(named)) => {
+            let Named { checkpoint, entries, .. } = named;
+            (Some(true), format!("up to entry {entries} checkpoint {checkpoint} of the token says so, too"), *named)
+        }
+        (None, None, None) => (None, last.elsewhere(), last),
     };
+    // Of each other book the last that was heard of it.
+    let others: BTreeMap<&str, &Named> = others.into_iter().map(|named| (named.book.as_str(), named)).collect();
+    for other in others.values().filter(|other| other.checkpoint != told.checkpoint) {
+        words.push_str(&format!("\n{}", other.elsewhere()));
+    }
     let Answer { text, mut data, found, .. } = report(found);
-    let told = json!({ "n": checkpoint, "book": book, "entries": entries, "agrees": agrees });
+    let told = json!({ "n": told.checkpoint, "book": told.book, "entries": told.entries, "agrees": agrees });
     if let Some(members) = data.0.as_object_mut() {
         members.insert("checkpoint".to_owned(), told);
+        members.insert("other_books".to_owned(), json!(others.keys().collect::<Vec<_>>()));
     }
     let whole = Answer::new(format!("{}\n{words}", text.trim_end()), std::mem::take(&mut data.0));
     Ok(Answer { found: if agrees == Some(false) { Found::Faults } else { found }, ..whole })

@@ -93,6 +93,8 @@ pub(crate) fn head(engine: &Engine, session: SessionHandle, serial: &str) -> Res
 pub(crate) struct Heads {
     file: String,
     all: Vec<Head>,
+    /// Lines that are no heads: cut off, or not ours.
+    torn: Vec<usize>,
 }
 
 struct Head {
@@ -133,29 +135,28 @@ impl Heads {
     pub(crate) fn read(path: &Path) -> Result<Self, Fault> {
         let file = path.display().to_string();
         let text = fs::read_to_string(path).map_err(|why| Fault::Usage(format!("{file} cannot be read: {why}")))?;
-        let wrong = |line| Fault::Usage(format!("line {line} of {file} is not what `audit head` puts out"));
-        let mut all = Vec::new();
-        let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Json>();
-        let (mut line, mut counted) = (1, 0);
-        loop {
-            let at = values.byte_offset();
-            let Some(value) = values.next() else { break };
-            // It begins behind the white space that follows the one before it.
-            let space = text.get(at..).map_or(0, |rest| rest.len() - rest.trim_start().len());
-            line += text.get(counted..at + space).unwrap_or_default().matches('\n').count();
-            counted = at + space;
-            let head = value.ok().and_then(|json| Head::of(&json, line));
-            all.push(head.ok_or_else(|| wrong(line))?);
+        let (mut all, mut torn) = (Vec::new(), Vec::new());
+        // An answer that somebody has laid out over several lines is one head.
+        if let Some(head) = serde_json::from_str(&text).ok().and_then(|json| Head::of(&json, 1)) {
+            all.push(head);
+        } else {
+            for (line, text) in text.lines().enumerate().map(|(at, text)| (at + 1, text.trim())) {
+                match serde_json::from_str(text).ok().and_then(|json| Head::of(&json, line)) {
+                    Some(head) => all.push(head),
+                    None if text.is_empty() => {}
+                    None => torn.push(line),
+                }
+            }
         }
         if all.is_empty() {
             return Err(Fault::Usage(format!("{file} has no head, which `audit head` puts out")));
         }
-        Ok(Self { file, all })
+        Ok(Self { file, all, torn })
     }
 
     /// Those of one token.
     pub(crate) fn of(self, serial: &str) -> Result<Witness, Fault> {
-        let Self { file, all } = self;
+        let Self { file, all, torn } = self;
         let is_other = |head: &&Head| head.serial.as_ref().is_some_and(|other| other != serial);
         let other = all.iter().rfind(is_other).and_then(|head| head.serial.clone()).unwrap_or_default();
         let (mut audit, mut uses) = (Vec::new(), BTreeMap::<String, Vec<Kept>>::new());
@@ -171,7 +172,7 @@ impl Heads {
             )));
         }
         let uses = uses.into_iter().map(|(book, kept)| (book, Chain::of(kept))).collect();
-        Ok(Witness { file, audit: Chain::of(audit), uses, book: None })
+        Ok(Witness { file, audit: Chain::of(audit), uses, book: None, torn })
     }
 }
 
@@ -216,6 +217,8 @@ pub(crate) struct Witness {
     uses: BTreeMap<String, Chain>,
     /// The book of this machine, if it was read.
     book: Option<Book>,
+    /// Lines that are no heads.
+    torn: Vec<usize>,
 }
 
 /// What was found of the book of uses on this machine.
@@ -279,6 +282,11 @@ impl Witness {
             ),
         }));
         odd.extend(self.back("entry", &self.audit));
+        odd.extend(self.torn.iter().map(|line| Odd {
+            line: *line,
+            number: 0,
+            words: format!("line {line} of {file} is no head: it was cut off, or somebody else has written it"),
+        }));
         match &self.book {
             Some(Book::Broken(why)) => {
                 let last = self.uses.values().filter_map(|chain| chain.kept.last()).max_by_key(|kept| kept.line);
@@ -380,13 +388,13 @@ mod tests {
     #[test]
     fn what_is_no_head_is_named_by_its_line() {
         let good = "{\"n\":1,\"link\":\"01\"}\n";
-        let why = |text: &str| match heads(text) {
-            Err(Fault::Usage(why)) => why,
-            _ => panic!("{text} is taken"),
-        };
-        assert!(why("").contains("has no head"));
-        assert!(why(&format!("{good}{{\"n\":2")).starts_with("line 2 of"));
-        assert!(why(&format!("{good}\n\n{{\"n\":2}}\n{good}")).starts_with("line 4 of"));
+        for none in ["", "\n", "{\"n\":2", "a\nb\n"] {
+            assert!(matches!(heads(none), Err(Fault::Usage(why)) if why.contains("has no head")), "{none}");
+        }
+        // One that was cut off does not hide the others.
+        assert_eq!(odd(&format!("{good}{{\"n\":2")), [2]);
+        assert_eq!(odd(&format!("{good}\n\n{{\"n\":2}}\n{good}")), [4]);
+        assert_eq!(odd(&format!("{{\"li\n{good}{{\"n\":2,\"link\":\"03\"}}\n")), [3, 1], "and is named behind them");
         assert!(heads("{\"ok\":true,\n \"data\":{\"n\":1,\n\"link\":\"01\"}}").is_ok(), "an answer with --json");
     }
 

@@ -36,7 +36,7 @@ pub enum Shape {
     RsaAesWrap,
     /// The peer's public value, a number of any length.
     PublicValue,
-    /// None, or an encryption context: bytes, as many as the caller likes.
+    /// None, or an encryption context: bytes, 65,536 at most.
     Context,
 }
 

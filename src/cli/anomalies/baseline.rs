@@ -28,6 +28,8 @@ pub(super) struct Baseline {
     limit: Option<Limit>,
     /// Refused uses by minute, those of the last minutes.
     refused: VecDeque<(u64, u64)>,
+    /// Up to when somebody has looked at them.
+    looked_at: u64,
 }
 
 /// What is usual in an hour.
@@ -44,7 +46,7 @@ impl Baseline {
         let hour = first / HOUR;
         let counts = (0..KEPT).map(|_| 0).collect();
         let (callers, ways) = (Known::default(), Known::default());
-        Self { first, callers, ways, hour, counts, limit: None, refused: VecDeque::new() }
+        Self { first, callers, ways, hour, counts, limit: None, refused: VecDeque::new(), looked_at: 0 }
     }
 
     /// Whether it is known since so many days.
@@ -93,6 +95,14 @@ impl Baseline {
         days.filter(|like| is_weekend(*like) == is_weekend(hour))
             .filter(|like| near(*like).any(|near| self.of(near) > 0))
             .count()
+    }
+
+    /// Forgets the refused uses before a time, which has just passed.
+    pub(super) fn forget_refused(&mut self, until: u64) {
+        if self.looked_at < until {
+            self.refused.clear();
+            self.looked_at = until;
+        }
     }
 
     /// Adds refused uses, and gives how many there were in the last minutes.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{Engine, KeyState, audit::AuditEntry};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use types::{AttributeType as A, SessionHandle};
 
 use super::{Latest, Settings};
@@ -14,21 +14,34 @@ const OLD: u64 = DAY;
 
 /// When somebody has let each object be used, by its unique id: what was found before that has been looked at.
 #[derive(Default)]
-pub(super) struct Enabled(BTreeMap<String, u64>);
+pub(super) struct Enabled {
+    enabled: BTreeMap<String, u64>,
+    made: BTreeMap<String, u64>,
+}
 
 impl Enabled {
     /// Learns of an entry of the audit.
     pub(super) fn learn(&mut self, entry: &AuditEntry) {
         let Ok(entry) = parsed(&entry.text) else { return };
         let text = |name: &str| entry.get(name).and_then(Json::as_str);
-        let enabled = text("event") == Some("key-state") && text("to") == Some(&*KeyState::Enabled.to_string());
-        if let (true, Some(key), Some(at)) = (enabled, text("unique_id"), entry.get("time").and_then(Json::as_u64)) {
-            self.0.insert(key.to_owned(), at);
+        let times = match text("event") {
+            Some("key-state") if text("to") == Some(&*KeyState::Enabled.to_string()) => &mut self.enabled,
+            Some("object-created") => &mut self.made,
+            _ => return,
+        };
+        if let (Some(key), Some(at)) = (text("unique_id"), entry.get("time").and_then(Json::as_u64)) {
+            times.insert(key.to_owned(), at);
         }
     }
 
-    fn last(&self, key: &Key) -> u64 {
-        key.unique_ids().filter_map(|unique_id| self.0.get(unique_id)).copied().max().unwrap_or_default()
+    /// When that was of a key last; of a new version, when it was made. A time that has not come says nothing.
+    pub(super) fn last(&self, key: &Key, now: u64) -> u64 {
+        let made = key.version > 1;
+        let times = key.unique_ids().flat_map(|unique_id| {
+            let made = self.made.get(unique_id).filter(|_| made);
+            self.enabled.get(unique_id).into_iter().chain(made).copied()
+        });
+        times.filter(|at| *at <= now).max().unwrap_or_default()
     }
 }
 
@@ -37,6 +50,15 @@ impl Enabled {
 pub(super) struct Disabled {
     pub(super) keys: Vec<Label>,
     pub(super) failed: Vec<String>,
+}
+
+impl Disabled {
+    /// As others are told of it, a line each.
+    pub(super) fn told(&self, token: &str, serial: &str, now: u64) -> Vec<Json> {
+        let line = |act: &str, words: &str| json!({ "act": act, "words": words, "time": now, "token": token, "serial": serial });
+        let done = self.keys.iter().map(|key| line("key-disabled", &format!("key {key} was disabled")));
+        done.chain(self.failed.iter().map(|why| line("key-not-disabled", why))).collect()
+    }
 }
 
 /// Disables the keys about which something was found by a rule that wants it. `named` has the keys by what findings call them.
@@ -48,7 +70,7 @@ pub(super) fn disable(
 ) -> Disabled {
     let mut done = Disabled::default();
     for (name, key) in named {
-        let since = enabled.last(key).max(now.saturating_sub(OLD));
+        let since = enabled.last(key, now).max(now.saturating_sub(OLD));
         let wanted = latest.iter().any(|((rule, found), at)| settings.disables(*rule) && found == name && *at > since);
         if key.state != KeyState::Enabled || !wanted {
             continue;

@@ -93,33 +93,35 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
     let since = asked.since.map_or(0, |since| since.seconds(now));
     let inside = Inside::of(engine, &asked.login)?;
     let rule = engine.token_summary(inside.chosen.slot)?.uses;
-    let Looked { mut findings, latest, named, enabled } = looked(engine, &inside, (settings.clone(), rule, now))?;
+    let Looked { mut findings, latest, named, enabled, unremembered } =
+        looked(engine, &inside, (settings.clone(), rule, now))?;
     // What is due stays so.
     findings.retain(|found| found.at >= since || [Rule::Due, Rule::OldBackup].contains(&found.rule));
     findings.sort_by_key(|found| found.at);
-    let notes = notes(rule, &settings);
+    let notes: Vec<String> = notes(rule, &settings).into_iter().chain(unremembered).collect();
+    // Before anything is done: what was told is to be known.
+    let mut told = if asked.notify.is_empty() { None } else { Some(Told::open(&engine.settings().state)?) };
     let denied = deny::disable(engine, inside.session, (&settings, &latest, now), (&named, &enabled));
     let serial = &inside.serial;
     let lines: Vec<Json> = findings.iter().map(|found| line(found, &inside)).collect();
-    let mut told = Told::open(&engine.settings().state)?;
-    // Of several of a rule and key the last one is told.
-    let new: Vec<&Json> = findings
-        .iter()
-        .zip(&lines)
-        .rev()
-        .filter(|(found, _)| !asked.notify.is_empty() && told.is_new(serial, found, now))
-        .map(|(_, line)| line)
-        .collect();
+    let mut new: Vec<&Json> = Vec::new();
+    if let Some(told) = &mut told {
+        let found = findings.iter().zip(&lines);
+        new.extend(found.filter(|(found, _)| told.is_new(serial, found, now)).map(|(_, line)| line));
+    }
+    // What was done is told in any case.
+    let acts = denied.told(&inside.chosen.label, serial, now);
     let mut failed = Vec::new();
-    if !new.is_empty() {
-        failed.extend(asked.notify.iter().filter_map(|way| way.tell(&new).err()));
+    if !(new.is_empty() && acts.is_empty()) {
+        let all: Vec<&Json> = new.iter().copied().chain(&acts).collect();
+        failed.extend(asked.notify.iter().filter_map(|way| way.tell(&all).err()));
         // Kept only after it was told: what could not be told is told the next time, to those who were too.
-        if failed.is_empty() {
+        if let Some(told) = told.filter(|_| failed.is_empty()) {
             told.keep()?;
         }
     }
     let mut text: String = findings.iter().map(|found| format!("{}\n", words(found))).collect();
-    if findings.is_empty() {
+    if findings.is_empty() && acts.is_empty() {
         text.push_str("nothing is out of the ordinary\n");
     }
     text.extend(notes.iter().map(|note| format!("note: {note}\n")));
@@ -130,7 +132,8 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
             .map(|key| format!("key {key} is disabled because of that: `strongroom key enable` ends it\n")),
     );
     text.extend(failed.iter().chain(&denied.failed).map(|why| format!("{why}\n")));
-    let found = if findings.is_empty() { Found::Nothing } else { Found::Faults };
+    let is_quiet = findings.is_empty() && acts.is_empty();
+    let found = if is_quiet { Found::Nothing } else { Found::Faults };
     let notified = if failed.is_empty() { new.len() } else { 0 };
     Ok(Answer {
         found,
@@ -182,13 +185,18 @@ struct Looked {
     /// The keys by what findings call them.
     named: BTreeMap<String, Key>,
     enabled: Enabled,
+    /// Why it is not known when a backup was made.
+    unremembered: Option<String>,
 }
 
 fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, UseAudit, u64)) -> Result<Looked, Fault> {
     let session = inside.session;
     let ahead = now.saturating_add(settings.due_days.saturating_mul(DAY));
     let old = settings.backup_days.saturating_mul(DAY);
-    let backup = backup::last(engine, &inside.serial)?;
+    let (backup, unremembered) = match backup::last(engine, &inside.serial) {
+        Ok(backup) => (backup, None),
+        Err(fault) => (None, Some(fault.text(None).to_string())),
+    };
     // How much is in no backup, and since when.
     let mut unsaved: Option<(u64, u64)> = None;
     let order = if matches!(rule, UseAudit::Each | UseAudit::Forced) { Order::ByTime } else { Order::Loose };
@@ -215,6 +223,9 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
         watch.found(broken("the audit", audit::words(&why)));
     }
     let (names, named) = names(engine, session)?;
+    for (name, key) in &named {
+        watch.enabled(name, enabled.last(key, now));
+    }
     let mut unreadable = None;
     let found = engine.uses(session, &mut |entry, _| match Use::of(&entry.text) {
         Some(mut one) => {
@@ -264,7 +275,7 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
         });
     }
     let (findings, latest) = watch.end();
-    Ok(Looked { findings, latest, named, enabled })
+    Ok(Looked { findings, latest, named, enabled, unremembered })
 }
 
 /// When an entry of the audit has changed what a backup should have.

@@ -146,6 +146,8 @@ pub(crate) struct Watch {
     findings: Vec<Finding>,
     /// When each rule found something about each key last, whether that was told or not.
     latest: Latest,
+    /// When somebody has let each key be used, as findings call it: what failed before that has been looked at.
+    enabled: BTreeMap<String, u64>,
     /// When the last entry of the management audit was written.
     managed: u64,
 }
@@ -161,8 +163,14 @@ impl Watch {
             told: BTreeMap::new(),
             findings: Vec::new(),
             latest: Latest::new(),
+            enabled: BTreeMap::new(),
             managed: 0,
         }
+    }
+
+    /// Says when somebody has let a key be used.
+    pub(crate) fn enabled(&mut self, key: &str, at: u64) {
+        self.enabled.insert(key.to_owned(), at);
     }
 
     /// What was found, as it came.
@@ -184,8 +192,16 @@ impl Watch {
             return;
         }
         let mut key = self.keys.remove(&one.key).unwrap_or_else(|| Baseline::new(one.at));
+        if let Some(enabled) = self.enabled.get(&one.key).filter(|enabled| one.at > **enabled) {
+            key.forget_refused(*enabled);
+        }
         for rule in rules::OF_USES {
             if let Some(found) = rule(&mut key, one, &self.settings) {
+                // What was refused has misused nothing; a burst of it may.
+                if one.outcome != UseOutcome::Denied || found.0.rule == Rule::FailureBurst {
+                    let latest = self.latest.entry((found.0.rule, found.0.key.clone())).or_default();
+                    *latest = found.0.at.max(*latest);
+                }
                 self.tell(found);
             }
         }
@@ -251,8 +267,6 @@ impl Watch {
             return;
         }
         let at = finding.at;
-        let latest = self.latest.entry((finding.rule, finding.key.clone())).or_default();
-        *latest = at.max(*latest);
         let before = self.told.get(&(finding.rule, finding.key.clone(), apart.clone()));
         if before.is_some_and(|before| before.abs_diff(at) < QUIET) {
             return;

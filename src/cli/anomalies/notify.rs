@@ -89,12 +89,15 @@ impl Told {
     /// Whether a finding is to be told now; if so, it is noted.
     pub(crate) fn is_new(&mut self, serial: &str, found: &Finding, now: u64) -> bool {
         let name = format!("{serial} {} {}", found.rule.name(), found.key);
-        let (told, last) = self.times.get(&name).copied().unwrap_or_default();
-        let is_quiet = told.saturating_add(HOUR) > now && told <= now;
-        if is_quiet || found.at <= last || self.new.contains_key(&name) {
+        // A clock that was ahead must not silence a rule until then.
+        let before = self.times.get(&name).copied().filter(|(told, last)| *told <= now && *last <= now);
+        let (told, last) = before.unwrap_or_default();
+        if told.saturating_add(HOUR) > now || found.at <= last {
             return false;
         }
-        self.new.insert(name, (now, found.at));
+        // All that is new of a rule and a key is told at once.
+        let newest = self.new.get(&name).map_or(found.at, |(_, at)| found.at.max(*at));
+        self.new.insert(name, (now, newest));
         true
     }
 

@@ -108,7 +108,8 @@ fn failure_burst(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusi
 
 fn export_or_wrap(_: &mut Baseline, one: &Use, _: &Settings) -> Conclusion {
     (one.operation == "wrapped").then(|| {
-        let words = format!("{} had it wrapped by another key{}", one.caller(), wanted(one));
+        let had = if one.outcome == UseOutcome::Denied { "wanted" } else { "had" };
+        let words = format!("{} {} it wrapped by another key{}", one.caller(), had, wanted(one));
         (finding(Rule::ExportOrWrap, one, Sure::Certain, words), one.caller())
     })
 }
@@ -120,7 +121,18 @@ fn hours(key: &mut Baseline, one: &Use, settings: &Settings) -> Conclusion {
         return None;
     }
     let (before, with) = key.count(one.at, one.uses)?;
-    unusual_hour(key, one, before, settings).or_else(|| rate_jump(key, one, before, with, settings))
+    above_the_most(one, with, settings)
+        .or_else(|| unusual_hour(key, one, before, settings))
+        .or_else(|| rate_jump(key, one, before, with, settings))
+}
+
+/// Said of each use above it: a key that is disabled for that stays so.
+fn above_the_most(one: &Use, with: u64, settings: &Settings) -> Conclusion {
+    let most = settings.rate_most;
+    (most > 0 && with > most).then(|| {
+        let words = format!("it was used {with} times within the hour, by {} last; {most} are the most", one.caller());
+        (finding(Rule::RateJump, one, Sure::Certain, words), "most".to_owned())
+    })
 }
 
 fn unusual_hour(key: &Baseline, one: &Use, before: u64, settings: &Settings) -> Conclusion {
@@ -136,11 +148,6 @@ fn unusual_hour(key: &Baseline, one: &Use, before: u64, settings: &Settings) -> 
 }
 
 fn rate_jump(key: &Baseline, one: &Use, before: u64, with: u64, settings: &Settings) -> Conclusion {
-    let most = settings.rate_most;
-    if most > 0 && before <= most && with > most {
-        let words = format!("it was used {with} times within the hour, by {} last; {most} are the most", one.caller());
-        return Some((finding(Rule::RateJump, one, Sure::Certain, words), "most".to_owned()));
-    }
     let usual = key.limit(settings.rate_learning_weeks)?;
     let by_factor = usual.median.saturating_mul(settings.rate_factor);
     // A deviation of the normal distribution is 1.4826 of these.

@@ -22,9 +22,9 @@ pub(super) static MECHANISMS: &[Mechanism] = &[Mechanism {
     shape: Shape::Context,
     key_size: (16, 32),
     keys: &[KeyType::AES],
-    encrypt: Some(|key, params| Ok(Transform::SinglePart(Box::new(Sealing(Envelope::of(key, params)?))))),
+    encrypt: Some(|key, params| Ok(Transform::SinglePart(Box::new(Sealing(Envelope::sealing(key, params)?))))),
     decrypt: Some(|key, params| Ok(Transform::SinglePart(Box::new(Opening(Envelope::of(key, params)?))))),
-    wrap: Some(|key, params, plain| Envelope::of(key, params)?.seal(plain)),
+    wrap: Some(|key, params, plain| Envelope::sealing(key, params)?.seal(plain)),
     unwrap: Some(|key, params, wrapped| Envelope::of(key, params)?.open(wrapped)),
     wraps: ALL_KEYS,
     integrity: Integrity::Checked,
@@ -38,6 +38,8 @@ const BEFORE_THE_ID: usize = 7;
 const LENGTH: usize = 2;
 const NONCE: usize = 12;
 const TAG: usize = 16;
+/// More does not go into a blob, which has two bytes for the length.
+const MOST: usize = u16::MAX as usize - NONCE - TAG;
 
 /// The key by which blobs are sealed and opened, and their context.
 struct Envelope {
@@ -48,6 +50,13 @@ struct Envelope {
 }
 
 impl Envelope {
+    /// For a key that seals: its id must go into a blob.
+    fn sealing(key: &Object, params: &Params) -> Result<Self, Error> {
+        let envelope = Self::of(key, params)?;
+        envelope.bound(Content::DataKey, &envelope.key_id)?;
+        Ok(envelope)
+    }
+
     fn of(key: &Object, params: &Params) -> Result<Self, Error> {
         let Params::Context(context) = params else { return Err(Error::MechanismParamInvalid) };
         let key_id = key.attributes.bytes(AttributeType::ID).unwrap_or_default().to_vec();
@@ -67,6 +76,9 @@ impl Envelope {
     }
 
     fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Error> {
+        if plain.len() > MOST {
+            return Err(Fault::InputLength.into());
+        }
         let bound = self.bound(Content::DataKey, &self.key_id)?;
         let mut wrapped = vec![0; NONCE];
         (crypto::SUITE.random)(&mut wrapped)?;

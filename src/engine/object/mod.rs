@@ -23,7 +23,7 @@ use crate::{Error, key::Material};
 pub(crate) use attributes::{Attributes, Visibility};
 pub(crate) use change::{copy, modify};
 pub(crate) use reading::{matches, readable, size};
-pub(crate) use rotation::{is_barred, schedule, unschedule, version};
+pub(crate) use rotation::{common, is_barred, schedule, unschedule, version};
 pub(crate) use rules::Origin;
 pub use state::KeyState;
 pub(crate) use template::{ObjectBuilder, SessionRights, like};

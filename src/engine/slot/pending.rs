@@ -10,7 +10,7 @@ use crate::{
     Error,
     alarms::{self, Alarm},
     hex::digits,
-    object::{Attributes, KeyState, Object, is_barred, unschedule, version},
+    object::{Attributes, KeyState, Object, common, is_barred, unschedule, version},
     token::Domain,
 };
 
@@ -128,7 +128,7 @@ impl Slot {
         let login = self.must_be_logged_in()?;
         let mut least = HashMap::new();
         for record in records {
-            if let Ok(Some(key)) = self.token.load(Some(&login), *record) {
+            if let Some(key) = self.watched(self.token.load(Some(&login), *record))? {
                 least.insert(key.attributes.bytes(AttributeType::UNIQUE_ID).map(<[u8]>::to_vec), self.least_of(&key)?);
             }
         }
@@ -138,13 +138,15 @@ impl Slot {
             }
             let mut restored = now.duplicate();
             let before = restored.remove(AttributeType::PAST_STATE).and_then(|state| state.as_number());
-            let before = before.map_or(KeyState::Disabled, KeyState::from_number);
-            restored.set(AttributeType::SR_KEY_STATE, before.restored().value());
+            let state = before.map_or(KeyState::Disabled, KeyState::from_number).restored();
+            restored.set(AttributeType::SR_KEY_STATE, state.value());
             restored.remove(AttributeType::SR_DELETE_AT);
             restored.remove(AttributeType::DUE_SEEN);
             // What was said of the versions while it was deleted holds for it, too.
             let unique_id = now.bytes(AttributeType::UNIQUE_ID).map(<[u8]>::to_vec);
-            if let Some(least) = least.get(&unique_id).copied().flatten() {
+            // The newest one is never barred.
+            let bars = |least: &u64| state != KeyState::Disabled || *least <= version(now);
+            if let Some(least) = least.get(&unique_id).copied().flatten().filter(bars) {
                 restored.set(AttributeType::SR_MIN_VERSION, Value::Number(least));
             }
             Ok(restored)
@@ -152,19 +154,22 @@ impl Slot {
         self.watched(self.token.replace(&login, Vec::new(), records, &restored)).map(|_| ())
     }
 
-    /// The least version that does anything, as newer versions of a key have it (CKA_SR_MIN_VERSION).
+    /// The least version that does anything, as the other versions of a key have it (CKA_SR_MIN_VERSION), retired and deleted ones too.
     fn least_of(&self, key: &Object) -> Result<Option<u64>, Error> {
-        let Some(login) = self.login() else { return Ok(None) };
-        let common = [AttributeType::CLASS, AttributeType::LABEL, AttributeType::ID];
-        let common = common.iter().filter_map(|name| Some((*name, key.attributes.get(*name)?.duplicate())));
-        let template: Vec<(AttributeType, Value)> = common.collect();
+        let (Some(login), Some(template)) = (self.login(), common(&key.attributes)) else { return Ok(None) };
+        let unique_id = |key: &Object| key.attributes.bytes(AttributeType::UNIQUE_ID).map(<[u8]>::to_vec);
+        let is_other = |other: &Object| unique_id(other) != unique_id(key);
         let mut least = None;
-        for record in self.watched(self.token.search(Some(&login), Domain::Live, &template))? {
-            if let Ok(Some(other)) = self.token.load(Some(&login), record)
-                && crate::object::matches(&other.attributes, &template)
-                && version(&other.attributes) > version(&key.attributes)
-            {
-                least = least.max(other.attributes.number(AttributeType::SR_MIN_VERSION));
+        for domain in [Domain::Live, Domain::Hidden] {
+            for record in self.watched(self.token.search(Some(&login), domain, &template))? {
+                match self.watched(self.token.load(Some(&login), record)) {
+                    Ok(Some(other)) if is_other(&other) && crate::object::matches(&other.attributes, &template) => {
+                        least = least.max(other.attributes.number(AttributeType::SR_MIN_VERSION));
+                    }
+                    // A damaged one says nothing.
+                    Ok(_) | Err(Error::ObjectDamaged) => {}
+                    Err(fault) => return Err(fault),
+                }
             }
         }
         Ok(least)
@@ -223,11 +228,10 @@ impl Slot {
 
     /// Raises an alarm for a key whose state does not allow what somebody wants to do with it.
     pub(crate) fn alarm_of_state(&self, object: &Object, wanted: AttributeType) {
-        let state = if is_barred(&object.attributes) {
-            "barred".to_owned()
-        } else {
-            KeyState::of(&object.attributes).to_string()
-        };
+        let state = KeyState::of(&object.attributes);
+        // What it would be allowed by its state, it is refused by the bar.
+        let barred = is_barred(&object.attributes) && state.allows(wanted, object.facts.class);
+        let state = if barred { "barred".to_owned() } else { state.to_string() };
         self.alarm_about("key-state", object, &wanted.to_string(), &[("state", state)]);
     }
 

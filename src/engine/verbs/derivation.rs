@@ -1,4 +1,6 @@
-use types::{AttributeType, KeyType, Mechanism, ObjectClass, ObjectHandle, SessionHandle, Template, Value};
+use types::{
+    AttributeType, KeyType, Mechanism, MechanismType, ObjectClass, ObjectHandle, SessionHandle, Template, Value,
+};
 
 use crate::{
     Engine, Error, mechanism,
@@ -15,6 +17,22 @@ use super::{
 const SHORTEST: usize = 14;
 
 impl Engine {
+    /// Writes down that what a key was derived for was opened by nothing of it, as `derive failed`: for a caller who finds that out
+    /// by itself, since what is derived is a key of the session. No harm is done where it cannot be written.
+    ///
+    /// # Errors
+    /// [`Error::SessionHandleInvalid`].
+    pub fn note_vain_derivation(
+        &self,
+        session: SessionHandle,
+        mechanism: MechanismType,
+        base: ObjectHandle,
+    ) -> Result<(), Error> {
+        let session = self.session(session)?;
+        session.note_failed(Some((base, mechanism)), &DERIVE, &Error::AeadDecryptFailed);
+        Ok(())
+    }
+
     /// Derives a key from another. A template that does not say so gets a secret key, a generic one.
     ///
     /// # Errors

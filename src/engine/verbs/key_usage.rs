@@ -65,7 +65,7 @@ impl Session {
     /// The same without a word about it.
     pub(super) fn usable(&self, handle: ObjectHandle, usage: &KeyUsage, row: &Mechanism) -> Result<UsableKey, Error> {
         let login = self.now();
-        let object = self.slot.key(&self.recent, handle, &usage.no_key)?;
+        let object = self.slot.object_or(handle, &usage.no_key)?;
         self.must_allow(&object, usage, row)?;
         Ok(UsableKey { object, login })
     }

@@ -49,7 +49,8 @@ impl Engine {
         session.must_be_read_write()?;
         let object = session.slot.object_or(key, &Error::KeyHandleInvalid)?;
         let ObjectLocation::Token { record, .. } = object.location else { return Err(Error::KeyHandleInvalid) };
-        if KeyState::of(&object.attributes) != KeyState::Enabled {
+        // What is for one import has no versions.
+        if KeyState::of(&object.attributes) != KeyState::Enabled || object.facts.import_until.is_some() {
             return Err(Error::KeyFunctionNotPermitted);
         }
         let made_here = object.attributes.number(AttributeType::KEY_GEN_MECHANISM).map(MechanismType);

@@ -137,7 +137,13 @@ impl Engine {
     ) -> Result<(), Error> {
         let (session, objects) = self.together(session, handles)?;
         let rights = session.rights()?;
-        session.slot.change_all(&objects, &|now| crypto::keys(|| object::modify(now, duplicate(changes), rights)))
+        let changed =
+            session.slot.change_all(&objects, &|now| crypto::keys(|| object::modify(now, duplicate(changes), rights)));
+        changed.inspect_err(|fault| {
+            for (handle, object) in &objects {
+                session.note_refusal(*handle, object, "change", fault);
+            }
+        })
     }
 
     /// Objects that are changed together.
@@ -170,15 +176,19 @@ impl Session {
     /// loop does not fill the token. Where the token cannot be written, it is not.
     fn note_refusal(&self, handle: ObjectHandle, object: &Object, act: &'static str, fault: &Error) {
         let is_refusal = matches!(fault, Error::ActionProhibited | Error::AttributeReadOnly(_));
-        if !is_refusal || matches!(object.location, ObjectLocation::Session(_)) || self.must_be_read_write().is_err() {
+        if !is_refusal || matches!(object.location, ObjectLocation::Session(_)) {
             return;
         }
-        let is_new = {
-            let mut refusals = self.refusals.lock();
-            refusals.len() < MOST_REFUSALS && refusals.insert((handle, act))
+        let is_known = {
+            let refusals = self.refusals.lock();
+            refusals.len() >= MOST_REFUSALS || refusals.contains(&(handle, act))
         };
-        if is_new && let Err(fault) = self.slot.note(&Event::refused(act, &object.attributes, fault)) {
-            tracing::warn!(%fault, "what was refused is not written down");
+        if is_known {
+            return;
+        }
+        match self.slot.note(&Event::refused(act, &object.attributes, fault)) {
+            Ok(()) => drop(self.refusals.lock().insert((handle, act))),
+            Err(fault) => tracing::warn!(%fault, "what was refused is not written down"),
         }
     }
 

@@ -1,9 +1,9 @@
 //! What was made by an older version of a key, opened by naming the newest one (`mechanism::Versions`).
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crypto::{Error as Fault, Secret};
-use types::{AttributeType, Params, Value};
+use types::{AttributeType, ObjectHandle, Params};
 
 use crate::{
     Error,
@@ -15,33 +15,28 @@ use crate::{
 
 use super::key_usage::{DECRYPT, KeyUsage, UsableKey};
 
-/// The attributes that all versions of a key have in common.
-const COMMON: [AttributeType; 4] =
-    [AttributeType::CLASS, AttributeType::KEY_TYPE, AttributeType::LABEL, AttributeType::ID];
-
 /// What an older version can be.
 const STATES: [KeyState; 2] = [KeyState::Retired, KeyState::Compromised];
 
 impl Session {
-    /// The older versions of a key that may be used in this way, the newest first; none unless the mechanism asks for them. That
-    /// they are used is not written down yet.
+    /// The older versions of a key that may be used in this way, the newest first; none unless the mechanism asks for them, and of
+    /// none that is for one import. That they are used is not written down yet.
     pub(super) fn older(&self, key: &Object, usage: &KeyUsage, row: &Mechanism) -> Result<Vec<UsableKey>, Error> {
         let newest = object::version(&key.attributes);
-        if row.versions == Versions::Named || newest == 1 {
+        if row.versions == Versions::Named || newest == 1 || key.facts.import_until.is_some() {
             return Ok(Vec::new());
         }
-        let common = COMMON.iter().filter_map(|name| Some((*name, key.attributes.get(*name)?.duplicate())));
-        let common: Vec<(AttributeType, Value)> = common.collect();
         let mut found = Vec::new();
         for state in STATES {
-            let mut template: Vec<_> = common.iter().map(|(name, value)| (*name, value.duplicate())).collect();
+            let Some(mut template) = object::common(&key.attributes) else { break };
             template.push((AttributeType::SR_KEY_STATE, state.value()));
             for record in self.slot.search(&template)? {
                 let now = self.slot.freshness(record)?;
                 // One that is damaged opens nothing; the others may.
                 let Ok(Some(version)) = self.slot.load(record) else { continue };
                 let older = object::version(&version.attributes) < newest && !object::is_barred(&version.attributes);
-                if !older || !object::matches(&version.attributes, &template) {
+                let fits = older && version.facts.import_until.is_none();
+                if !fits || !object::matches(&version.attributes, &template) {
                     continue;
                 }
                 let handle = self.slot.handle_of(record, version, now);
@@ -54,43 +49,59 @@ impl Session {
         Ok(found)
     }
 
-    /// Lets a decryption by a key try its older versions, too.
+    /// Lets a decryption by a key try its older versions if it opens nothing.
     pub(super) fn with_older(
         self: &Arc<Self>,
         newest: Transform,
-        key: &Object,
-        row: &'static Mechanism,
+        (handle, row): (ObjectHandle, &'static Mechanism),
         (begin, params): (Start<Transform>, &Params),
-    ) -> Result<Transform, Error> {
-        let Transform::SinglePart(newest) = newest else { return Ok(newest) };
-        let mut older = Vec::new();
-        for version in self.older(key, &DECRYPT, row)? {
-            if let Transform::SinglePart(run) = begin(&version, params)? {
-                older.push((Arc::clone(version.object()), run));
+    ) -> Transform {
+        match newest {
+            Transform::SinglePart(newest) if row.versions == Versions::All => {
+                let older = Older { session: Arc::downgrade(self), handle, row, begin, params: params.clone() };
+                Transform::SinglePart(Box::new(Attempts { newest, older }))
             }
+            other => other,
         }
-        if older.is_empty() {
-            return Ok(Transform::SinglePart(newest));
-        }
-        let session = Arc::downgrade(self);
-        let note: Note = Box::new(move |version: &Arc<Object>| {
-            let session = session.upgrade().ok_or(Error::SessionClosed)?;
-            let way = (Operation::By(DECRYPT.attribute), Some(row.id), Outcome::Allowed);
-            session.slot.note_use(&session.tally, version, way)
-        });
-        Ok(Transform::SinglePart(Box::new(Attempts { newest, older, note })))
     }
 }
-
-type Note = Box<dyn Fn(&Arc<Object>) -> Result<(), Error> + Send>;
 
 /// Decryptions of one thing by all versions of a key.
 struct Attempts {
     newest: Box<dyn SinglePart>,
-    /// The newest of them first.
-    older: Vec<(Arc<Object>, Box<dyn SinglePart>)>,
-    /// Writes down that one of them was used.
-    note: Note,
+    older: Older,
+}
+
+/// What finds the older versions of a key, and begins with them.
+struct Older {
+    /// Not held: the session holds this.
+    session: Weak<Session>,
+    handle: ObjectHandle,
+    row: &'static Mechanism,
+    begin: Start<Transform>,
+    params: Params,
+}
+
+impl Older {
+    /// What one of them makes of it; `None` if it is nothing to any.
+    fn open(&self, input: &[u8]) -> Result<Option<Secret>, Error> {
+        let session = self.session.upgrade().ok_or(Error::SessionClosed)?;
+        let key = session.slot.object(self.handle)?;
+        for version in session.older(&key, &DECRYPT, self.row)? {
+            // One that cannot begin opens nothing.
+            let Ok(Transform::SinglePart(mut run)) = (self.begin)(&version, &self.params) else { continue };
+            match run.run(input) {
+                Ok(plain) => {
+                    let way = (Operation::By(DECRYPT.attribute), Some(self.row.id), Outcome::Allowed);
+                    session.slot.note_use(&session.tally, version.object(), way)?;
+                    return Ok(Some(plain));
+                }
+                Err(Error::Crypto(Fault::CiphertextInvalid)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl SinglePart for Attempts {
@@ -103,12 +114,6 @@ impl SinglePart for Attempts {
         if !matches!(first, Err(Error::Crypto(Fault::CiphertextInvalid))) {
             return first;
         }
-        for (version, run) in &mut self.older {
-            if let Ok(plain) = run.run(input) {
-                (self.note)(version)?;
-                return Ok(plain);
-            }
-        }
-        first
+        self.older.open(input)?.map_or(first, Ok)
     }
 }

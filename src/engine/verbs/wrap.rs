@@ -201,10 +201,7 @@ impl Session {
         // A key of another kind, or none, is no import that is refused.
         let once = self.slot.object(unwrapping_key).ok().filter(|by| by.facts.import_until.is_some());
         let by = self.key(unwrapping_key, &UNWRAP, row);
-        let opened = by.and_then(|by| {
-            let opened = self.opened_by_any(row, params, &by, wrapped, template);
-            opened.inspect_err(|fault| self.note_failed(Some((unwrapping_key, row.id)), &UNWRAP, fault))
-        });
+        let opened = by.and_then(|by| self.opened_by_any(row, params, (unwrapping_key, &by), wrapped, template));
         let Some(by) = once else { return self.place(opened?) };
         match opened.and_then(|key| self.placed_once(unwrapping_key, &by, key)) {
             Ok(key) => {
@@ -246,23 +243,31 @@ impl Session {
         &self,
         row: &mechanism::Mechanism,
         params: &Params,
-        newest: &UsableKey,
+        (handle, newest): (ObjectHandle, &UsableKey),
         wrapped: &[u8],
         template: Template,
     ) -> Result<Attributes, Error> {
         let again = || template.iter().map(|(name, value)| (*name, value.duplicate())).collect();
-        let first = self.opened(row, params, newest, wrapped, again());
-        if !matches!(first, Err(Error::WrappedKeyInvalid)) {
-            return first;
-        }
-        for version in self.older(newest, &UNWRAP, row)? {
-            if let Ok(key) = self.opened(row, params, &version, wrapped, again()) {
-                let way = (Operation::By(UNWRAP.attribute), Some(row.id), Outcome::Allowed);
-                self.slot.note_use(&self.tally, version.object(), way)?;
-                return Ok(key);
+        let mut opened = self.opened(row, params, newest, wrapped, again());
+        let is_nothing = |opened: &Result<_, Unopened>| matches!(opened, Err(Unopened::Nothing(_)));
+        if is_nothing(&opened) {
+            for version in self.older(newest, &UNWRAP, row)? {
+                let by_older = self.opened(row, params, &version, wrapped, again());
+                if !is_nothing(&by_older) {
+                    let way = (Operation::By(UNWRAP.attribute), Some(row.id), Outcome::Allowed);
+                    self.slot.note_use(&self.tally, version.object(), way)?;
+                    opened = by_older;
+                    break;
+                }
             }
         }
-        first
+        opened.map_err(|unopened| match unopened {
+            Unopened::Nothing(fault) => {
+                self.note_failed(Some((handle, row.id)), &UNWRAP, &fault);
+                fault
+            }
+            Unopened::Refused(fault) => fault,
+        })
     }
 
     /// What a wrapped key is to become, checked and kept nowhere.
@@ -273,7 +278,7 @@ impl Session {
         unwrapping_key: &UsableKey,
         wrapped: &[u8],
         template: Template,
-    ) -> Result<Attributes, Error> {
+    ) -> Result<Attributes, Unopened> {
         let unwrap = row.unwrap.ok_or(Error::MechanismInvalid)?;
         unwrapping_key.must_not_ask_for_pin()?;
         let mut preset = embedded(&unwrapping_key.attributes, AttributeType::UNWRAP_TEMPLATE);
@@ -281,7 +286,7 @@ impl Session {
         let trusted = object::ever(&unwrapping_key.attributes, AttributeType::TRUSTED);
         if trusted {
             if row.integrity == Integrity::Unchecked {
-                return Err(Error::MechanismInvalid);
+                return Err(Error::MechanismInvalid.into());
             }
             // What a trusted key has wrapped could leave in no other way. It stays so.
             preset.extend(BOUND_TO_TRUST.map(|name| (name, Value::Flag(true))));
@@ -289,17 +294,31 @@ impl Session {
         let builder = ObjectBuilder::new(template, Origin::Unwrapped, self.rights()?, &preset)?;
         self.must_be_able_to_make(&builder)?;
         let plain = crypto::keys(|| unwrap(unwrapping_key, params, wrapped)).map_err(|error| match error {
-            Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Error::WrappedKeyLenRange,
-            Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Error::WrappedKeyInvalid,
-            Error::KeySizeRange => Error::UnwrappingKeySizeRange,
-            Error::KeyTypeInconsistent => Error::UnwrappingKeyTypeInconsistent,
-            other => other,
+            Error::Crypto(Fault::CiphertextLength | Fault::InputLength) => Unopened::Nothing(Error::WrappedKeyLenRange),
+            Error::Crypto(Fault::CiphertextInvalid | Fault::InputValue) => Unopened::Nothing(Error::WrappedKeyInvalid),
+            Error::KeySizeRange => Unopened::Refused(Error::UnwrappingKeySizeRange),
+            Error::KeyTypeInconsistent => Unopened::Refused(Error::UnwrappingKeyTypeInconsistent),
+            other => Unopened::Refused(other),
         })?;
         let parts = crypto::keys(|| wrapping::from_wrapped(&plain, &builder, row))?;
         if trusted && wrapping::is_disguised(&plain, &builder) {
-            return Err(Error::WrappedKeyInvalid);
+            return Err(Error::WrappedKeyInvalid.into());
         }
-        crypto::keys(|| builder.complete(parts))
+        Ok(crypto::keys(|| builder.complete(parts))?)
+    }
+}
+
+/// Why a wrapped key becomes none.
+enum Unopened {
+    /// The key does not open it.
+    Nothing(Error),
+    /// It may not be, or what is in it is not what the template says.
+    Refused(Error),
+}
+
+impl From<Error> for Unopened {
+    fn from(fault: Error) -> Self {
+        Self::Refused(fault)
     }
 }
 

@@ -254,6 +254,11 @@ fn a_checkpoint_names_the_end_of_the_book_and_an_older_or_missing_one_is_seen_by
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stdout).contains("older one: checkpoint"), "{output:?}");
     assert!(text(&output.stdout).contains("names 6 entries"), "{output:?}");
+    // Nor does it pass once it was signed again.
+    said(&run(&store, &["audit", "checkpoint"]));
+    let output = run(&store, &["audit", "uses", "verify"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stdout).contains("names 6 entries"), "{output:?}");
 
     fs::remove_file(book(&store)).unwrap();
     sign(1);

@@ -92,8 +92,7 @@ fn more_than_a_blob_can_hold_is_refused_and_so_is_an_id_that_is_too_long() {
     let refused = engine.encrypt(session, &vec![1; most + 1], Output::Buffer(&mut room));
     assert!(matches!(refused, Err(Error::Crypto(crypto::Error::InputLength))));
     engine.set_attributes(session, key, vec![(A::ID, Value::bytes([7; 256]))]).unwrap();
-    engine.encrypt_init(session, &envelope(b""), key).unwrap();
-    assert_eq!(engine.encrypt(session, b"", Output::Buffer(&mut room)), Err(Error::KeySizeRange));
+    assert_eq!(engine.encrypt_init(session, &envelope(b""), key), Err(Error::KeySizeRange));
 }
 
 /// An AES key of the session.
@@ -208,11 +207,64 @@ fn an_envelope_of_an_older_version_is_opened_by_naming_the_newest_in_every_proce
 fn an_older_version_is_tried_in_no_mechanism_but_this() {
     let world = World::new();
     let (engine, session) = (&world.engine, user_session(&world.engine, SLOT));
-    let first = key_for_keys(engine, session);
-    let sealed = encrypt(engine, session, first).unwrap();
+    let (first, key) = (key_for_keys(engine, session), data_key(engine, session));
+    let kwp = Mechanism { id: MechanismType::AES_KEY_WRAP_KWP, params: Params::None };
+    let wrapped = whole(|out| engine.wrap_key(session, &kwp, first, key, out)).unwrap();
     let newest = rotated(engine, session, 1);
-    engine.decrypt_init(session, &ecb(), newest).unwrap();
-    let mut out = [0; 16];
-    engine.decrypt(session, &sealed, Output::Buffer(&mut out)).unwrap();
-    assert_ne!(out, [1; 16]);
+    engine.decrypt_init(session, &kwp, newest).unwrap();
+    assert_eq!(whole(|out| engine.decrypt(session, &wrapped, out)), SEALED_OTHERWISE);
+    let template =
+        vec![(A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)), (A::KEY_TYPE, Value::Number(KeyType::AES.0))];
+    assert_eq!(engine.unwrap_key(session, &kwp, newest, &wrapped, template), Err(Error::WrappedKeyInvalid));
+}
+
+#[test]
+fn a_key_for_one_import_opens_nothing_in_the_name_of_another_and_is_not_rotated() {
+    let world = World::new();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SLOT));
+    let can = [A::WRAP, A::UNWRAP].map(|name| flag(name, true));
+    let named = || vec![flag(A::TOKEN, true), (A::LABEL, Value::bytes("kek")), (A::ID, Value::bytes([1, 2]))];
+    let mut once = named();
+    once.extend(can);
+    once.extend([(A::VALUE_LEN, Value::Number(32)), (A::SR_IMPORT_UNTIL, Value::Number(4_000_000_000))]);
+    let generate = Mechanism { id: MechanismType::AES_KEY_GEN, params: Params::None };
+    let once = engine.generate_key(session, &generate, once).unwrap();
+    let key = data_key(engine, session);
+    let wrapped = whole(|out| engine.wrap_key(session, &envelope(b""), once, key, out)).unwrap();
+    assert_eq!(engine.rotate_key(session, once), Err(Error::KeyFunctionNotPermitted));
+    engine.set_attributes(session, once, vec![(A::SR_KEY_STATE, KeyState::Compromised.value())]).unwrap();
+    let other = key_for_keys(engine, session);
+    let other = engine.rotate_key(session, other).unwrap();
+    assert_eq!(unwrap(engine, session, other, &wrapped, b""), Err(Error::WrappedKeyInvalid));
+    assert!(unwrap(engine, session, once, &wrapped, b"").is_ok(), "by its own name, once");
+    assert_eq!(unwrap(engine, session, once, &wrapped, b""), Err(Error::UnwrappingKeyHandleInvalid));
+}
+
+#[test]
+fn what_an_older_version_opens_and_the_template_does_not_take_is_said_so() {
+    let world = World::new();
+    let pins = Pins { officer: SO_PIN, user: None };
+    world.engine.change_rules(SLOT, &pins, NewRules { uses: Some(UseAudit::Each), ..NewRules::default() }).unwrap();
+    let (engine, session) = (&world.engine, user_session(&world.engine, SLOT));
+    let first = key_for_keys(engine, session);
+    let key = data_key(engine, session);
+    let wrapped = whole(|out| engine.wrap_key(session, &envelope(b""), first, key, out)).unwrap();
+    let newest = rotated(engine, session, 2);
+    let template = vec![
+        (A::CLASS, Value::Number(ObjectClass::SECRET_KEY.0)),
+        (A::KEY_TYPE, Value::Number(KeyType::AES.0)),
+        (A::VALUE_LEN, Value::Number(32)),
+    ];
+    let refused = engine.unwrap_key(session, &envelope(b""), newest, &wrapped, template);
+    assert_eq!(refused, Err(Error::WrappedKeyLenRange));
+    engine.logout(session).unwrap();
+    let session = user_session(engine, SLOT);
+    let totals = engine.use_totals(session, None).unwrap();
+    let ways: Vec<&str> = totals.iter().map(|total| &*total.operation).collect();
+    assert_eq!(
+        ways.iter().filter(|way| **way == "unwrap").count(),
+        2,
+        "the newest and the one that opened it: {ways:?}"
+    );
+    assert!(!ways.contains(&"unwrap failed"), "it was a mistake in the template: {ways:?}");
 }

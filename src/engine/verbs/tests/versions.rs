@@ -303,4 +303,15 @@ fn a_version_that_was_deleted_while_it_was_barred_comes_back_barred() {
     assert_eq!(decrypt(engine, session, first, &sealed), Err(Error::KeyFunctionNotPermitted));
     bar(engine, session, &[first, second], 1).unwrap();
     assert_eq!(decrypt(engine, session, first, &sealed), Ok([1; 16]));
+
+    // Also if the newest one, which says so, is deleted by then.
+    engine.destroy_object(session, first).unwrap();
+    bar(engine, session, &[second], 2).unwrap();
+    engine.destroy_object(session, second).unwrap();
+    let pending = engine.pending_keys(session).unwrap();
+    assert_eq!(pending.len(), 2);
+    engine.restore_keys(session, &pending.iter().collect::<Vec<_>>()).unwrap();
+    let first = find(engine, session, vec![(A::SR_KEY_VERSION, Value::Number(1))]).unwrap()[0];
+    assert_eq!(decrypt(engine, session, first, &sealed), Err(Error::KeyFunctionNotPermitted));
+    assert_eq!(find(engine, session, by_label()).unwrap().len(), 1, "the newest, disabled");
 }
