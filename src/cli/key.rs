@@ -657,6 +657,9 @@ pub(crate) fn choose_in(engine: &Engine, session: SessionHandle, token: &Chosen,
     match (found.len(), found.pop()) {
         (1, Some(key)) => Ok(key),
         (_, None) => {
+            if let Some(fault) = pending::missed(engine, session, (label.as_deref(), id.as_deref()))? {
+                return Err(fault);
+            }
             let there =
                 if others.is_empty() { "there is none".into() } else { format!("there are:\n{}", table(&others)) };
             Err(Fault::NotFound(format!("there is no key '{wanted}' in token {}; {there}", token.label)))

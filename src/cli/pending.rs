@@ -9,7 +9,7 @@ use x509_cert::der::DateTime;
 
 use crate::{
     answer::{Answer, done},
-    fault::Fault,
+    fault::{Fault, quoted},
     key::{self, Hex, hex},
     kind,
     label::{self, Label},
@@ -49,6 +49,11 @@ impl Row {
         (&self.label, &self.id, self.gone_at) == (&other.label, &other.id, other.gone_at) && self.class != other.class
     }
 
+    /// As a shell takes it.
+    fn named(&self) -> String {
+        if self.label.is_empty() { format!("id:{}", hex(&self.id)) } else { quoted(&self.label) }
+    }
+
     fn line(&self) -> String {
         format!("{:12}  {:40}  gone {}  {}\n", self.class, hex(&self.id), moment(self.gone_at), self.label)
     }
@@ -62,6 +67,27 @@ impl Row {
             "gone_at": self.gone_at,
         })
     }
+}
+
+/// What is said to whoever asks for a key that was deleted and can be restored. It raises the alarm, too, that a program's look-up
+/// raises.
+pub(crate) fn missed(
+    engine: &Engine,
+    session: SessionHandle,
+    (label, id): (Option<&str>, Option<&[u8]>),
+) -> Result<Option<Fault>, Fault> {
+    let fits = |row: &Row| label.is_none_or(|label| *label == *row.label) && id.is_none_or(|id| *id == *row.id);
+    let Some(row) = rows(engine, session)?.into_iter().find(fits) else { return Ok(None) };
+    let by_label = label.map(|label| (A::LABEL, Value::bytes(label)));
+    let by_id = id.map(|id| (A::ID, Value::bytes(id)));
+    engine.find_init(session, by_label.into_iter().chain(by_id).collect())?;
+    engine.find_final(session)?;
+    Ok(Some(Fault::NotFound(format!(
+        "key {} was deleted, and is gone for good at {}: `strongroom key restore {}` brings it back",
+        row.label,
+        moment(row.gone_at),
+        row.named()
+    ))))
 }
 
 /// A time of UTC, as people read it.

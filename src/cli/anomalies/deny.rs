@@ -69,10 +69,16 @@ pub(super) fn disable(
     (named, enabled): (&BTreeMap<String, Key>, &Enabled),
 ) -> Disabled {
     let mut done = Disabled::default();
+    // When a rule that disables has found something of each key last.
+    let mut last = BTreeMap::<&str, u64>::new();
+    for ((_, key), at) in latest.iter().filter(|((rule, _), _)| settings.disables(*rule)) {
+        let known = last.entry(key).or_default();
+        *known = at.max(known).to_owned();
+    }
     for (name, key) in named {
         let since = enabled.last(key, now).max(now.saturating_sub(OLD));
-        let wanted = latest.iter().any(|((rule, found), at)| settings.disables(*rule) && found == name && *at > since);
-        if key.state != KeyState::Enabled || !wanted {
+        let at = last.get(name.as_str()).copied().unwrap_or_default();
+        if key.state != KeyState::Enabled || at <= since {
             continue;
         }
         let changes = vec![(A::SR_KEY_STATE, KeyState::Disabled.value())];

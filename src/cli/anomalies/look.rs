@@ -1,6 +1,11 @@
 //! `strongroom alarms look`: the rules over what was written down of a token.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    str::FromStr,
+};
 
 use clap::{Args, Subcommand};
 use engine::{Engine, UseAudit, audit::AuditEntry};
@@ -21,7 +26,7 @@ use crate::{
     fault::Fault,
     key::{self, Key},
     label,
-    pending::moment,
+    pending::{self, moment},
     rotation::Period,
     select::UserLogin,
     series::DAY,
@@ -93,12 +98,12 @@ pub(crate) fn run(engine: &Engine, verb: &AlarmsVerb) -> Result<Answer, Fault> {
     let since = asked.since.map_or(0, |since| since.seconds(now));
     let inside = Inside::of(engine, &asked.login)?;
     let rule = engine.token_summary(inside.chosen.slot)?.uses;
-    let Looked { mut findings, latest, named, enabled, unremembered } =
+    let Looked { mut findings, latest, named, enabled, unread } =
         looked(engine, &inside, (settings.clone(), rule, now))?;
     // What is due stays so.
     findings.retain(|found| found.at >= since || [Rule::Due, Rule::OldBackup].contains(&found.rule));
     findings.sort_by_key(|found| found.at);
-    let notes: Vec<String> = notes(rule, &settings).into_iter().chain(unremembered).collect();
+    let notes: Vec<String> = notes(rule, &settings).into_iter().chain(unread).collect();
     // Before anything is done: what was told is to be known.
     let mut told = if asked.notify.is_empty() { None } else { Some(Told::open(&engine.settings().state)?) };
     let denied = deny::disable(engine, inside.session, (&settings, &latest, now), (&named, &enabled));
@@ -185,18 +190,23 @@ struct Looked {
     /// The keys by what findings call them.
     named: BTreeMap<String, Key>,
     enabled: Enabled,
-    /// Why it is not known when a backup was made.
-    unremembered: Option<String>,
+    /// What could not be read, in words.
+    unread: Vec<String>,
 }
 
 fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, UseAudit, u64)) -> Result<Looked, Fault> {
     let session = inside.session;
     let ahead = now.saturating_add(settings.due_days.saturating_mul(DAY));
     let old = settings.backup_days.saturating_mul(DAY);
-    let (backup, unremembered) = match backup::last(engine, &inside.serial) {
-        Ok(backup) => (backup, None),
-        Err(fault) => (None, Some(fault.text(None).to_string())),
-    };
+    let mut unread = Vec::new();
+    let backup = backup::last(engine, &inside.serial).unwrap_or_else(|fault| {
+        unread.push(fault.text(None).to_string());
+        None
+    });
+    let raised = pending::raised(engine).unwrap_or_else(|fault| {
+        unread.push(fault.text(None).to_string());
+        Vec::new()
+    });
     // How much is in no backup, and since when.
     let mut unsaved: Option<(u64, u64)> = None;
     let order = if matches!(rule, UseAudit::Each | UseAudit::Forced) { Order::ByTime } else { Order::Loose };
@@ -260,6 +270,20 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
             sure: Sure::Certain,
         });
     }
+    for alarm in &raised {
+        let text = |name: &str| alarm.get(name).and_then(Json::as_str).unwrap_or_default();
+        // What a state has refused is in the book, and counted there.
+        if text("token") == inside.serial && text("alarm") != "key-state" {
+            watch.found(Finding {
+                rule: Rule::Raised,
+                key: text("key").to_owned(),
+                at: pending::raised_at(alarm),
+                caller: text("program").to_owned(),
+                words: pending::words(alarm),
+                sure: Sure::Certain,
+            });
+        }
+    }
     let certificates = cert::all(engine, session)?;
     let due = sight::due(inside, &certificates, now);
     for one in due.iter().filter(|due| due.at <= ahead && due.event != Event::Loss) {
@@ -275,7 +299,7 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
         });
     }
     let (findings, latest) = watch.end();
-    Ok(Looked { findings, latest, named, enabled, unremembered })
+    Ok(Looked { findings, latest, named, enabled, unread })
 }
 
 /// When an entry of the audit has changed what a backup should have.
@@ -306,9 +330,14 @@ type ByUniqueId = BTreeMap<String, String>;
 /// is its habit.
 fn names(engine: &Engine, session: SessionHandle) -> Result<(ByUniqueId, BTreeMap<String, Key>), Fault> {
     let (older, all) = (key::all_older(engine, session)?, key::all(engine, session)?);
+    // Two keys may have one label.
+    let mut ids = BTreeMap::<&str, BTreeSet<&[u8]>>::new();
+    for key in &all {
+        ids.entry(&key.label).or_default().insert(&key.id);
+    }
     let name = |key: &Key| {
-        // Two keys may have one label.
-        let other = all.iter().any(|other| other.label == key.label && other.id != key.id);
+        let others = ids.get(&*key.label);
+        let other = others.is_some_and(|ids| ids.iter().any(|id| **id != *key.id));
         if other || key.label.is_empty() {
             format!("{} (id {})", key.label, key::hex(&key.id))
         } else {

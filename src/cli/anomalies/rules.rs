@@ -18,6 +18,7 @@ pub(crate) enum Rule {
     ClockBack,
     ChainBroken,
     OldBackup,
+    Raised,
 }
 
 /// A rule as it is told.
@@ -29,7 +30,7 @@ pub(crate) struct Row {
 }
 
 /// Each rule. All are on unless a file says otherwise.
-pub(crate) const RULES: [Row; 11] = [
+pub(crate) const RULES: [Row; 12] = [
     Row { rule: Rule::NewCaller, name: "new-caller", blind: "" },
     Row { rule: Rule::NewMechanism, name: "new-mechanism", blind: "" },
     Row { rule: Rule::UnusualHour, name: "unusual-hour", blind: "" },
@@ -49,13 +50,21 @@ pub(crate) const RULES: [Row; 11] = [
     },
     Row { rule: Rule::ChainBroken, name: "chain-broken", blind: "" },
     Row { rule: Rule::OldBackup, name: "old-backup", blind: "" },
+    Row { rule: Rule::Raised, name: "raised", blind: "" },
 ];
 
 impl Rule {
     /// Whether it looks at how a key is used.
     pub(crate) fn is_about_uses(self) -> bool {
-        let others = [Self::PinFailures, Self::Due, Self::ClockBack, Self::ChainBroken, Self::OldBackup];
-        !others.contains(&self)
+        let about = [
+            Self::NewCaller,
+            Self::NewMechanism,
+            Self::UnusualHour,
+            Self::RateJump,
+            Self::FailureBurst,
+            Self::ExportOrWrap,
+        ];
+        about.contains(&self)
     }
 
     pub(crate) fn name(self) -> &'static str {

@@ -291,3 +291,40 @@ fn an_oracle_that_agrees_is_seen_and_what_was_only_wanted_or_is_a_new_version_is
     let found = text(&run(&store, &["alarms", "look"]).stdout);
     assert!(found.contains("wanted it wrapped by another key (it was refused)"), "{found}");
 }
+
+#[test]
+fn who_looks_for_a_deleted_key_is_told_of_in_the_same_ways() {
+    let store = used("look-raised");
+    said(&store.run(&["token", "set", "--deletion-days", "7", "--so-pin", "env:SO_PIN"]));
+    said(&run(&store, &["key", "delete", "payroll", "--yes"]));
+    let told = store.0.join("told.jsonl");
+    let to_file = format!("file:{}", told.display());
+    // Where the engine of the test has its state.
+    let state = store.tokens().join("state");
+    let look = || {
+        let look = ["alarms", "look", "--notify", &to_file, "--pin", "env:PIN"];
+        store.command(&look).env("STRONGROOM_STATE", &state).output().unwrap()
+    };
+    assert!(said(&look()).contains("nothing is out of the ordinary"));
+    // As another program does: by label.
+    let engine = store.engine();
+    let session = engine.open_session(types::SlotId(0), engine::Access::ReadOnly).unwrap();
+    engine.login(session, engine::User::User, crate::store::PIN.as_bytes()).unwrap();
+    engine.find_init(session, vec![(types::AttributeType::LABEL, types::Value::bytes("payroll"))]).unwrap();
+    drop(engine);
+    let found = look();
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let found = text(&found.stdout);
+    assert!(found.contains("raised  key 'payroll': lookup of the deleted key 'payroll'"), "{found}");
+    assert!(found.contains("strongroom key restore unique:"), "{found}");
+    let line: Json = serde_json::from_str(fs::read_to_string(&told).unwrap().trim()).unwrap();
+    assert_eq!((&line["rule"], &line["key"]), (&"raised".into(), &"payroll".into()));
+
+    // The command's own look-up is one, and says what to do.
+    let (code, why) = refused(&mac(&store));
+    assert!(code == 3 && why.contains("key payroll was deleted, and is gone for good at 2"), "{why}");
+    assert!(why.contains("`strongroom key restore payroll` brings it back"), "{why}");
+    let found = text(&run(&store, &["alarms", "look"]).stdout);
+    assert!(found.contains("raised  key 'payroll': lookup of the deleted key 'payroll'"), "{found}");
+    assert_eq!(refused(&run(&store, &["key", "show", "nobody"])).0, 3);
+}
