@@ -163,7 +163,7 @@ fn of(engine: &Engine, login: &UserLogin, key: &str, last: usize) -> Result<Answ
     for entry in &entries {
         let said = |name: &str| entry.get(name).and_then(Json::as_str).unwrap_or_default();
         let line = format!(
-            "{:>7}  {}  {}  {}  {} ×  {} ({}, process {})",
+            "{:>7}  {}  {}  {}  {} ×  {} ({}, process {}, {})",
             number(entry, "n"),
             moment(number(entry, "to")),
             said("operation"),
@@ -172,6 +172,7 @@ fn of(engine: &Engine, login: &UserLogin, key: &str, last: usize) -> Result<Answ
             said("program"),
             said("who"),
             number(entry, "process"),
+            caller(entry),
         );
         text.push_str(&format!("{}\n", label::lines(&line.replace('\n', " "))));
     }
@@ -179,6 +180,13 @@ fn of(engine: &Engine, login: &UserLogin, key: &str, last: usize) -> Result<Answ
         text = nothing_of(key);
     }
     Ok(Answer::new(text, json!({ "entries": entries })))
+}
+
+/// Whose rights a program had, and where it lay, in words: as it said itself.
+fn caller(entry: &Json) -> String {
+    let said = |name: &str| entry.get("caller").and_then(|caller| caller.get(name));
+    let uid = said("uid").and_then(Json::as_u64).map_or_else(|| "?".to_owned(), |uid| uid.to_string());
+    format!("uid {uid}, {}", said("path").and_then(Json::as_str).unwrap_or("?"))
 }
 
 /// The end of a chain of uses that a checkpoint of the token names.

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use store::{NewUse, UseTotal};
 use types::{AttributeType, MechanismType};
@@ -156,8 +156,8 @@ impl Use {
         }
     }
 
-    /// The entry for it.
-    pub(crate) fn entry(&self, number: u64, first: Option<&BatchFacts>) -> NewUse {
+    /// The entry for it. `caller` is what [`alarms::caller`] says.
+    pub(crate) fn entry(&self, number: u64, caller: &Json, first: Option<&BatchFacts>) -> NewUse {
         let Self { key, who, way: (operation, mechanism, outcome), count, between } = self;
         let operation = format!("{}{}", operation.word(), outcome.word());
         let total = UseTotal {
@@ -177,6 +177,7 @@ impl Use {
             "mechanism": total.mechanism,
             "program": total.program,
             "process": std::process::id(),
+            "caller": caller,
             "who": total.who,
             "uses": total.uses,
             "from": total.between.0,
@@ -184,7 +185,6 @@ impl Use {
         });
         if let (Some(text), Some(BatchFacts { audit: (entries, link), lost })) = (text.as_object_mut(), first) {
             text.insert("audit".to_owned(), json!({ "n": entries, "link": crate::hex::digits(link) }));
-            text.insert("caller".to_owned(), alarms::caller());
             if *lost > 0 {
                 text.insert("lost".to_owned(), json!(lost));
             }

@@ -16,7 +16,7 @@ use super::{
     seal,
 };
 use crate::{
-    Error,
+    Error, alarms,
     audit::{BEFORE_THE_FIRST, Broken, Link},
     hex::digits,
     uses::{self, Batch, BatchFacts, UseAudit},
@@ -155,7 +155,7 @@ impl Token {
     /// [`Error::Tampered`] if what is there is not what was written, and the store's.
     pub(crate) fn write_uses(&self, login: &Login, batch: &Batch) -> Result<(), Error> {
         let book = self.use_log()?;
-        let log = self.look(login)?.header.log()?;
+        let (log, caller) = (self.look(login)?.header.log()?, alarms::caller());
         for _ in 0..ATTEMPTS {
             let head = self.uses_head_with(&log)?;
             self.must_not_be_older(head.as_ref())?;
@@ -167,7 +167,7 @@ impl Token {
             let (mut number, mut entries) = (after, Vec::<NewUse>::with_capacity(batch.uses.len()));
             for one in &batch.uses {
                 number = number.saturating_add(1);
-                let entry = one.entry(number, facts.take().as_ref());
+                let entry = one.entry(number, &caller, facts.take().as_ref());
                 link = uses::link(&link, number, &entry.text);
                 entries.push(entry);
             }

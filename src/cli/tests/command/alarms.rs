@@ -179,6 +179,8 @@ fn the_book_says_whose_program_it_was_and_where_it_lies() {
     assert!(path.ends_with("/strongroom") && fs::exists(path).unwrap(), "{caller}");
     let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(store.state()).unwrap());
     assert_eq!(caller["uid"], owner);
+    let words = said(&run(&store, &["audit", "uses", "of", "payroll"]));
+    assert!(words.contains(&format!(", uid {owner}, {path})")), "{words}");
 }
 
 #[test]
