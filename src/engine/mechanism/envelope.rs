@@ -82,7 +82,9 @@ impl Envelope {
         let bound = self.bound(Content::DataKey, &self.key_id)?;
         let mut wrapped = vec![0; NONCE];
         (crypto::SUITE.random)(&mut wrapped)?;
-        let sealed = aes::run(self.key.encryptor(Mode::Gcm { iv: &wrapped, aad: &bound, tag_len: TAG })?, plain)?;
+        let mode = Mode::Gcm { iv: &wrapped, aad: &bound, tag_len: TAG };
+        // What the cipher makes of the key lies where keys do.
+        let sealed = crypto::keys(|| aes::run(self.key.encryptor(mode)?, plain))?;
         wrapped.extend_from_slice(&sealed);
         let key_id = self.key_id.clone();
         let blob = Blob { content: Content::DataKey, wrap: Wrap::AesGcm, key_id, wrapped }.encode();
@@ -96,8 +98,8 @@ impl Envelope {
         }
         let bound = self.bound(blob.content, &blob.key_id)?;
         let (nonce, sealed) = blob.wrapped.split_at_checked(NONCE).ok_or(Fault::CiphertextInvalid)?;
-        let cipher = self.key.decryptor(Mode::Gcm { iv: nonce, aad: &bound, tag_len: TAG })?;
-        aes::run(cipher, sealed).map_err(|error| match error {
+        let mode = Mode::Gcm { iv: nonce, aad: &bound, tag_len: TAG };
+        crypto::keys(|| aes::run(self.key.decryptor(mode)?, sealed)).map_err(|error| match error {
             Error::Crypto(Fault::CiphertextLength) => Fault::CiphertextInvalid.into(),
             other => other,
         })

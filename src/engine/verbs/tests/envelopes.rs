@@ -147,6 +147,21 @@ fn a_key_that_is_wrapped_in_an_envelope_comes_back_and_is_what_wrapping_with_ass
         .unwrap_key_authenticated(session, (MechanismType::AES_GCM, params), kek, sealed, template, &bound)
         .unwrap();
     assert_eq!(encrypt(engine, session, by_the_call).unwrap(), encrypt(engine, session, key).unwrap());
+
+    // And made by it.
+    let mut params = MessageParams {
+        iv: vec![0; 12],
+        fixed_bits: 0,
+        generator: types::Generator::GENERATE_RANDOM,
+        tag_bits: 128,
+        tag: vec![0; 16],
+    };
+    let mut out = [0; 16];
+    let with = (MechanismType::AES_GCM, &mut params);
+    engine.wrap_key_authenticated(session, with, kek, key, &bound, Output::Buffer(&mut out)).unwrap();
+    let wrapped = [&*params.iv, &out, &*params.tag].concat();
+    let made = Blob { content: decoded.content, wrap: decoded.wrap, key_id: decoded.key_id, wrapped };
+    assert_eq!(open(engine, session, kek, &made.encode().unwrap(), b"c").unwrap(), [7; 16]);
 }
 
 /// Rotates the key, and gives the newest version.
