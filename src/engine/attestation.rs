@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use crypto::{SUITE, edwards::Curve as EdwardsCurve};
 use serde_json::{Map, Value as Json};
 use types::{AttributeType as A, MechanismType, Value};
 
@@ -14,7 +13,9 @@ use crate::{
     alarms, audit,
     curve::Curve,
     hex::{self, digits},
+    line,
     object::{self, Attributes, KeyState, parts},
+    uses,
 };
 
 /// A challenge has this many bytes at most.
@@ -22,21 +23,6 @@ pub const LONGEST_CHALLENGE: usize = 256;
 
 /// The form of a statement. One with another number means something else.
 const FORM: u64 = 1;
-
-/// Uses of keys, by the words that the statement has for them.
-const USES: [(&str, A); 11] = [
-    ("encrypt", A::ENCRYPT),
-    ("decrypt", A::DECRYPT),
-    ("sign", A::SIGN),
-    ("sign_recover", A::SIGN_RECOVER),
-    ("verify", A::VERIFY),
-    ("verify_recover", A::VERIFY_RECOVER),
-    ("wrap", A::WRAP),
-    ("unwrap", A::UNWRAP),
-    ("derive", A::DERIVE),
-    ("encapsulate", A::ENCAPSULATE),
-    ("decapsulate", A::DECAPSULATE),
-];
 
 /// What a key says of how it is protected; a public key does not have it.
 const PROTECTION: [(&str, A); 3] =
@@ -72,8 +58,8 @@ pub(crate) fn text(key: &Attributes, token: &Json, challenge: Option<&str>) -> S
         say(name, (seen && key.flag(attribute)).into());
     }
     say("modifiable", key.flag(A::MODIFIABLE).into());
-    let words = |has: &dyn Fn(A) -> bool| -> Vec<&str> {
-        USES.iter().filter(|(_, attribute)| has(*attribute)).map(|(word, _)| *word).collect()
+    let words = |has: &dyn Fn(A) -> bool| -> Vec<String> {
+        object::all_uses().filter(|attribute| has(*attribute)).map(uses::word).collect()
     };
     say("uses", words(&|attribute| key.flag(attribute)).into());
     let past = words(&|attribute| object::ever(key, attribute) && !key.flag(attribute));
@@ -116,13 +102,12 @@ pub(crate) fn signed(serial: &str, text: &str) -> Vec<u8> {
     format!("strongroom attestation\n{serial}\n{text}\n").into_bytes()
 }
 
-/// What stands between the text of a statement and its signature.
-const SIGNATURE: &str = ",\"signature\":\"";
+/// The last member of a statement.
+const SIGNATURE: &str = "signature";
 
-/// A statement with its signature as the last member.
+/// A statement with its signature.
 pub(crate) fn line(text: &str, signature: &[u8]) -> String {
-    let inner = text.strip_suffix('}').unwrap_or(text);
-    format!("{inner}{SIGNATURE}{}\"}}", digits(signature))
+    line::with_last(text, SIGNATURE, signature)
 }
 
 /// Why a statement shows nothing.
@@ -160,16 +145,14 @@ impl fmt::Display for Doubt {
 /// # Errors
 /// [`Doubt`], and nothing that stands there is shown.
 pub fn verify(line: &str, public_key: &[u8], challenge: Option<&str>) -> Result<String, Doubt> {
-    let cut = line.rfind(SIGNATURE).and_then(|at| line.split_at_checked(at)).ok_or(Doubt::NoStatement)?;
-    let (inner, rest) = cut;
-    let told = rest.strip_prefix(SIGNATURE).and_then(|rest| rest.strip_suffix("\"}")).and_then(hex::bytes);
-    let signature = told.ok_or(Doubt::NoStatement)?;
-    let text = format!("{inner}}}");
+    let (text, told) = line::without_last(line, SIGNATURE).ok_or(Doubt::NoStatement)?;
+    let signature = hex::bytes(told).ok_or(Doubt::NoStatement)?;
     let members: Map<String, Json> = serde_json::from_str(&text).map_err(|_| Doubt::NoStatement)?;
     let serial = members.get("token").and_then(|token| token.get("serial")).and_then(Json::as_str);
     let message = signed(serial.ok_or(Doubt::NoStatement)?, &text);
-    let key = (SUITE.edwards_public)(EdwardsCurve::Ed25519, public_key);
-    key.and_then(|key| key.verify(&message, &signature)).map_err(|_| Doubt::Signature)?;
+    if !line::is_signed(&message, &signature, public_key) {
+        return Err(Doubt::Signature);
+    }
     if members.get("attestation").and_then(Json::as_u64) != Some(FORM) {
         return Err(Doubt::Form);
     }

@@ -11,6 +11,7 @@ use types::{AttributeType, KeyType, ObjectClass};
 use crate::{
     Error, alarms,
     hex::digits,
+    line,
     object::{Attributes, KeyState, rules::is_internal},
 };
 
@@ -218,13 +219,12 @@ impl AuditEntry {
     /// The line that it is exported as: its text, with its link as the last member.
     #[must_use]
     pub fn line(&self) -> String {
-        let inner = self.text.strip_suffix('}').unwrap_or(&self.text);
-        format!("{inner}{LINK}{}\"}}", digits(&self.link))
+        line::with_last(&self.text, LINK, &self.link)
     }
 }
 
-/// What stands between the text of a line and its link.
-const LINK: &str = ",\"link\":\"";
+/// The last member of a line.
+const LINK: &str = "link";
 
 /// How far a chain is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,11 +268,7 @@ impl<'a> Verifier<'a> {
     pub fn line(&mut self, line: &str) -> Result<(), Broken> {
         let number = self.found.entries.saturating_add(1);
         let broken = |why| Broken { number, why };
-        let cut = line.rfind(LINK).and_then(|at| line.split_at_checked(at));
-        let (inner, rest) = cut.ok_or(broken("it is cut off, or no entry"))?;
-        let told = rest.strip_prefix(LINK).and_then(|rest| rest.strip_suffix("\"}"));
-        let told = told.ok_or(broken("it is cut off, or no entry"))?;
-        let text = format!("{inner}}}");
+        let (text, told) = line::without_last(line, LINK).ok_or(broken("it is cut off, or no entry"))?;
         let link = self.entry(number, &text)?;
         if told == digits(&link) { Ok(()) } else { Err(broken("it was changed, or one before it was")) }
     }
@@ -301,10 +297,9 @@ impl<'a> Verifier<'a> {
             let (front, back) = text.split_once(&member).ok_or(broken("its signature is not where it was put"))?;
             if let Some(key) = self.public_key {
                 let message = signed(self.serial, &link(&before, number, &format!("{front}{back}")));
-                let checked = (crypto::SUITE.edwards_public)(crypto::edwards::Curve::Ed25519, key)
-                    .and_then(|key| key.verify(&message, &signature));
-                checked
-                    .map_err(|_| broken("its signature is wrong: an entry before it was changed, or another key"))?;
+                if !line::is_signed(&message, &signature, key) {
+                    return Err(broken("its signature is wrong: an entry before it was changed, or another key"));
+                }
                 self.found.checkpoint = Some(number);
             }
         }

@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod handles;
 mod hex;
 mod key;
+mod line;
 pub mod mechanism;
 mod message;
 mod object;

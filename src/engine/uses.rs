@@ -121,15 +121,18 @@ pub(crate) enum Operation {
 impl Operation {
     fn word(self) -> String {
         match self {
-            Self::By(attribute) => {
-                let word = attribute.to_string();
-                word.strip_prefix("CKA_").unwrap_or(&word).to_lowercase()
-            }
+            Self::By(attribute) => word(attribute),
             Self::Digest => "digest".to_owned(),
             Self::Wrapped => "wrapped".to_owned(),
             Self::Copied => "copied".to_owned(),
         }
     }
+}
+
+/// A use of a key by what allows it: `sign` of `CKA_SIGN`.
+pub(crate) fn word(attribute: AttributeType) -> String {
+    let word = attribute.to_string();
+    word.strip_prefix("CKA_").unwrap_or(&word).to_lowercase()
 }
 
 impl Use {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Engine, KeyState, audit::AuditEntry};
+use engine::{Engine, KeyState};
 use serde_json::{Value as Json, json};
 use types::{AttributeType as A, SessionHandle};
 
 use super::{Latest, Settings};
-use crate::{audit::parsed, key::Key, label::Label, series::DAY};
+use crate::{key::Key, label::Label, series::DAY};
 
 /// What is older has had its consequences, or should have none.
 const OLD: u64 = DAY;
@@ -21,8 +21,7 @@ pub(super) struct Enabled {
 
 impl Enabled {
     /// Learns of an entry of the audit.
-    pub(super) fn learn(&mut self, entry: &AuditEntry) {
-        let Ok(entry) = parsed(&entry.text) else { return };
+    pub(super) fn learn(&mut self, entry: &Json) {
         let text = |name: &str| entry.get(name).and_then(Json::as_str);
         let times = match text("event") {
             Some("key-state") if text("to") == Some(&*KeyState::Enabled.to_string()) => &mut self.enabled,
@@ -73,7 +72,7 @@ pub(super) fn disable(
     let mut last = BTreeMap::<&str, u64>::new();
     for ((_, key), at) in latest.iter().filter(|((rule, _), _)| settings.disables(*rule)) {
         let known = last.entry(key).or_default();
-        *known = at.max(known).to_owned();
+        *known = (*known).max(*at);
     }
     for (name, key) in named {
         let since = enabled.last(key, now).max(now.saturating_sub(OLD));

@@ -222,9 +222,10 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
     // First what was done to the token.
     let mut enabled = Enabled::default();
     let mut learn = |entry: &AuditEntry| {
-        managed(&mut watch, entry);
-        enabled.learn(entry);
-        if let Some(at) = changed(entry).filter(|at| backup.is_some_and(|backup| *at > backup)) {
+        let Ok(entry) = parsed(&entry.text) else { return };
+        managed(&mut watch, &entry);
+        enabled.learn(&entry);
+        if let Some(at) = changed(&entry).filter(|at| backup.is_some_and(|backup| *at > backup)) {
             let (count, first) = unsaved.unwrap_or((0, at));
             unsaved = Some((count + 1, first));
         }
@@ -303,8 +304,7 @@ fn looked(engine: &Engine, inside: &Inside, (settings, rule, now): (Settings, Us
 }
 
 /// When an entry of the audit has changed what a backup should have.
-fn changed(entry: &AuditEntry) -> Option<u64> {
-    let entry = parsed(&entry.text).ok()?;
+fn changed(entry: &Json) -> Option<u64> {
     let event = entry.get("event").and_then(Json::as_str)?;
     let is_note = NOTES.contains(&event);
     entry.get("time").and_then(Json::as_u64).filter(|_| !is_note)
@@ -314,8 +314,7 @@ fn changed(entry: &AuditEntry) -> Option<u64> {
 const NOTES: [&str; 6] =
     ["checkpoint", "wrong-pins", "act-refused", "key-wrapped", "key-import-refused", "rollback-accepted"];
 
-fn managed(watch: &mut Watch, entry: &AuditEntry) {
-    let Ok(entry) = parsed(&entry.text) else { return };
+fn managed(watch: &mut Watch, entry: &Json) {
     let number = |name: &str| entry.get(name).and_then(Json::as_u64);
     let text = |name: &str| entry.get(name).and_then(Json::as_str);
     let wrong = (text("event") == Some("wrong-pins")).then(|| Some((text("whose")?, number("count")?))).flatten();

@@ -27,7 +27,7 @@ pub(crate) use rotation::{common, is_barred, schedule, unschedule, version};
 pub(crate) use rules::Origin;
 pub use state::KeyState;
 pub(crate) use template::{ObjectBuilder, SessionRights, like};
-pub(crate) use uses::ever;
+pub(crate) use uses::{all as all_uses, ever, is_key};
 
 /// An object as it is at one time. Changing an object makes a new one.
 pub(crate) struct Object {

@@ -29,7 +29,13 @@ const APART: [(A, A, Risk); 2] =
 /// What a trusted key may do.
 const OF_TRUST: [A; 2] = [A::WRAP, A::UNWRAP];
 
-fn is_key(attributes: &Attributes) -> bool {
+/// All uses of keys.
+pub(crate) fn all() -> impl Iterator<Item = A> {
+    USES.into_iter().filter(|name| *name != A::TRUSTED)
+}
+
+/// Whether an object is a key.
+pub(crate) fn is_key(attributes: &Attributes) -> bool {
     let keys = [ObjectClass::SECRET_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY];
     attributes.class().is_some_and(|class| keys.contains(&class))
 }

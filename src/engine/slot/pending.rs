@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use store::RecordId;
-use types::{AttributeType, ObjectClass, ObjectHandle, Value};
+use types::{AttributeType, ObjectHandle, Value};
 
 use super::Slot;
 use crate::{
     Error,
     alarms::{self, Alarm},
     hex::digits,
-    object::{Attributes, KeyState, Object, common, is_barred, unschedule, version},
+    object::{Attributes, KeyState, Object, common, is_barred, is_key, unschedule, version},
     token::Domain,
 };
 
@@ -19,12 +19,6 @@ const NAMES: [AttributeType; 3] = [AttributeType::UNIQUE_ID, AttributeType::ID, 
 
 /// So many seconds after a key was first seen to be late it is destroyed, if it is late then.
 const SECOND_LOOK: u64 = 86_400;
-
-/// Whether an object is a key: others are destroyed at once.
-fn is_key(attributes: &Attributes) -> bool {
-    let keys = [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
-    attributes.class().is_some_and(|class| keys.contains(&class))
-}
 
 pub(super) fn is_pending(attributes: &Attributes) -> bool {
     KeyState::of(attributes) == KeyState::PendingDeletion

@@ -3,7 +3,7 @@
 use crypto::{SUITE, edwards::Curve};
 
 use super::bytes::{Reader, Sink};
-use crate::Error;
+use crate::{Error, line::is_signed};
 
 /// Who signs the policies of a token, and which was the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,7 @@ impl PolicySigner {
         };
         // The first one says itself by whom it is signed: the officer brings it.
         let by = now.map_or(policy.signer, |now| now.public_key);
-        let key = (SUITE.edwards_public)(Curve::Ed25519, &by);
-        if key.and_then(|key| key.verify(policy.text, policy.signature)).is_err() {
+        if !is_signed(policy.text, policy.signature, &by) {
             return Err(Error::PolicySignature);
         }
         if (SUITE.edwards_public)(Curve::Ed25519, &policy.signer).is_err() {

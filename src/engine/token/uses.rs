@@ -5,7 +5,6 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use crypto::{SUITE, edwards::Curve};
 use serde::Deserialize;
 use store::{NewUse, UseEntry, UseHead, UseLog, UseTotal};
 
@@ -19,6 +18,7 @@ use crate::{
     Error, alarms,
     audit::{BEFORE_THE_FIRST, Broken, Link},
     hex::digits,
+    line::is_signed,
     uses::{self, Batch, BatchFacts, UseAudit},
 };
 
@@ -69,8 +69,7 @@ impl UsesHead {
     #[must_use]
     pub fn is_signed_by(&self, serial: &str, public_key: &[u8]) -> bool {
         let message = Self::message(serial, &self.book, self.entries, &self.link);
-        let key = (SUITE.edwards_public)(Curve::Ed25519, public_key);
-        key.and_then(|key| key.verify(&message, &self.signature)).is_ok()
+        is_signed(&message, &self.signature, public_key)
     }
 }
 

@@ -1,9 +1,10 @@
-use types::{ObjectClass, ObjectHandle, SessionHandle};
+use types::{ObjectHandle, SessionHandle};
 
-use crate::{Engine, Error, attestation::LONGEST_CHALLENGE, object::ObjectLocation};
-
-/// What a statement can be about.
-const KEYS: [ObjectClass; 3] = [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
+use crate::{
+    Engine, Error,
+    attestation::LONGEST_CHALLENGE,
+    object::{ObjectLocation, is_key},
+};
 
 impl Engine {
     /// A statement of the token about one of its keys, signed by the key of [`Engine::audit_key`]: a line of JSON without its end.
@@ -16,8 +17,7 @@ impl Engine {
     pub fn attest(&self, session: SessionHandle, key: ObjectHandle, challenge: Option<&str>) -> Result<String, Error> {
         let session = self.session(session)?;
         let object = session.slot.object_or(key, &Error::KeyHandleInvalid)?;
-        let is_key = object.facts.class.is_some_and(|class| KEYS.contains(&class));
-        if !is_key || matches!(object.location, ObjectLocation::Session(_)) {
+        if !is_key(&object.attributes) || matches!(object.location, ObjectLocation::Session(_)) {
             return Err(Error::KeyHandleInvalid);
         }
         if challenge.is_some_and(|challenge| !(1..=LONGEST_CHALLENGE).contains(&challenge.len())) {

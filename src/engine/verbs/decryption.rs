@@ -17,11 +17,11 @@ impl Engine {
         operations.decryption.must_be_idle()?;
         let row = mechanism::find(mechanism.id).ok_or(Error::MechanismInvalid)?;
         let begin = row.decrypt.ok_or(Error::MechanismInvalid)?;
-        let (by, by_key) = ((key, row.id), (key, row));
+        let handle = key;
         let key = session.key(key, &DECRYPT, row)?;
         let run = crypto::keys(|| begin(&key, &mechanism.params))?;
-        let run = session.with_older(run, by_key, (begin, &mechanism.params));
-        operations.decrypts_by = Some(by);
+        let run = session.with_older(run, (handle, row), (begin, &mechanism.params));
+        operations.decrypts_by = Some((handle, row.id));
         operations.decryption = Operation::Ready(Keyed { run, authorization: session.authorization(&key) });
         Ok(())
     }

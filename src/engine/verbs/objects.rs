@@ -156,7 +156,7 @@ impl Engine {
     }
 }
 
-fn duplicate(template: &Template) -> Template {
+pub(super) fn duplicate(template: &Template) -> Template {
     template.iter().map(|(name, value)| (*name, value.duplicate())).collect()
 }
 

@@ -17,7 +17,10 @@ use crate::{
     wrapping,
 };
 
-use super::key_usage::{UNWRAP, UsableKey, WRAP};
+use super::{
+    key_usage::{UNWRAP, UsableKey, WRAP},
+    objects::duplicate,
+};
 
 impl Engine {
     /// Wraps a secret or private key.
@@ -247,12 +250,11 @@ impl Session {
         wrapped: &[u8],
         template: Template,
     ) -> Result<Attributes, Error> {
-        let again = || template.iter().map(|(name, value)| (*name, value.duplicate())).collect();
-        let mut opened = self.opened(row, params, newest, wrapped, again());
+        let mut opened = self.opened(row, params, newest, wrapped, duplicate(&template));
         let is_nothing = |opened: &Result<_, Unopened>| matches!(opened, Err(Unopened::Nothing(_)));
         if is_nothing(&opened) {
             for version in self.older(newest, &UNWRAP, row)? {
-                let by_older = self.opened(row, params, &version, wrapped, again());
+                let by_older = self.opened(row, params, &version, wrapped, duplicate(&template));
                 if !is_nothing(&by_older) {
                     let way = (Operation::By(UNWRAP.attribute), Some(row.id), Outcome::Allowed);
                     self.slot.note_use(&self.tally, version.object(), way)?;
